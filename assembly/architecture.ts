@@ -1,0 +1,32 @@
+// The one place that knows both instruction sets: what a machine of either calls.
+
+import { Architecture } from "../src/abi.ts";
+import { Cpu } from "./cpu.ts";
+import { machine } from "./machine.ts";
+import { arm64Execute } from "./arm64/execute.ts";
+import { arm64TakePending } from "./arm64/exception.ts";
+import { arm64Reset } from "./arm64/reset.ts";
+import { x86Execute } from "./x86/execute.ts";
+import { x86TakePending } from "./x86/exception.ts";
+import { x86Reset } from "./x86/reset.ts";
+import { Leave } from "./time/leave.ts";
+
+/**
+ * Steps a CPU from its next instruction until a limit is reached or something else needs attention.
+ * @param must execute the first instruction whatever the limits say: its access has just been completed
+ */
+export function execute(cpu: Cpu, must: bool): Leave {
+  return machine().architecture == Architecture.X86_64 ? x86Execute(cpu, must) : arm64Execute(cpu, must);
+}
+
+/** Takes what is pending and unmasked, or goes on with a delivery that had to wait for memory. */
+export function takePending(cpu: Cpu): void {
+  if (machine().architecture == Architecture.X86_64) x86TakePending(cpu);
+  else arm64TakePending(cpu);
+}
+
+/** Architectural state at a CPU's start; pc, stack and argument come from its start fields. */
+export function resetCpu(cpu: Cpu): void {
+  if (machine().architecture == Architecture.X86_64) x86Reset(cpu);
+  else arm64Reset(cpu);
+}

@@ -1,0 +1,63 @@
+// An access whose start lies beyond the limit of hits: a hit must wait for its turn, but a miss can be found now, since
+// nobody but this CPU can turn it into a hit (docs/time.md). Finding it saves the event of coming back.
+
+import { Cpu } from "../cpu.ts";
+import { requestAhead } from "../memory/ahead.ts";
+import { Leave } from "../time/leave.ts";
+import { readX } from "./cpu.ts";
+import { addressOf } from "./memory.ts";
+import { EXCLUSIVE_PAIR } from "./decodeLoadStore.ts";
+import { A64, Op } from "./operations.ts";
+
+/** cpu.pc and cpu.clock are those of the access. */
+export function beyondHits(cpu: Cpu, d: A64): Leave {
+  const base = changetype<usize>(cpu);
+  // Probes, code in writable pages: something comes before the access.
+  if (d.kind != d.operation) return Leave.LIMIT;
+  switch (<i32>d.operation) {
+    case Op.LOAD64:
+      return requestAhead(cpu, readX(base, d.rn) + <u64>d.immediate, 8, false);
+    case Op.LOAD32:
+      return requestAhead(cpu, readX(base, d.rn) + <u64>d.immediate, 4, false);
+    case Op.LOAD16:
+      return requestAhead(cpu, readX(base, d.rn) + <u64>d.immediate, 2, false);
+    case Op.LOAD8:
+      return requestAhead(cpu, readX(base, d.rn) + <u64>d.immediate, 1, false);
+    case Op.STORE64:
+      return requestAhead(cpu, readX(base, d.rn) + <u64>d.immediate, 8, true);
+    case Op.STORE32:
+      return requestAhead(cpu, readX(base, d.rn) + <u64>d.immediate, 4, true);
+    case Op.STORE16:
+      return requestAhead(cpu, readX(base, d.rn) + <u64>d.immediate, 2, true);
+    case Op.STORE8:
+      return requestAhead(cpu, readX(base, d.rn) + <u64>d.immediate, 1, true);
+    case Op.LOAD:
+      return requestAhead(cpu, addressOf(base, d), 1 << (d.extra & 3), false);
+    case Op.STORE:
+      return requestAhead(cpu, addressOf(base, d), 1 << (d.extra & 3), true);
+    case Op.LOAD_PAIR64:
+      return requestAhead(cpu, addressOf(base, d), 16, false);
+    case Op.STORE_PAIR64:
+      return requestAhead(cpu, addressOf(base, d), 16, true);
+    case Op.LOAD_ACQUIRE:
+    case Op.LOAD_EXCLUSIVE:
+      return requestAligned(cpu, readX(base, d.rn), elementBytes(d), false);
+    case Op.STORE_RELEASE:
+    case Op.ATOMIC:
+    case Op.COMPARE_AND_SWAP:
+      return requestAligned(cpu, readX(base, d.rn), elementBytes(d), true);
+    default:
+      // A store-exclusive needs its monitor first, and that may still be taken away.
+      return Leave.LIMIT;
+  }
+}
+
+/** A misaligned ordered access faults instead. */
+function requestAligned(cpu: Cpu, address: u64, bytes: u32, write: bool): Leave {
+  return (address & (bytes - 1)) != 0 ? Leave.LIMIT : requestAhead(cpu, address, bytes, write);
+}
+
+function elementBytes(d: A64): u32 {
+  const size: u32 = 1 << (d.extra & 3);
+  return d.operation == <u16>Op.LOAD_EXCLUSIVE && (d.extra & EXCLUSIVE_PAIR) != 0 ? size << 1 : size;
+}

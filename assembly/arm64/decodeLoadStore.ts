@@ -1,0 +1,251 @@
+// A64 decoder: loads and stores (Arm ARM DDI 0487 K.a, C4.1.96).
+
+import { Timing } from "../../src/abi.ts";
+import { DecodedFlag } from "../memory/code.ts";
+import { bits, setOperation, signed, source, stackOr, target } from "./fields.ts";
+import { A64, AddressMode, Op } from "./operations.ts";
+
+/** `extra` of LOAD and STORE: log2 of the size in bits 1:0, then these. */
+export const ACCESS_SIGNED: u32 = 1 << 2;
+/** Sign-extend to 64 bits rather than to 32. */
+export const ACCESS_WIDE: u32 = 1 << 3;
+/** AddressMode in bits 5:4; for REGISTER the extension option in bits 10:8 and the shift in bits 14:12. */
+export const ACCESS_MODE_SHIFT: u32 = 4;
+export const ACCESS_OPTION_SHIFT: u32 = 8;
+export const ACCESS_AMOUNT_SHIFT: u32 = 12;
+
+/** `extra` of the exclusive accesses: log2 of the size of one element in bits 1:0, then this. */
+export const EXCLUSIVE_PAIR: u32 = 1 << 4;
+
+/** Swap, among the atomic operations that `extra` of ATOMIC holds in bits 7:4 (the others are numbered as encoded). */
+export const ATOMIC_SWAP: u32 = 8;
+
+export function decodeLoadStore(d: A64, word: u32): void {
+  d.rd = source(bits(word, 4, 0));
+  d.rn = stackOr(bits(word, 9, 5));
+  if (bits(word, 26, 26) != 0) {
+    d.operation = <u16>Op.SIMD;
+    return;
+  }
+  switch (bits(word, 29, 27)) {
+    case 0b001:
+      if (bits(word, 25, 24) == 0) decodeExclusive(d, word);
+      break;
+    case 0b011:
+      if (bits(word, 25, 24) == 0) decodeLiteral(d, word);
+      else if (bits(word, 25, 24) == 1) decodeUnscaledOrdered(d, word);
+      break;
+    case 0b101:
+      if (bits(word, 25, 25) == 0) decodePair(d, word);
+      break;
+    case 0b111:
+      if (bits(word, 25, 24) == 1) decodeUnsignedOffset(d, word);
+      else if (bits(word, 25, 24) == 0) decodeOtherRegister(d, word);
+      break;
+    default: // 000, 010, 100: unallocated with V = 0; 110: memory tagging and copies, not announced
+      break;
+  }
+}
+
+function memoryOperation(d: A64, operation: Op, cost: Timing): void {
+  setOperation(d, operation, cost);
+  d.flags |= <u16>DecodedFlag.MEMORY;
+}
+
+// --- exclusive and ordered -------------------------------------------------------------------------------------------
+
+function decodeExclusive(d: A64, word: u32): void {
+  const size = bits(word, 31, 30);
+  const loads = bits(word, 22, 22) != 0;
+  const ordered = bits(word, 23, 23) != 0;
+  const pair = bits(word, 21, 21) != 0;
+  d.rm = source(bits(word, 20, 16));
+  d.extra = size;
+  if (ordered && !pair) {
+    // LDAR, STLR; LDLAR, STLLR (FEAT_LOR) are at least as strong.
+    if (loads) {
+      d.rd = target(bits(word, 4, 0));
+      memoryOperation(d, Op.LOAD_ACQUIRE, Timing.COST_LOAD);
+    } else {
+      memoryOperation(d, Op.STORE_RELEASE, Timing.COST_STORE);
+    }
+  } else if (ordered) {
+    if (bits(word, 14, 10) != 31) return;
+    d.ra = target(bits(word, 20, 16)); // the compare register receives the old value
+    memoryOperation(d, Op.COMPARE_AND_SWAP, Timing.COST_ATOMIC);
+  } else if (pair && size < 2) {
+    // CASP: even register numbers only
+    if (bits(word, 14, 10) != 31 || bits(word, 16, 16) != 0 || bits(word, 0, 0) != 0) return;
+    d.extra = size + 2;
+    memoryOperation(d, Op.COMPARE_AND_SWAP_PAIR, Timing.COST_ATOMIC);
+  } else {
+    if (pair) d.extra = size | EXCLUSIVE_PAIR;
+    if (loads) {
+      d.rd = target(bits(word, 4, 0));
+      d.ra = target(bits(word, 14, 10));
+      memoryOperation(d, Op.LOAD_EXCLUSIVE, Timing.COST_LOAD);
+    } else {
+      d.ra = source(bits(word, 14, 10));
+      d.rm = target(bits(word, 20, 16)); // status
+      memoryOperation(d, Op.STORE_EXCLUSIVE, Timing.COST_ATOMIC);
+    }
+    d.flags |= <u16>DecodedFlag.SIDE_EFFECT;
+  }
+}
+
+/** LDAPUR, STLUR and their sizes (FEAT_LRCPC2): not announced. */
+function decodeUnscaledOrdered(d: A64, word: u32): void {
+  if (bits(word, 21, 21) != 0 || bits(word, 11, 10) != 0) d.operation = <u16>Op.UNDEFINED;
+}
+
+function decodeAtomic(d: A64, word: u32): void {
+  const operation = bits(word, 14, 12);
+  const size = bits(word, 31, 30);
+  d.rd = target(bits(word, 4, 0));
+  d.rm = source(bits(word, 20, 16));
+  if (bits(word, 15, 15) == 0) {
+    d.extra = size | (operation << 4);
+    memoryOperation(d, Op.ATOMIC, Timing.COST_ATOMIC);
+  } else if (operation == 0) {
+    d.extra = size | (ATOMIC_SWAP << 4);
+    memoryOperation(d, Op.ATOMIC, Timing.COST_ATOMIC);
+  } else if (operation == 4 && bits(word, 23, 22) == 0b10) {
+    // LDAPR (FEAT_LRCPC); Rs should be 31
+    d.extra = size;
+    memoryOperation(d, Op.LOAD_ACQUIRE, Timing.COST_LOAD);
+  }
+}
+
+// --- plain -----------------------------------------------------------------------------------------------------------
+
+function decodeLiteral(d: A64, word: u32): void {
+  d.rd = target(bits(word, 4, 0));
+  d.immediate = signed(bits(word, 23, 5), 19) << 2;
+  switch (bits(word, 31, 30)) {
+    case 0:
+      d.extra = 2;
+      break;
+    case 1:
+      d.extra = 3;
+      break;
+    case 2:
+      d.extra = 2 | ACCESS_SIGNED | ACCESS_WIDE;
+      break;
+    default:
+      setOperation(d, Op.PREFETCH, Timing.COST_SIMPLE);
+      return;
+  }
+  memoryOperation(d, Op.LOAD_LITERAL, Timing.COST_LOAD);
+}
+
+function decodePair(d: A64, word: u32): void {
+  const size = bits(word, 31, 30);
+  const loads = bits(word, 22, 22) != 0;
+  const mode = bits(word, 24, 23);
+  if (size == 3 || (size == 1 && (!loads || mode == 0))) return;
+  const scale: u32 = size == 2 ? 3 : 2;
+  d.immediate = signed(bits(word, 21, 15), 7) << scale;
+  const addressing = mode == 1 ? AddressMode.POST_INDEX : mode == 3 ? AddressMode.PRE_INDEX : AddressMode.OFFSET;
+  if (loads) {
+    d.rd = target(bits(word, 4, 0));
+    d.ra = target(bits(word, 14, 10));
+  } else {
+    d.ra = source(bits(word, 14, 10));
+  }
+  if (size == 2) {
+    d.extra = addressing;
+    if (loads) memoryOperation(d, Op.LOAD_PAIR64, Timing.COST_LOAD);
+    else memoryOperation(d, Op.STORE_PAIR64, Timing.COST_STORE);
+    return;
+  }
+  d.extra = 2 | (addressing << ACCESS_MODE_SHIFT) | (size == 1 ? ACCESS_SIGNED | ACCESS_WIDE : 0);
+  if (loads) memoryOperation(d, Op.LOAD_PAIR, Timing.COST_LOAD);
+  else memoryOperation(d, Op.STORE_PAIR, Timing.COST_STORE);
+}
+
+/** What size and opc mean for the general-purpose registers; false when unallocated or a prefetch. */
+function describeAccess(d: A64, word: u32): bool {
+  const size = bits(word, 31, 30);
+  switch (bits(word, 23, 22)) {
+    case 0:
+      d.extra = size;
+      setOperation(d, Op.STORE, Timing.COST_STORE);
+      return true;
+    case 1:
+      d.extra = size;
+      break;
+    case 2:
+      if (size == 3) {
+        setOperation(d, Op.PREFETCH, Timing.COST_SIMPLE);
+        return false;
+      }
+      d.extra = size | ACCESS_SIGNED | ACCESS_WIDE;
+      break;
+    default:
+      if (size > 1) return false;
+      d.extra = size | ACCESS_SIGNED;
+      break;
+  }
+  d.rd = target(bits(word, 4, 0));
+  setOperation(d, Op.LOAD, Timing.COST_LOAD);
+  return true;
+}
+
+function decodeUnsignedOffset(d: A64, word: u32): void {
+  if (!describeAccess(d, word)) return;
+  d.immediate = <i64>(bits(word, 21, 10) << bits(word, 31, 30));
+  finishOffset(d);
+}
+
+/** Base plus immediate, without sign extension, has operations of its own. */
+function finishOffset(d: A64): void {
+  d.flags |= <u16>DecodedFlag.MEMORY;
+  if ((d.extra & ACCESS_SIGNED) != 0) return;
+  const loads = d.operation == <u16>Op.LOAD;
+  switch (d.extra & 3) {
+    case 0:
+      d.operation = <u16>(loads ? Op.LOAD8 : Op.STORE8);
+      break;
+    case 1:
+      d.operation = <u16>(loads ? Op.LOAD16 : Op.STORE16);
+      break;
+    case 2:
+      d.operation = <u16>(loads ? Op.LOAD32 : Op.STORE32);
+      break;
+    default:
+      d.operation = <u16>(loads ? Op.LOAD64 : Op.STORE64);
+      break;
+  }
+}
+
+function decodeOtherRegister(d: A64, word: u32): void {
+  const mode = bits(word, 11, 10);
+  if (bits(word, 21, 21) != 0) {
+    if (mode == 0) decodeAtomic(d, word);
+    else if (mode == 2) decodeRegisterOffset(d, word);
+    return; // 01, 11: LDRAA, LDRAB (pointer authentication), not announced
+  }
+  if (!describeAccess(d, word)) {
+    // PRFUM is the only prefetch here: the indexed and unprivileged forms are unallocated.
+    if (mode != 0) d.operation = <u16>Op.UNDEFINED;
+    return;
+  }
+  d.immediate = signed(bits(word, 20, 12), 9);
+  if (mode == 1 || mode == 3) {
+    d.extra |= (mode == 1 ? AddressMode.POST_INDEX : AddressMode.PRE_INDEX) << ACCESS_MODE_SHIFT;
+    d.flags |= <u16>DecodedFlag.MEMORY;
+  } else {
+    finishOffset(d); // unscaled; unprivileged (LDTR, STTR) equals it at EL1 without EL0
+  }
+}
+
+function decodeRegisterOffset(d: A64, word: u32): void {
+  const option = bits(word, 15, 13);
+  if ((option & 2) == 0) return;
+  if (!describeAccess(d, word)) return;
+  d.rm = source(bits(word, 20, 16));
+  const amount = bits(word, 12, 12) != 0 ? bits(word, 31, 30) : 0;
+  d.extra |=
+    (AddressMode.REGISTER << ACCESS_MODE_SHIFT) | (option << ACCESS_OPTION_SHIFT) | (amount << ACCESS_AMOUNT_SHIFT);
+  d.flags |= <u16>DecodedFlag.MEMORY;
+}

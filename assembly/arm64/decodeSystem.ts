@@ -1,0 +1,149 @@
+// A64 decoder: exception generation, hints, barriers, PSTATE, system registers (Arm ARM DDI 0487 K.a, C4.1.94).
+
+import { Timing } from "../../src/abi.ts";
+import { DecodedFlag } from "../memory/code.ts";
+import { bits, setOperation, source, target } from "./fields.ts";
+import { A64, Op } from "./operations.ts";
+
+/** Fields of MSR (immediate), in `extra`. */
+export enum PstateField {
+  SPSEL = 0,
+  DAIFSET = 1,
+  DAIFCLR = 2,
+}
+
+export function decodeSystem(d: A64, word: u32): void {
+  if (bits(word, 24, 24) == 0) {
+    decodeException(d, word);
+    return;
+  }
+  if (bits(word, 24, 22) != 0b100) return;
+  const fromSystem = bits(word, 21, 21) != 0;
+  switch (bits(word, 20, 19)) {
+    case 0:
+      if (!fromSystem && bits(word, 4, 0) == 31) decodeHintOrBarrier(d, word);
+      break;
+    case 1:
+      if (fromSystem) break; // SYSL: none is announced
+      d.rn = source(bits(word, 4, 0));
+      d.extra = bits(word, 20, 5);
+      sideEffect(d, Op.SYS, Timing.COST_SYSTEM_WRITE);
+      break;
+    default:
+      d.extra = bits(word, 20, 5);
+      if (fromSystem) {
+        d.rd = target(bits(word, 4, 0));
+        sideEffect(d, Op.MRS, Timing.COST_SYSTEM_READ);
+      } else {
+        d.rn = source(bits(word, 4, 0));
+        sideEffect(d, Op.MSR, Timing.COST_SYSTEM_WRITE);
+      }
+      break;
+  }
+}
+
+function sideEffect(d: A64, operation: Op, cost: Timing): void {
+  setOperation(d, operation, cost);
+  d.flags |= <u16>DecodedFlag.SIDE_EFFECT;
+}
+
+function decodeException(d: A64, word: u32): void {
+  if (bits(word, 4, 2) != 0) return;
+  d.immediate = <i64>bits(word, 20, 5);
+  const level = bits(word, 1, 0);
+  switch (bits(word, 23, 21)) {
+    case 0:
+      if (level == 1) sideEffect(d, Op.SVC, Timing.COST_SIMPLE);
+      else if (level == 2) sideEffect(d, Op.HVC, Timing.FIRMWARE_CALL);
+      else if (level == 3) sideEffect(d, Op.SMC, Timing.FIRMWARE_CALL);
+      break;
+    case 1:
+      if (level == 0) sideEffect(d, Op.BRK, Timing.COST_SIMPLE);
+      break;
+    default: // HLT and DCPS belong to external debug, which is not there
+      break;
+  }
+}
+
+function decodeHintOrBarrier(d: A64, word: u32): void {
+  const operation2 = bits(word, 7, 5);
+  const operand = bits(word, 11, 8);
+  switch (bits(word, 15, 12)) {
+    case 2:
+      if (bits(word, 18, 16) == 3) decodeHint(d, (operand << 3) | operation2);
+      break;
+    case 3:
+      if (bits(word, 18, 16) == 3) decodeBarrier(d, operation2, operand);
+      break;
+    case 4:
+      decodePstate(d, bits(word, 18, 16), operation2, operand);
+      break;
+    default: // CRn = 1: WFET, WFIT (FEAT_WFxT) are not announced
+      break;
+  }
+}
+
+/** Hints that this PE doesn't know are NOPs (C6.2.120). */
+function decodeHint(d: A64, number: u32): void {
+  switch (number) {
+    case 1:
+      setOperation(d, Op.YIELD, Timing.COST_RELAX);
+      break;
+    case 2:
+      sideEffect(d, Op.WFE, Timing.COST_SIMPLE);
+      d.flags |= <u16>DecodedFlag.MEMORY; // its outcome depends on the exclusive monitor
+      break;
+    case 3:
+      sideEffect(d, Op.WFI, Timing.COST_SIMPLE);
+      break;
+    case 4:
+      sideEffect(d, Op.SEV, Timing.COST_SIMPLE);
+      break;
+    case 5:
+      sideEffect(d, Op.SEVL, Timing.COST_SIMPLE);
+      break;
+    default:
+      setOperation(d, Op.NOP, Timing.COST_SIMPLE);
+      break;
+  }
+}
+
+function decodeBarrier(d: A64, operation2: u32, operand: u32): void {
+  switch (operation2) {
+    case 2:
+      sideEffect(d, Op.CLREX, Timing.COST_SIMPLE);
+      break;
+    case 4:
+      setOperation(d, Op.DSB, Timing.COST_FULL_FENCE);
+      break;
+    case 5:
+      setOperation(d, Op.DMB, barrierCost(operand));
+      break;
+    case 6:
+      setOperation(d, Op.ISB, Timing.COST_SERIALIZE);
+      break;
+    default: // SB (FEAT_SB), DSB nXS (FEAT_XS): not announced
+      break;
+  }
+}
+
+/** Bits 1:0 of CRm: 1 = loads, 2 = stores, 3 (and 0) = all. */
+function barrierCost(operand: u32): Timing {
+  const types = operand & 3;
+  return types == 1 ? Timing.COST_LOAD_FENCE : types == 2 ? Timing.COST_STORE_FENCE : Timing.COST_FULL_FENCE;
+}
+
+function decodePstate(d: A64, operation1: u32, operation2: u32, operand: u32): void {
+  d.immediate = <i64>operand;
+  if (operation1 == 0 && operation2 == 5) {
+    if (operand > 1) return;
+    d.extra = PstateField.SPSEL;
+  } else if (operation1 == 3 && operation2 == 6) {
+    d.extra = PstateField.DAIFSET;
+  } else if (operation1 == 3 && operation2 == 7) {
+    d.extra = PstateField.DAIFCLR;
+  } else {
+    return; // UAO, PAN, SSBS, DIT, TCO, ALLINT: not announced
+  }
+  sideEffect(d, Op.MSR_IMMEDIATE, Timing.COST_SYSTEM_WRITE);
+}

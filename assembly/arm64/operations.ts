@@ -1,0 +1,213 @@
+// Operations that AArch64 instructions are decoded into, and the record of a decoded instruction.
+
+import { Decoded, SPECIAL_KINDS } from "../memory/code.ts";
+
+/**
+ * A decoded A64 instruction. Register fields hold slots (arm64/cpu.ts). What `immediate` and `extra` mean is said at each
+ * operation; branches keep their offset in `immediate`.
+ */
+@unmanaged
+export class A64 extends Decoded {
+  rd: u8;
+  rn: u8;
+  rm: u8;
+  ra: u8;
+  /** The instruction word. */
+  raw: u32;
+  immediate: i64;
+  /** Branches: decoded record of the target once known and in the same page. */
+  target: u32;
+  extra: u32;
+}
+
+export const A64_BYTES: usize = 32;
+if (offsetof<A64>() > A64_BYTES) ERROR("A64 outgrew its bytes");
+
+/** Names end in 64 or 32 where the register width matters; widths of memory accesses are given in bytes where they do. */
+export enum Op {
+  /** Unallocated encoding: exception with EC 0. */
+  UNDEFINED = SPECIAL_KINDS,
+  /** Advanced SIMD, floating point, SVE: trapped unless CPACR_EL1 enables them, and then not modelled. */
+  SIMD,
+
+  // Data processing, immediate (Arm ARM DDI 0487 C4.1.92)
+  MOVE_IMMEDIATE,
+  ADR,
+  ADRP,
+  /** immediate = value in place, extra = shift */
+  MOVK64,
+  MOVK32,
+  ADD_IMMEDIATE64,
+  ADD_IMMEDIATE32,
+  ADDS_IMMEDIATE64,
+  ADDS_IMMEDIATE32,
+  SUBS_IMMEDIATE64,
+  SUBS_IMMEDIATE32,
+  AND_IMMEDIATE,
+  ORR_IMMEDIATE64,
+  ORR_IMMEDIATE32,
+  EOR_IMMEDIATE64,
+  EOR_IMMEDIATE32,
+  ANDS_IMMEDIATE64,
+  ANDS_IMMEDIATE32,
+  /** (rn >> extra) & immediate */
+  UBFX,
+  /** (rn & immediate) << extra */
+  UBFIZ,
+  /** immediate = left shift, extra = arithmetic right shift */
+  SBFX64,
+  SBFX32,
+  /** Rotate rn right by extra, insert where immediate has ones. */
+  BFM64,
+  BFM32,
+  EXTR64,
+  EXTR32,
+
+  // Data processing, register (C4.1.95)
+  ADD_REGISTER64,
+  ADD_REGISTER32,
+  SUB_REGISTER64,
+  SUB_REGISTER32,
+  ADDS_REGISTER64,
+  ADDS_REGISTER32,
+  SUBS_REGISTER64,
+  SUBS_REGISTER32,
+  AND_REGISTER64,
+  AND_REGISTER32,
+  ORR_REGISTER64,
+  ORR_REGISTER32,
+  EOR_REGISTER64,
+  EOR_REGISTER32,
+  ANDS_REGISTER64,
+  ANDS_REGISTER32,
+  BIC_REGISTER64,
+  BIC_REGISTER32,
+  /** if immediate holds ... else; extra = condition */
+  CSEL64,
+  CSEL32,
+  CSINC64,
+  CSINC32,
+  CSINV64,
+  CSINV32,
+  CSNEG64,
+  CSNEG32,
+  MADD64,
+  MADD32,
+  MSUB64,
+  MSUB32,
+
+  // Branches (C4.1.94)
+  B,
+  BL,
+  /** extra = condition */
+  B_CONDITION,
+  CBZ64,
+  CBZ32,
+  CBNZ64,
+  CBNZ32,
+  /** extra = bit number */
+  TBZ,
+  TBNZ,
+  BR,
+  BLR,
+
+  // Loads and stores, base plus immediate (C4.1.96); rd = data, rn = base
+  LOAD64,
+  LOAD32,
+  LOAD16,
+  LOAD8,
+  STORE64,
+  STORE32,
+  STORE16,
+  STORE8,
+  /** rd, ra = data; extra = AddressMode */
+  LOAD_PAIR64,
+  STORE_PAIR64,
+
+  NOP,
+  YIELD,
+
+  // From here on: executeRare.
+  RARE,
+  /** Operand 2 = rm shifted or extended: extra = arithmetic operation | operand kind << 8 | amount << 16 */
+  ARITHMETIC64 = RARE,
+  ARITHMETIC32,
+  /** extra likewise, with logical operations */
+  LOGICAL64,
+  LOGICAL32,
+  /** extra: bit 0 subtract, bit 1 set flags */
+  ADD_WITH_CARRY64,
+  ADD_WITH_CARRY32,
+  /** extra = condition | nzcv << 4 | compare-negative << 8; immediate or rm as operand */
+  CONDITIONAL_COMPARE_IMMEDIATE64,
+  CONDITIONAL_COMPARE_IMMEDIATE32,
+  CONDITIONAL_COMPARE_REGISTER64,
+  CONDITIONAL_COMPARE_REGISTER32,
+  /** extra = one-source operation */
+  ONE_SOURCE64,
+  ONE_SOURCE32,
+  UDIV64,
+  UDIV32,
+  SDIV64,
+  SDIV32,
+  LSLV64,
+  LSLV32,
+  LSRV64,
+  LSRV32,
+  ASRV64,
+  ASRV32,
+  RORV64,
+  RORV32,
+  SMADDL,
+  SMSUBL,
+  UMADDL,
+  UMSUBL,
+  SMULH,
+  UMULH,
+
+  /** Any other plain load or store: extra describes it (arm64/memory.ts) */
+  LOAD,
+  STORE,
+  LOAD_PAIR,
+  STORE_PAIR,
+  LOAD_LITERAL,
+  PREFETCH,
+
+  /** extra = log2 of the size; LDAR, LDLAR, LDAPR and STLR, STLLR */
+  LOAD_ACQUIRE,
+  STORE_RELEASE,
+  /** extra: log2 of the size | pair << 4; rm = status */
+  LOAD_EXCLUSIVE,
+  STORE_EXCLUSIVE,
+  CLREX,
+  /** extra = log2 of the size | atomic operation << 4; rm = operand, rd = old value */
+  ATOMIC,
+  COMPARE_AND_SWAP,
+  COMPARE_AND_SWAP_PAIR,
+
+  DMB,
+  DSB,
+  ISB,
+  WFE,
+  WFI,
+  SEV,
+  SEVL,
+  /** extra = field, immediate = value */
+  MSR_IMMEDIATE,
+  /** extra = op0:op1:CRn:CRm:op2 */
+  MRS,
+  MSR,
+  SYS,
+  SVC,
+  HVC,
+  SMC,
+  BRK,
+  ERET,
+}
+
+export enum AddressMode {
+  OFFSET = 0,
+  PRE_INDEX = 1,
+  POST_INDEX = 2,
+  REGISTER = 3,
+}

@@ -1,0 +1,153 @@
+// A64 system instructions: barriers, hints that wait, PSTATE, system registers, exception generation and return (Arm ARM
+// DDI 0487 C4.1.94).
+
+import { Device, WaitKind } from "../../src/abi.ts";
+import { Cpu } from "../cpu.ts";
+import { requestDevice } from "../devices/transaction.ts";
+import { broadcastEvent } from "../interrupts/message.ts";
+import { beginWait } from "../interrupts/wake.ts";
+import { markBlocked } from "../memory/access.ts";
+import { observeLimit, startCycle } from "../time/bounds.ts";
+import { PSTATE_DAIF, arm64, readX, writeX } from "./cpu.ts";
+import { PstateField } from "./decodeSystem.ts";
+import { ExceptionClass, exceptionReturn, selectStack, setDaif, synchronous } from "./exception.ts";
+import { A64, Op } from "./operations.ts";
+import { Step } from "./step.ts";
+import { readSystem, systemValue, systemWriteEndsRun, writeSystem } from "./sysreg.ts";
+
+export function executeSystem(cpu: Cpu, d: A64, operation: i32): Step {
+  switch (operation) {
+    // Memory is accessed in program order in this version: barriers cost their time and order nothing more.
+    case Op.DMB:
+    case Op.DSB:
+    case Op.ISB:
+      return Step.NEXT;
+    case Op.WFE:
+      return waitForEvent(cpu);
+    case Op.WFI:
+      return waitForInterrupt(cpu);
+    case Op.SEV:
+      arm64(cpu).event = 1;
+      broadcastEvent(cpu);
+      return Step.NEXT;
+    case Op.SEVL:
+      arm64(cpu).event = 1;
+      return Step.NEXT;
+    case Op.MSR_IMMEDIATE:
+      return writePstate(cpu, d);
+    case Op.MRS:
+      return moveFromSystem(cpu, d);
+    case Op.MSR:
+      return moveToSystem(cpu, d);
+    case Op.SYS:
+      return maintain(cpu, d);
+    case Op.SVC:
+      synchronous(cpu, ExceptionClass.SVC, <u32>d.immediate, cpu.pc + 4);
+      return Step.EXCEPTION;
+    case Op.HVC:
+    case Op.SMC:
+      return callFirmware(cpu);
+    case Op.BRK:
+      synchronous(cpu, ExceptionClass.BRK, <u32>d.immediate, cpu.pc);
+      return Step.EXCEPTION;
+    case Op.ERET:
+      exceptionReturn(cpu);
+      return Step.JUMP;
+    case Op.SIMD:
+      return simd(cpu);
+    default:
+      undefined(cpu);
+      return Step.EXCEPTION;
+  }
+}
+
+export function undefined(cpu: Cpu): void {
+  synchronous(cpu, ExceptionClass.UNKNOWN, 0, cpu.pc);
+}
+
+/** CPACR_EL1.FPEN is RAZ/WI here: SIMD and floating point are always trapped (ISS: COND valid, 0b1110). */
+function simd(cpu: Cpu): Step {
+  synchronous(cpu, ExceptionClass.SIMD_ACCESS, 0x1e0_0000, cpu.pc);
+  return Step.EXCEPTION;
+}
+
+function waitForEvent(cpu: Cpu): Step {
+  if (cpu.clock >= observeLimit) return Step.LIMIT;
+  const state = arm64(cpu);
+  if (state.event != 0) {
+    state.event = 0;
+    return Step.NEXT;
+  }
+  beginWait(cpu, WaitKind.WFE);
+  return Step.WAIT;
+}
+
+function waitForInterrupt(cpu: Cpu): Step {
+  if (cpu.clock >= observeLimit) return Step.LIMIT;
+  if (cpu.pending != 0) return Step.NEXT;
+  beginWait(cpu, WaitKind.WFI);
+  return Step.WAIT;
+}
+
+function writePstate(cpu: Cpu, d: A64): Step {
+  const value = <u32>d.immediate;
+  const daif = arm64(cpu).daif;
+  switch (d.extra) {
+    case PstateField.SPSEL:
+      selectStack(cpu, value);
+      return Step.NEXT;
+    case PstateField.DAIFSET:
+      setDaif(cpu, daif | ((value << 6) & PSTATE_DAIF));
+      return Step.NEXT;
+    default:
+      setDaif(cpu, daif & ~(value << 6));
+      return Step.RECHECK;
+  }
+}
+
+function moveFromSystem(cpu: Cpu, d: A64): Step {
+  if (cpu.clock >= observeLimit) return Step.LIMIT;
+  if (!readSystem(cpu, d.extra)) {
+    undefined(cpu);
+    return Step.EXCEPTION;
+  }
+  writeX(changetype<usize>(cpu), d.rd, systemValue);
+  return Step.NEXT;
+}
+
+function moveToSystem(cpu: Cpu, d: A64): Step {
+  if (!writeSystem(cpu, d.extra, readX(changetype<usize>(cpu), d.rn))) {
+    undefined(cpu);
+    return Step.EXCEPTION;
+  }
+  return systemWriteEndsRun(d.extra) ? Step.RECHECK : Step.NEXT;
+}
+
+// SYS: op0 = 1; `extra` = op0:op1:CRn:CRm:op2 as for registers.
+const CRN_CACHE: u32 = 7;
+const CRN_TLB: u32 = 8;
+const DC_ZVA: u32 = (1 << 14) | (3 << 11) | (7 << 7) | (4 << 3) | 1;
+
+/** Cache and TLB maintenance: caches are coherent and there are no translations, so there is nothing to do. */
+function maintain(cpu: Cpu, d: A64): Step {
+  const crn = (d.extra >>> 7) & 15;
+  // DC ZVA writes memory; DCZID_EL0.DZP says that it is not permitted here.
+  if (d.extra == DC_ZVA || (crn != CRN_CACHE && crn != CRN_TLB)) {
+    undefined(cpu);
+    return Step.EXCEPTION;
+  }
+  return Step.NEXT;
+}
+
+/** HVC and SMC: the call travels to firmware like an access to a device, and comes back with X0. */
+function callFirmware(cpu: Cpu): Step {
+  if (cpu.deviceAnswered != 0) {
+    cpu.deviceAnswered = 0;
+    writeX(changetype<usize>(cpu), 0, cpu.deviceValue);
+    return Step.NEXT;
+  }
+  markBlocked(cpu);
+  requestDevice(cpu, Device.FIRMWARE, 0, 8, false, 0, startCycle(cpu));
+  return Step.ACCESS;
+}
+

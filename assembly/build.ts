@@ -1,0 +1,189 @@
+// Builds a machine from the configuration block that the host has written (src/abi.ts, Config).
+
+import {
+  ABI_VERSION,
+  Architecture,
+  CPU_ABSENT,
+  CPU_BYTES,
+  Config,
+  InitializeStatus,
+  MAX_CORES_PER_DOMAIN,
+  MAX_CPUS,
+  MAX_THREADS_PER_CORE,
+  Timing,
+} from "../src/abi.ts";
+import { arm64 } from "./arm64/cpu.ts";
+import { CORE_BYTES, Core, Cpu, DOMAIN_BYTES, NEVER, coreAt, cpuAt, domainAt } from "./cpu.ts";
+import { maskSet } from "./cpumask.ts";
+import { openApics, resetApic } from "./interrupts/apic.ts";
+import { openGics, resetGic } from "./interrupts/gic.ts";
+import { enterHardwareId, openHardwareIds } from "./interrupts/hardwareIds.ts";
+import { machine, openMemory, reserve, timing } from "./machine.ts";
+import { attachCode, openCode } from "./memory/code.ts";
+import { forgetAll } from "./memory/copies.ts";
+import { attachLines, openLines } from "./memory/lines.ts";
+import { attachMemoryMap, openMemoryMap } from "./memory/map.ts";
+import { attachBounds } from "./time/bounds.ts";
+import { openSpins } from "./time/spin.ts";
+import { attachWheel, openWheel } from "./time/wheel.ts";
+import { openProbes } from "./trace/probe.ts";
+import { openTrace } from "./trace/ring.ts";
+
+let configuration: usize = 0;
+
+function word(field: Config): u32 {
+  return load<u32>(configuration + (<usize>field << 2));
+}
+
+/** Word `index` of the table that a field names. */
+function entry(field: Config, index: u32): u32 {
+  return load<u32>(configuration + word(field) + (<usize>index << 2));
+}
+
+/** Room for the host's own use (the configuration block, image bytes on their way), never given back. */
+export function allocate(bytes: u32): usize {
+  if (machine().top == 0) openMemory();
+  return reserve(bytes, 64);
+}
+
+/** @param address where the configuration block stands; it stays there for the machine's life */
+export function initialize(address: usize): InitializeStatus {
+  configuration = address;
+  if (word(Config.ABI) != ABI_VERSION) return InitializeStatus.ABI_MISMATCH;
+  if (!isPlausible()) return InitializeStatus.BAD_CONFIGURATION;
+  const m = machine();
+  m.architecture = word(Config.ARCHITECTURE);
+  m.cpus = word(Config.CPUS);
+  m.cores = word(Config.CORES);
+  m.domains = word(Config.DOMAINS);
+  m.nodes = word(Config.NODES);
+  m.accelerations = word(Config.ACCELERATIONS);
+  m.clockMhz = word(Config.CLOCK_MHZ);
+  m.counterHz = word(Config.COUNTER_HZ);
+  m.timing = configuration + word(Config.TIMING_TABLE);
+  m.hopTable = configuration + word(Config.HOP_TABLE);
+  m.leastInterruptLatency = timing(Timing.INTERRUPT_LATENCY);
+  if (!openRegions()) return InitializeStatus.OUT_OF_MEMORY;
+  attach();
+  if (!buildDomains() || !buildCores() || !buildCpus()) return InitializeStatus.BAD_CONFIGURATION;
+  return InitializeStatus.OK;
+}
+
+/** Sets the globals that mirror immutable fields of the machine record. */
+export function attach(): void {
+  attachBounds();
+  attachWheel();
+  attachMemoryMap();
+  attachLines();
+  attachCode();
+}
+
+function isPlausible(): bool {
+  const cpus = word(Config.CPUS);
+  const cores = word(Config.CORES);
+  const domains = word(Config.DOMAINS);
+  if (cpus == 0 || cpus > <u32>MAX_CPUS || cores == 0 || cores > cpus || domains == 0 || domains > cores) return false;
+  return word(Config.NODES) != 0 && word(Config.CLOCK_MHZ) != 0 && word(Config.RAM_BYTES) != 0;
+}
+
+function openRegions(): bool {
+  const m = machine();
+  m.cpuRecords = reserve(<usize>m.cpus * CPU_BYTES, 64);
+  m.coreRecords = reserve(<usize>m.cores * CORE_BYTES, 64);
+  m.domainRecords = reserve(<usize>m.domains * DOMAIN_BYTES, 64);
+  m.maskWords = maskWordsOfLargestDomain();
+  if (m.cpuRecords == 0 || m.coreRecords == 0 || m.domainRecords == 0 || m.maskWords == 0) return false;
+  const nodes = word(Config.EVENT_NODES);
+  if (!openWheel(nodes) || !openMemoryMap(word(Config.RAM_BASE), word(Config.RAM_BYTES))) return false;
+  if (!openLines(word(Config.DIRECTORY_BYTES), nodes) || !openCode(word(Config.CODE_BYTES))) return false;
+  if (!openTrace(word(Config.TRACE_RECORDS)) || !openProbes() || !openHardwareIds() || !openSpins()) return false;
+  return m.architecture == Architecture.X86_64 ? openApics() : openGics();
+}
+
+function maskWordsOfLargestDomain(): u32 {
+  let largest: u32 = 0;
+  for (let core: u32 = 0; core < machine().cores; core++) {
+    const domain = domainAt(entry(Config.CORE_DOMAIN_TABLE, core));
+    largest = max(largest, ++domain.coreCount);
+  }
+  return largest > <u32>MAX_CORES_PER_DOMAIN ? 0 : (largest + 63) >>> 6;
+}
+
+function buildDomains(): bool {
+  const m = machine();
+  for (let index: u32 = 0; index < m.domains; index++) {
+    const domain = domainAt(index);
+    domain.index = index;
+    domain.node = entry(Config.DOMAIN_NODE_TABLE, index);
+    if (domain.node >= m.nodes || domain.coreCount == 0) return false;
+    domain.cores = reserve(<usize>domain.coreCount << 2, 8);
+    domain.onlineMask = reserve(<usize>m.maskWords << 3, 8);
+    if (domain.cores == 0 || domain.onlineMask == 0) return false;
+    domain.coreCount = 0;
+  }
+  return true;
+}
+
+function buildCores(): bool {
+  const m = machine();
+  m.leastLineLatency = u32.MAX_VALUE;
+  for (let index: u32 = 0; index < m.cores; index++) {
+    const core = coreAt(index);
+    const domain = domainAt(entry(Config.CORE_DOMAIN_TABLE, index));
+    core.index = index;
+    core.domain = domain;
+    core.bit = domain.coreCount++;
+    store<u32>(domain.cores + (<usize>core.bit << 2), <u32>changetype<usize>(core));
+    core.latency = entry(Config.CORE_LATENCY_TABLE, index);
+    core.lineArrivalMin = NEVER;
+    core.runCycle = NEVER;
+    if (core.latency == 0) return false;
+    m.leastLineLatency = min(m.leastLineLatency, core.latency);
+  }
+  return true;
+}
+
+function buildCpus(): bool {
+  const m = machine();
+  for (let index: u32 = 0; index < m.cpus; index++) {
+    const cpu = cpuAt(index);
+    cpu.index = index;
+    cpu.interruptArrivalMin = NEVER;
+    cpu.loopPatience = 1;
+    forgetAll(cpu);
+    const core = entry(Config.CPU_CORE_TABLE, index);
+    if (core == CPU_ABSENT) continue;
+    if (core >= m.cores || !joinCore(cpu, coreAt(core))) return false;
+    if (entry(Config.CPU_ONLINE_TABLE, index) != 0) maskSet(cpu.core.domain.onlineMask, cpu.core.bit);
+    resetInterrupts(cpu, hardwareId(index));
+  }
+  const present = word(Config.CPUS_PRESENT);
+  for (let position: u32 = 0; position < present; position++) {
+    const index = entry(Config.CPU_ORDER_TABLE, position);
+    if (index >= m.cpus || !enterHardwareId(hardwareId(index), index)) return false;
+  }
+  return true;
+}
+
+function hardwareId(index: u32): u64 {
+  return <u64>entry(Config.CPU_ID_TABLE, 2 * index) | (<u64>entry(Config.CPU_ID_TABLE, 2 * index + 1) << 32);
+}
+
+function joinCore(cpu: Cpu, core: Core): bool {
+  if (core.threads == 0) core.threads = reserve(MAX_THREADS_PER_CORE << 2, 8);
+  if (core.threads == 0 || core.threadCount >= <u32>MAX_THREADS_PER_CORE) return false;
+  store<u32>(core.threads + (<usize>core.threadCount << 2), <u32>changetype<usize>(cpu));
+  core.threadCount++;
+  cpu.core = core;
+  return true;
+}
+
+function resetInterrupts(cpu: Cpu, id: u64): void {
+  if (machine().architecture == Architecture.X86_64) {
+    resetApic(cpu, <u32>id);
+  } else {
+    arm64(cpu).mpidr = id;
+    resetGic(cpu);
+  }
+}
+

@@ -1,0 +1,170 @@
+// Records of CPUs, cores and last-level-cache domains, and the way from one to the other.
+
+import { CPU_BYTES, CPU_CLOCK, CPU_PC, CPU_REGISTERS, CPU_RETIRED, CPU_STATE, CPU_WAIT_KIND, CpuState, WaitKind } from "../src/abi.ts";
+import { machine } from "./machine.ts";
+
+/** "No such cycle": later than every event. */
+export const NEVER: u64 = u64.MAX_VALUE;
+
+/**
+ * One hardware thread. The first line holds what an event touches; registers follow (X86Cpu, Arm64Cpu), then the journal
+ * of a half-done instruction, then the lookup of held lines.
+ */
+@unmanaged
+export class Cpu {
+  /** Ticks: start of the next instruction (of a parked spin: of the loop head at which it was parked). */
+  clock: u64;
+  /** Virtual address of the next instruction. */
+  pc: u64;
+  /** Instructions completed. */
+  retired: u64;
+  state: CpuState;
+  waitKind: WaitKind;
+  core: Core;
+  index: u32;
+
+  /** Spin loop that this CPU is parked in, or null: then it is being stepped. */
+  parked: usize;
+  /** Interrupt messages under way to this CPU, and the least cycle of their arrivals (may be stale: then <= now). */
+  interruptArrivals: u32;
+  interruptArrivalMin: u64;
+  /** `Pending` bits of what waits to be taken, and of what is masked at present. */
+  pending: u32;
+  masked: u32;
+  /** Nonzero while an exception or interrupt is being delivered and waits for memory. */
+  delivery: u32;
+
+  /** Target of the last taken backward branch, how often it came in a row, and when elision is tried again. */
+  loopHead: u64;
+  loopVisits: u32;
+  loopPatience: u32;
+
+  /** The miss or device access that blocks this CPU. */
+  requestLine: u32;
+  requestWrite: u32;
+  requestNext: usize;
+  requestEntry: usize;
+  requestArrival: u64;
+  /** The instruction at pc was abandoned half-way and starts again. */
+  resumed: u32;
+  /** A device or the firmware has answered the access that the instruction at pc makes. */
+  deviceAnswered: u32;
+  deviceValue: u64;
+  deviceAddress: u64;
+  deviceSize: u32;
+  deviceWrite: u32;
+  /** Line watched by MONITOR or by an exclusive load, plus one; 0 for none. */
+  watchedLine: u32;
+  /** Interrupt messages leave one after the other: cycle at which the sender is free. */
+  sendFree: u64;
+  /** Firmware's view: powered on; a start message is under way. */
+  on: u32;
+  starting: u32;
+  /** Where and with what a start message lets this CPU begin. */
+  startPc: u64;
+  startStack: u64;
+  startArgument: u64;
+}
+
+/** What can wait to be taken at an instruction boundary; the same bits say what is masked. */
+export enum Pending {
+  /** x86 NMI. */
+  NMI = 1,
+  /** x86: the local APIC asks for service. arm64: the interrupt controller signals IRQ. */
+  IRQ = 2,
+  /** arm64: the interrupt controller signals FIQ. */
+  FIQ = 4,
+}
+
+export const CPU_JOURNAL: usize = 896;
+/** Cache of the directory's truth: which lines this CPU may hit, direct-mapped; see memory/copies.ts. */
+export const CPU_LOOKUP: usize = 1088;
+export const LOOKUP_ENTRIES: usize = 64;
+
+if (offsetof<Cpu>("clock") != CPU_CLOCK) ERROR("Cpu.clock moved: update src/abi.ts");
+if (offsetof<Cpu>("pc") != CPU_PC) ERROR("Cpu.pc moved: update src/abi.ts");
+if (offsetof<Cpu>("retired") != CPU_RETIRED) ERROR("Cpu.retired moved: update src/abi.ts");
+if (offsetof<Cpu>("state") != CPU_STATE) ERROR("Cpu.state moved: update src/abi.ts");
+if (offsetof<Cpu>("waitKind") != CPU_WAIT_KIND) ERROR("Cpu.waitKind moved: update src/abi.ts");
+if (offsetof<Cpu>() > <usize>CPU_REGISTERS) ERROR("Cpu outgrew the bytes before its registers");
+if (CPU_LOOKUP + LOOKUP_ENTRIES * 16 > <usize>CPU_BYTES) ERROR("the lookup outgrew CPU_BYTES");
+
+/**
+ * The unit of coherence: SMT siblings share the innermost caches, so a copy of a line belongs to their core. Siblings
+ * reach each other without latency; the core is therefore run as one schedule (time/run.ts).
+ */
+@unmanaged
+export class Core {
+  domain: Domain;
+  /** Position in the directory's bit sets of its domain. */
+  bit: u32;
+  /** One-way latency to the last-level cache, cycles: a(c). */
+  latency: u32;
+  /** Its threads lie side by side in `threads`. */
+  threadCount: u32;
+  /** Threads that watch a line: parked spins, monitors, exclusive reservations. */
+  watchers: u32;
+  /** Invalidations, downgrades and fills under way to this core, and the least cycle of their arrivals (may be stale). */
+  lineArrivals: u32;
+  lineArrivalMin: u64;
+  /** Cycle of the valid run event, or NEVER. */
+  runCycle: u64;
+  /** Table of Cpu pointers. */
+  threads: usize;
+  index: u32;
+}
+
+export const CORE_BYTES: usize = 64;
+if (offsetof<Core>() > CORE_BYTES) ERROR("Core outgrew CORE_BYTES");
+
+/** The cores that share a last-level cache. */
+@unmanaged
+export class Domain {
+  index: u32;
+  node: u32;
+  coreCount: u32;
+  /** Table of Core pointers in bit order. */
+  cores: usize;
+  /** Cores with an online CPU: who holds a line that is shared since before the first instruction. */
+  onlineMask: usize;
+}
+
+export const DOMAIN_BYTES: usize = 32;
+if (offsetof<Domain>() > DOMAIN_BYTES) ERROR("Domain outgrew DOMAIN_BYTES");
+
+// @ts-ignore: decorator
+@inline
+export function cpuAt(index: u32): Cpu {
+  return changetype<Cpu>(machine().cpuRecords + <usize>index * CPU_BYTES);
+}
+
+// @ts-ignore: decorator
+@inline
+export function coreAt(index: u32): Core {
+  return changetype<Core>(machine().coreRecords + <usize>index * CORE_BYTES);
+}
+
+// @ts-ignore: decorator
+@inline
+export function domainAt(index: u32): Domain {
+  return changetype<Domain>(machine().domainRecords + <usize>index * DOMAIN_BYTES);
+}
+
+// @ts-ignore: decorator
+@inline
+export function threadOf(core: Core, thread: u32): Cpu {
+  return changetype<Cpu>(load<u32>(core.threads + (<usize>thread << 2)));
+}
+
+// @ts-ignore: decorator
+@inline
+export function coreInDomain(domain: Domain, bit: u32): Core {
+  return changetype<Core>(load<u32>(domain.cores + (<usize>bit << 2)));
+}
+
+/** One-way latency between domains of two nodes, or between a domain and a home, cycles. */
+// @ts-ignore: decorator
+@inline
+export function hop(from: u32, to: u32): u32 {
+  return load<u32>(machine().hopTable + <usize>(((from * machine().nodes + to) << 2)));
+}

@@ -1,0 +1,143 @@
+// The ABI of the core: all that the host may call. Numbers only; everything larger is read and written in linear memory.
+
+import { ABI_VERSION, Counter, PAGE_BYTES, PAGE_SHIFT, Region, RunStatus, Warmth } from "../src/abi.ts";
+import { allocate, initialize } from "./build.ts";
+import { cpuAt } from "./cpu.ts";
+import { digestMachine, digestOfCpu } from "./digest.ts";
+import { Message, send } from "./interrupts/message.ts";
+import { machine } from "./machine.ts";
+import { warmLine } from "./memory/lines.ts";
+import { lineOf, mapPages } from "./memory/map.ts";
+import { runUntil } from "./time/loop.ts";
+import { setProbe } from "./trace/probe.ts";
+import {
+  maskAnd,
+  maskAndNot,
+  maskEqual,
+  maskFill,
+  maskIntersects,
+  maskNext,
+  maskOr,
+  maskSubset,
+  maskWeight,
+  maskXor,
+} from "./cpumask.ts";
+
+export { allocate, initialize, mapPages, setProbe };
+export {
+  maskAnd,
+  maskAndNot,
+  maskEqual,
+  maskFill,
+  maskIntersects,
+  maskNext,
+  maskOr,
+  maskSubset,
+  maskWeight,
+  maskXor,
+};
+
+export function abiVersion(): u32 {
+  return ABI_VERSION;
+}
+
+/** Address of a region. */
+export function region(which: Region): usize {
+  const m = machine();
+  switch (which) {
+    case Region.CPUS:
+      return m.cpuRecords;
+    case Region.RAM:
+      return m.ramHost;
+    default:
+      return m.traceRing;
+  }
+}
+
+export function counter(which: Counter): u64 {
+  const m = machine();
+  switch (which) {
+    case Counter.NOW:
+      return m.now;
+    case Counter.EVENTS:
+      return m.events;
+    case Counter.RETIRED:
+      return retired();
+    case Counter.MISSES:
+      return m.missCount;
+    case Counter.INTERRUPTS:
+      return m.interruptCount;
+    case Counter.PARKINGS:
+      return m.parkings;
+    case Counter.STOP_REASON:
+      return m.stopReason;
+    case Counter.STOP_CPU:
+      return m.stopCpu;
+    case Counter.STOP_CYCLE:
+      return m.stopCycle;
+    case Counter.STOP_PC:
+      return m.stopPc;
+    case Counter.STOP_DETAIL:
+      return m.stopDetail;
+    case Counter.TRACE_RECORDS:
+      return m.traceCount;
+    case Counter.TRACE_LOST:
+      return m.traceLost;
+    case Counter.RESERVED_BYTES:
+      return m.top;
+    case Counter.DIRECTORY_BYTES:
+      return m.directoryNext - m.directoryStart;
+    case Counter.CODE_FLUSHES:
+      return m.codeFlushes;
+    default:
+      return m.leastInterruptLatency;
+  }
+}
+
+function retired(): u64 {
+  let sum: u64 = 0;
+  for (let index: u32 = 0; index < machine().cpus; index++) sum += cpuAt(index).retired;
+  return sum;
+}
+
+/** Sets what caches hold of whole lines before the first instruction. */
+export function warm(address: u64, bytes: u64, warmth: Warmth, core: u32): void {
+  for (let at = address; at < address + bytes; at += 64) warmLine(lineOf(at), warmth, core);
+}
+
+/** Powers a CPU on; its first instruction starts at `cycle`, which is not before now. */
+export function startCpuAt(index: u32, pc: u64, stack: u64, argument: u64, cycle: u64): void {
+  const cpu = cpuAt(index);
+  cpu.on = 1;
+  cpu.starting = 1;
+  cpu.startPc = pc;
+  cpu.startStack = stack;
+  cpu.startArgument = argument;
+  send(cpu, <u64>Message.START, cycle);
+}
+
+/** Which `TraceKind`s are recorded, a bit each. */
+export function setTraceMask(mask: u32): void {
+  machine().traceMask = mask;
+}
+
+/** Empties the trace ring once the host has copied its records. */
+export function clearTrace(): void {
+  machine().traceCount = 0;
+}
+
+/** @param breaks whether break probes end the run */
+export function run(until: u64, breaks: bool): RunStatus {
+  machine().breakArmed = breaks ? 1 : 0;
+  return runUntil(until);
+}
+
+export function digest(): u64 {
+  return digestMachine();
+}
+
+export function cpuDigest(index: u32): u64 {
+  return digestOfCpu(cpuAt(index));
+}
+
+if (1 << PAGE_SHIFT != PAGE_BYTES) ERROR("page constants disagree");

@@ -1,0 +1,42 @@
+// Which CPU has a hardware id: APIC ids and MPIDR affinities are sparse, so they are looked up in a sorted table.
+
+import { Cpu, cpuAt } from "../cpu.ts";
+import { machine, reserve } from "../machine.ts";
+
+// Entry, 16 bytes: id, CPU index.
+const ENTRY_BYTES: usize = 16;
+const ENTRY_CPU: usize = 8;
+
+/** Reserves the table; CPUs enter by ascending id. */
+export function openHardwareIds(): bool {
+  const m = machine();
+  m.hardwareIds = reserve(<usize>m.cpus * ENTRY_BYTES, 64);
+  m.hardwareIdCount = 0;
+  return m.hardwareIds != 0;
+}
+
+/** @returns false when the id is not above the last one */
+export function enterHardwareId(id: u64, cpu: u32): bool {
+  const m = machine();
+  const entry = m.hardwareIds + <usize>m.hardwareIdCount * ENTRY_BYTES;
+  if (m.hardwareIdCount != 0 && load<u64>(entry - ENTRY_BYTES) >= id) return false;
+  store<u64>(entry, id);
+  store<u32>(entry, cpu, ENTRY_CPU);
+  m.hardwareIdCount++;
+  return true;
+}
+
+/** The CPU with an id, or null. */
+export function cpuWithId(id: u64): Cpu {
+  const m = machine();
+  let low: u32 = 0;
+  let high = m.hardwareIdCount;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (load<u64>(m.hardwareIds + <usize>middle * ENTRY_BYTES) < id) low = middle + 1;
+    else high = middle;
+  }
+  const entry = m.hardwareIds + <usize>low * ENTRY_BYTES;
+  if (low >= m.hardwareIdCount || load<u64>(entry) != id) return changetype<Cpu>(0);
+  return cpuAt(load<u32>(entry, ENTRY_CPU));
+}

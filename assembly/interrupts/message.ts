@@ -1,0 +1,130 @@
+// Messages to CPUs: interrupts, accesses to redistributors, answers of devices, events, starts. Each takes time, known when
+// it is sent, so that its target never has to go back.
+
+import { Architecture, CpuState, Timing, TraceKind } from "../../src/abi.ts";
+import { Cpu, NEVER, cpuAt, hop } from "../cpu.ts";
+import { machine, timing } from "../machine.ts";
+import { answerDevice } from "../devices/transaction.ts";
+import { startCpu } from "../firmware/start.ts";
+import { shrinkLimits, startCycle } from "../time/bounds.ts";
+import { runCompleted, runCore } from "../time/run.ts";
+import { unpark } from "../time/spin.ts";
+import { signalEvent } from "../time/watch.ts";
+import { EventClass, EventNode, schedule } from "../time/wheel.ts";
+import { trace } from "../trace/ring.ts";
+import { apicAccept } from "./apic.ts";
+import { gicAccept, gicSetDistributor } from "./gic.ts";
+import { serveRedistributor } from "./redistributor.ts";
+import { pendingEndsWait, wakeFromWait } from "./wake.ts";
+
+/** Low byte of a MESSAGE event's argument; the subject is the target's Cpu record. */
+export enum Message {
+  /** Second byte: vector (x86) or INTID (arm64); third byte: x86 delivery mode. */
+  INTERRUPT = 0,
+  /** A device has answered the CPU's access. */
+  ANSWER = 1,
+  /** Bits 63:32: the CPU whose access reaches this CPU's redistributor. */
+  REDISTRIBUTOR = 2,
+  /** SEV of another PE. */
+  EVENT = 3,
+  /** The distributor's enables have changed: bits 63:32 are GICD_CTLR. */
+  DISTRIBUTOR = 4,
+  /** Power-on; the start block is in the target's record. */
+  START = 5,
+}
+
+/** Sends a message that arrives at a cycle after now. */
+export function send(target: Cpu, argument: u64, arrival: u64): void {
+  if (target.interruptArrivals++ == 0 || arrival < target.interruptArrivalMin) target.interruptArrivalMin = arrival;
+  schedule(arrival, EventClass.MESSAGE, changetype<usize>(target), argument);
+}
+
+/** Cycles that an interrupt message takes from one CPU to another. */
+export function interruptLatency(from: Cpu, to: Cpu): u64 {
+  if (from == to) return timing(Timing.SELF_INTERRUPT_LATENCY);
+  const base = <u64>timing(Timing.INTERRUPT_LATENCY);
+  const fromNode = from.core.domain.node;
+  const toNode = to.core.domain.node;
+  return fromNode == toNode ? base : base + hop(fromNode, toNode);
+}
+
+/** Cycle at which a sender's next message leaves it; messages of one sender keep a gap. */
+export function departure(sender: Cpu): u64 {
+  const departs = max(startCycle(sender), sender.sendFree);
+  sender.sendFree = departs + timing(Timing.INTERRUPT_MESSAGE_GAP);
+  return departs;
+}
+
+/** Sends one interrupt message that left at `departs`. */
+export function sendInterrupt(sender: Cpu, target: Cpu, departs: u64, vector: u32, mode: u32): void {
+  const arrival = departs + interruptLatency(sender, target);
+  machine().interruptCount++;
+  trace(TraceKind.INTERRUPT_SENT, sender, departs, vector | (mode << 8), target.index, arrival, 0);
+  send(target, <u64>Message.INTERRUPT | (<u64>vector << 8) | (<u64>mode << 16), arrival);
+  if (target == sender) shrinkLimits(arrival);
+}
+
+/** SEV: sets the event register of every other PE. */
+export function broadcastEvent(sender: Cpu): void {
+  const departs = startCycle(sender);
+  for (let index: u32 = 0; index < machine().cpus; index++) {
+    const target = cpuAt(index);
+    if (target == sender || target.state == CpuState.OFFLINE) continue;
+    send(target, <u64>Message.EVENT, departs + interruptLatency(sender, target));
+  }
+}
+
+/** A message has arrived. */
+export function deliver(node: EventNode, cycle: u64): void {
+  const cpu = changetype<Cpu>(node.subject);
+  const argument = node.argument;
+  if (--cpu.interruptArrivals == 0) cpu.interruptArrivalMin = NEVER;
+  switch (<i32>argument & 0xff) {
+    case Message.INTERRUPT:
+      acceptInterrupt(cpu, <u32>(argument >>> 8) & 0xff, <u32>(argument >>> 16) & 0xff, cycle);
+      break;
+    case Message.ANSWER:
+      answerDevice(cpu, cycle);
+      runCompleted(cpu, cycle);
+      return;
+    case Message.REDISTRIBUTOR: {
+      const requester = cpuAt(<u32>(argument >>> 32));
+      serveRedistributor(cpu, requester);
+      settlePending(cpu, cycle);
+      if (requester == cpu) {
+        answerDevice(cpu, cycle);
+        runCompleted(cpu, cycle);
+        return;
+      }
+      send(requester, <u64>Message.ANSWER, cycle + interruptLatency(cpu, requester));
+      break;
+    }
+    case Message.EVENT:
+      if (cpu.state != CpuState.OFFLINE) signalEvent(cpu, cycle);
+      break;
+    case Message.DISTRIBUTOR:
+      gicSetDistributor(cpu, <u32>(argument >>> 32));
+      settlePending(cpu, cycle);
+      break;
+    default:
+      startCpu(cpu, cycle);
+      break;
+  }
+  runCore(cpu.core, cycle, true);
+}
+
+function acceptInterrupt(cpu: Cpu, vector: u32, mode: u32, cycle: u64): void {
+  trace(TraceKind.INTERRUPT_ARRIVED, cpu, cycle, vector | (mode << 8), cpu.index, 0, 0);
+  if (machine().architecture == Architecture.X86_64) apicAccept(cpu, vector, mode);
+  else gicAccept(cpu, vector);
+  settlePending(cpu, cycle);
+}
+
+/** What is pending may have changed: ends waits and parked spins that can't go on. */
+export function settlePending(cpu: Cpu, cycle: u64): void {
+  if (cpu.state == CpuState.WAITING) {
+    if (pendingEndsWait(cpu)) wakeFromWait(cpu, cycle);
+  } else if (cpu.parked != 0 && (cpu.pending & ~cpu.masked) != 0) {
+    unpark(cpu, cycle);
+  }
+}

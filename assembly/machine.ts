@@ -1,0 +1,155 @@
+// The machine record and the regions of linear memory: everything mutable lives here or in records that it points to,
+// so that a copy of linear memory is a copy of the machine.
+
+import { PAGE_BYTES, RunStatus, StopReason, Timing } from "../src/abi.ts";
+
+/** One per WebAssembly instance. Cycles are machine reference cycles; ticks are parts of a cycle (`Timing.ISSUE_SHIFT`). */
+@unmanaged
+export class Machine {
+  /** Everything with an earlier cycle has happened. */
+  now: u64;
+  /** Cycle that `run` may not pass: part of every bound, so that a machine can be cut anywhere. */
+  stop: u64;
+  /** Host work: processed events. */
+  events: u64;
+  /** Host work: spin loops parked. */
+  parkings: u64;
+  missCount: u64;
+  interruptCount: u64;
+
+  stopCycle: u64;
+  stopPc: u64;
+  stopDetail: u64;
+  stopReason: StopReason;
+  stopCpu: u32;
+
+  architecture: u32;
+  cpus: u32;
+  cores: u32;
+  domains: u32;
+  nodes: u32;
+  /** Set of `Acceleration` bits. */
+  accelerations: u32;
+  clockMhz: u32;
+  counterHz: u32;
+
+  /** Next free byte of linear memory. */
+  top: usize;
+  cpuRecords: usize;
+  coreRecords: usize;
+  domainRecords: usize;
+  hopTable: usize;
+  timing: usize;
+  pageTable: usize;
+  codePageTable: usize;
+  lineTable: usize;
+  ramHost: usize;
+  ramBase: u64;
+  ramBytes: u64;
+  /** Words of the core bit sets in directory entries. */
+  maskWords: u32;
+
+  /** Least one-way latency of any core to its last-level cache: A of docs/time.md. */
+  leastLineLatency: u32;
+  /** Least latency of an interrupt message between different CPUs: P of docs/time.md. */
+  leastInterruptLatency: u32;
+
+  eventFree: usize;
+  eventNodesStart: usize;
+  /** First node that was never used. */
+  eventNodes: usize;
+  eventNodesEnd: usize;
+  /** Events waiting at last-level caches and homes. */
+  directoryEvents: u32;
+
+  /** Scratch: entries or homes touched in the current cycle. */
+  touched: usize;
+  directoryStart: usize;
+  directoryNext: usize;
+  directoryEnd: usize;
+
+  codeNext: usize;
+  codeStart: usize;
+  codeEnd: usize;
+  codeFlushes: u32;
+
+  traceRing: usize;
+  traceCapacity: u32;
+  traceCount: u32;
+  traceLost: u64;
+  traceMask: u32;
+  status: RunStatus;
+
+  probes: usize;
+  probeCount: u32;
+  /** Break probes end the run; and whether one has. */
+  breakArmed: u32;
+  breakHit: u32;
+
+  spinRecords: usize;
+  shadow: usize;
+  apics: usize;
+  gics: usize;
+  /** GICD_CTLR */
+  distributor: u32;
+  hardwareIds: usize;
+  hardwareIdCount: u32;
+  wheel: usize;
+  /** Multi-CPU scratch sets. */
+  scratchMask: usize;
+}
+
+// @ts-ignore: AssemblyScript reserves the bytes at compile time
+const MACHINE: usize = memory.data(512, 64);
+
+if (offsetof<Machine>() > 512) ERROR("Machine outgrew its bytes");
+
+// @ts-ignore: decorator
+@inline
+export function machine(): Machine {
+  return changetype<Machine>(MACHINE);
+}
+
+/** Value of one timing parameter. */
+// @ts-ignore: decorator
+@inline
+export function timing(parameter: Timing): u32 {
+  return load<u32>(machine().timing + (<usize>parameter << 2));
+}
+
+/**
+ * Reserves zeroed bytes at the end of linear memory, for ever. Only while a machine is built: stepping never allocates.
+ * Untouched pages of the reservation cost the host nothing.
+ * @returns the address, or 0 when linear memory can't grow that far.
+ */
+export function reserve(bytes: usize, align: usize): usize {
+  const start = (machine().top + align - 1) & ~(align - 1);
+  const end = start + bytes;
+  if (end < start) return 0;
+  const have = <usize>memory.size() << 16;
+  if (end > have) {
+    const pages = (end - have + 0xffff) >>> 16;
+    if (memory.grow(<i32>pages) < 0) return 0;
+  }
+  machine().top = end;
+  return start;
+}
+
+/** Starts reserving behind the static data. */
+export function openMemory(): void {
+  machine().top = (__heap_base + PAGE_BYTES - 1) & ~(<usize>PAGE_BYTES - 1);
+}
+
+/** The first fatal event wins; the machine runs on to a cycle that no CPU has passed, then stops. */
+export function stopMachine(reason: StopReason, cpu: u32, pc: u64, cycle: u64, detail: u64): void {
+  const m = machine();
+  if (m.stopReason != StopReason.NONE && (cycle > m.stopCycle || (cycle == m.stopCycle && cpu >= m.stopCpu))) return;
+  m.stopReason = reason;
+  m.stopCpu = cpu;
+  m.stopPc = pc;
+  m.stopCycle = cycle;
+  m.stopDetail = detail;
+  // Others may have run ahead by the interrupt latency, and no further while a stop is possible (see time/bounds.ts).
+  const end = cycle + m.leastInterruptLatency;
+  if (end < m.stop) m.stop = end;
+}

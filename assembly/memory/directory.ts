@@ -1,0 +1,377 @@
+// Coherence: a MESI directory with two levels. A last-level cache serialises the requests of its domain for a line, the
+// line's home those of the domains; both are busy for a while with each request, which is what makes contention queue up.
+//
+// A request is served when it arrives: all that stands before it is decided by then, so the cycles of its invalidations
+// and of its fill are known at once. Only what must wait for the home, or for recalls, queues. docs/time.md has the rules.
+
+import { Acceleration, LINE_BYTES, Timing } from "../../src/abi.ts";
+import { Core, Cpu, NEVER, coreInDomain, hop } from "../cpu.ts";
+import { maskClear, maskSet, maskZero } from "../cpumask.ts";
+import { machine, timing } from "../machine.ts";
+import { EventClass, EventNode, release, schedule, take } from "../time/wheel.ts";
+import { Entry, Home, LineState, Recall, demandEntry, directoryMask, heldMask } from "./lines.ts";
+
+/** What reaches a last-level cache (argument of a CACHE event; the low byte is the kind). */
+export enum CacheMessage {
+  /** Subject: the Cpu that asks. */
+  REQUEST = 0,
+  /** Subject: the Entry; second byte: Recall. */
+  RECALL = 1,
+  /** Subject: the Entry; second byte: LineState granted. */
+  ANSWER = 2,
+}
+
+/** INVALIDATE events: subject = Entry | word << 1 | 1 for a downgrade; argument = cores of that word. */
+export const INVALIDATION_DOWNGRADE: usize = 1;
+
+/** Sends the request of a blocked CPU to its last-level cache. */
+export function requestLine(cpu: Cpu, line: u32, write: bool, cycle: u64): void {
+  const arrival = cycle + cpu.core.latency;
+  cpu.requestLine = line;
+  cpu.requestWrite = write ? 1 : 0;
+  cpu.requestArrival = arrival;
+  machine().missCount++;
+  machine().directoryEvents++;
+  schedule(arrival, EventClass.CACHE, changetype<usize>(cpu), <u64>CacheMessage.REQUEST);
+}
+
+// --- arrivals at last-level caches -----------------------------------------------------------------------------------
+
+/** Takes all that reaches last-level caches in a cycle, in an order that doesn't depend on the host's. */
+export function cacheArrivals(cycle: u64): void {
+  const list = machine().touched;
+  let touched: usize = 0;
+  let node = take(cycle, EventClass.CACHE);
+  while (changetype<usize>(node) != 0) {
+    const next = changetype<EventNode>(node.next);
+    machine().events++;
+    machine().directoryEvents--;
+    const entry = arriveAtCache(node, cycle);
+    release(node);
+    if (changetype<usize>(entry) != 0 && entry.touched == 0) {
+      entry.touched = 1;
+      store<u32>(list + (touched++ << 2), <u32>changetype<usize>(entry));
+    }
+    node = next;
+  }
+  for (let i: usize = 0; i < touched; i++) {
+    const entry = changetype<Entry>(<usize>load<u32>(list + (i << 2)));
+    entry.touched = 0;
+    serveEntry(entry, cycle);
+  }
+}
+
+function arriveAtCache(node: EventNode, cycle: u64): Entry {
+  const kind = <CacheMessage>(<i32>node.argument & 0xff);
+  if (kind == CacheMessage.REQUEST) {
+    const cpu = changetype<Cpu>(node.subject);
+    const entry = demandEntry(cpu.requestLine, cpu.core.domain);
+    if (changetype<usize>(entry) == 0) return entry;
+    if (entry.touched == 0) entry.queueBefore = entry.queueTail;
+    enqueueRequest(entry, cpu);
+    return entry;
+  }
+  const entry = changetype<Entry>(node.subject);
+  if (entry.touched == 0) entry.queueBefore = entry.queueTail;
+  if (kind == CacheMessage.RECALL) entry.recall = <u8>(node.argument >>> 8);
+  else entry.answer = <u8>(node.argument >>> 8);
+  return entry;
+}
+
+/** Behind everything from earlier cycles; among the arrivals of this cycle in order of CPU number. */
+function enqueueRequest(entry: Entry, cpu: Cpu): void {
+  cpu.requestEntry = changetype<usize>(entry);
+  let before = entry.queueBefore;
+  let after = before == 0 ? entry.queueHead : changetype<Cpu>(before).requestNext;
+  while (after != 0 && changetype<Cpu>(after).index < cpu.index) {
+    before = after;
+    after = changetype<Cpu>(after).requestNext;
+  }
+  cpu.requestNext = after;
+  if (before == 0) entry.queueHead = changetype<usize>(cpu);
+  else changetype<Cpu>(before).requestNext = changetype<usize>(cpu);
+  if (after == 0) entry.queueTail = changetype<usize>(cpu);
+}
+
+/** The answer of the home first, then requests, then a recall of the same cycle. */
+function serveEntry(entry: Entry, cycle: u64): void {
+  if (entry.answer != LineState.INVALID) {
+    entry.state = entry.answer;
+    entry.answer = <u8>LineState.INVALID;
+    entry.pending = 0;
+    grantHead(entry, max(cycle, entry.free));
+  }
+  while (entry.pending == 0 && entry.queueHead != 0) {
+    const cpu = changetype<Cpu>(entry.queueHead);
+    const at = max(cycle, entry.free);
+    if (entry.state == LineState.MODIFIED || (entry.state == LineState.SHARED && cpu.requestWrite == 0)) {
+      grantHead(entry, at);
+    } else {
+      askHome(entry, cpu.requestWrite, at);
+    }
+  }
+  if (entry.recall != Recall.NONE) {
+    const recall = <Recall>entry.recall;
+    entry.recall = <u8>Recall.NONE;
+    serveRecall(entry, recall, max(cycle, entry.free));
+  }
+}
+
+/** Serves the first request of the queue at a cycle at which the domain may do what it asks. */
+function grantHead(entry: Entry, at: u64): void {
+  const cpu = changetype<Cpu>(entry.queueHead);
+  entry.queueHead = cpu.requestNext;
+  if (entry.queueHead == 0) entry.queueTail = 0;
+  const core = cpu.core;
+  const self = <u16>(core.bit + 1);
+  const directory = directoryMask(entry);
+  let ready = at;
+  if (cpu.requestWrite != 0) {
+    maskClear(directory, core.bit);
+    ready = invalidateAll(entry, at);
+    entry.owner = self;
+  } else if (entry.owner != 0) {
+    if (entry.owner != self) {
+      ready = downgradeOwner(entry, at);
+      entry.owner = 0;
+    }
+  } else if (entry.state == LineState.MODIFIED && entryIsUnused(entry)) {
+    // E of MESI: the only reader of a line may write it without asking again.
+    entry.owner = self;
+  }
+  maskSet(directory, core.bit);
+  entry.free = ready + timing(Timing.LLC_OCCUPANCY);
+  const arrival = ready + core.latency;
+  expectLine(core, arrival);
+  schedule(arrival, EventClass.FILL, changetype<usize>(cpu), entry.owner == self ? 1 : 0);
+}
+
+function entryIsUnused(entry: Entry): bool {
+  const directory = directoryMask(entry);
+  for (let word: u32 = 0; word < machine().maskWords; word++) {
+    if (load<u64>(directory + (<usize>word << 3)) != 0) return false;
+  }
+  return true;
+}
+
+/** A line message is under way to a core: it may not run past its arrival. */
+// @ts-ignore: decorator
+@inline
+function expectLine(core: Core, arrival: u64): void {
+  if (core.lineArrivals++ == 0 || arrival < core.lineArrivalMin) core.lineArrivalMin = arrival;
+}
+
+/** Takes the line from every core in the directory mask. @returns when the last acknowledgement is in. */
+function invalidateAll(entry: Entry, at: u64): u64 {
+  const directory = directoryMask(entry);
+  let ready = at;
+  for (let word: u32 = 0; word < machine().maskWords; word++) {
+    const victims = load<u64>(directory + (<usize>word << 3));
+    if (victims != 0) ready = max(ready, invalidateWord(entry, word, victims, at));
+  }
+  maskZero(directory, machine().maskWords << 6);
+  return ready;
+}
+
+/** One event per distinct latency among the victims, or one per victim with batching off. */
+function invalidateWord(entry: Entry, word: u32, victims: u64, at: u64): u64 {
+  const subject = changetype<usize>(entry) | (<usize>word << 1);
+  const batching = (machine().accelerations & Acceleration.INVALIDATION_BATCHING) != 0;
+  let ready = at;
+  while (victims != 0) {
+    const latency = coreInDomain(entry.domain, (word << 6) + <u32>ctz(victims)).latency;
+    let batch: u64 = 0;
+    let rest = victims;
+    while (rest != 0) {
+      const bit = rest & (0 - rest);
+      rest ^= bit;
+      const core = coreInDomain(entry.domain, (word << 6) + <u32>ctz(bit));
+      if (core.latency != latency) continue;
+      expectLine(core, at + latency);
+      batch |= bit;
+      if (!batching) break;
+    }
+    schedule(at + latency, EventClass.INVALIDATE, subject, batch);
+    ready = max(ready, at + 2 * latency);
+    victims ^= batch;
+  }
+  return ready;
+}
+
+function downgradeOwner(entry: Entry, at: u64): u64 {
+  const bit = entry.owner - 1;
+  const core = coreInDomain(entry.domain, bit);
+  const arrival = at + core.latency;
+  expectLine(core, arrival);
+  const subject = changetype<usize>(entry) | (<usize>(bit >>> 6) << 1) | INVALIDATION_DOWNGRADE;
+  schedule(arrival, EventClass.INVALIDATE, subject, (<u64>1) << (<u64>bit & 63));
+  return arrival + core.latency;
+}
+
+function askHome(entry: Entry, write: u32, at: u64): void {
+  entry.pending = 1;
+  entry.pendingWrite = <u8>write;
+  machine().directoryEvents++;
+  schedule(at + hop(entry.domain.node, entry.home.node), EventClass.HOME, changetype<usize>(entry), 0);
+}
+
+/** The home takes the line, or the right to write it, from this domain. A pending request of the domain doesn't delay it. */
+function serveRecall(entry: Entry, recall: Recall, at: u64): void {
+  let ready = at;
+  if (recall == Recall.INVALIDATE) {
+    ready = invalidateAll(entry, at);
+    entry.state = <u8>LineState.INVALID;
+  } else {
+    if (entry.owner != 0) ready = downgradeOwner(entry, at);
+    entry.state = <u8>LineState.SHARED;
+  }
+  entry.owner = 0;
+  entry.free = ready + timing(Timing.LLC_OCCUPANCY);
+  finishRecall(entry, ready);
+}
+
+// --- homes -----------------------------------------------------------------------------------------------------------
+
+/** Takes all requests that reach homes in a cycle; those for one home in order of domain number. */
+export function homeArrivals(cycle: u64): void {
+  const list = machine().touched;
+  let touched: usize = 0;
+  let node = take(cycle, EventClass.HOME);
+  while (changetype<usize>(node) != 0) {
+    const next = changetype<EventNode>(node.next);
+    machine().events++;
+    machine().directoryEvents--;
+    const entry = changetype<Entry>(node.subject);
+    release(node);
+    const home = entry.home;
+    if (home.touched == 0) {
+      home.touched = 1;
+      home.queueBefore = home.queueTail;
+      store<u32>(list + (touched++ << 2), <u32>changetype<usize>(home));
+    }
+    enqueueAtHome(home, entry);
+    node = next;
+  }
+  for (let i: usize = 0; i < touched; i++) {
+    const home = changetype<Home>(<usize>load<u32>(list + (i << 2)));
+    home.touched = 0;
+    serveHome(home, cycle);
+  }
+}
+
+function enqueueAtHome(home: Home, entry: Entry): void {
+  let before = home.queueBefore;
+  let after = changetype<usize>(before) == 0 ? home.queueHead : before.nextAtHome;
+  while (changetype<usize>(after) != 0 && after.domain.index < entry.domain.index) {
+    before = after;
+    after = after.nextAtHome;
+  }
+  entry.nextAtHome = after;
+  if (changetype<usize>(before) == 0) home.queueHead = entry;
+  else before.nextAtHome = entry;
+  if (changetype<usize>(after) == 0) home.queueTail = entry;
+}
+
+function serveHome(home: Home, cycle: u64): void {
+  while (home.recalls == 0 && changetype<usize>(home.queueHead) != 0) {
+    const entry = home.queueHead;
+    home.queueHead = entry.nextAtHome;
+    if (changetype<usize>(home.queueHead) == 0) home.queueTail = changetype<Entry>(0);
+    home.requester = entry;
+    const at = max(cycle, home.free);
+    home.dataAt = home.free = 0;
+    if (entry.pendingWrite != 0) serveHomeWrite(home, entry, at);
+    else serveHomeRead(home, entry, at);
+  }
+}
+
+function serveHomeRead(home: Home, entry: Entry, at: u64): void {
+  const owner = home.owner;
+  if (changetype<usize>(owner) != 0 && owner != entry) {
+    sendRecall(home, owner, Recall.DOWNGRADE, at);
+    return;
+  }
+  const alone = !heldElsewhere(home, entry);
+  answer(home, at + (alone ? timing(Timing.MEMORY_LATENCY) : 0), alone ? LineState.MODIFIED : LineState.SHARED);
+}
+
+function serveHomeWrite(home: Home, entry: Entry, at: u64): void {
+  let holder = home.firstEntry;
+  while (changetype<usize>(holder) != 0) {
+    if (holder != entry && holder.holds != 0) sendRecall(home, holder, Recall.INVALIDATE, at);
+    holder = holder.nextOfHome;
+  }
+  if (home.recalls == 0) answer(home, at + (entry.holds != 0 ? 0 : timing(Timing.MEMORY_LATENCY)), LineState.MODIFIED);
+}
+
+function heldElsewhere(home: Home, entry: Entry): bool {
+  let holder = home.firstEntry;
+  while (changetype<usize>(holder) != 0) {
+    if (holder != entry && holder.holds != 0) return true;
+    holder = holder.nextOfHome;
+  }
+  return false;
+}
+
+function sendRecall(home: Home, holder: Entry, recall: Recall, at: u64): void {
+  home.recalls++;
+  machine().directoryEvents++;
+  const arrival = at + hop(home.node, holder.domain.node);
+  schedule(arrival, EventClass.CACHE, changetype<usize>(holder), <u64>CacheMessage.RECALL | (<u64>recall << 8));
+}
+
+/** A recalled domain is done at `ready`: it sends the data to whoever asked and an acknowledgement to the home. */
+function finishRecall(entry: Entry, ready: u64): void {
+  const home = entry.home;
+  const requester = home.requester;
+  const write = requester.pendingWrite != 0;
+  if (write) entry.holds = 0;
+  home.dataAt = max(home.dataAt, ready + hop(entry.domain.node, requester.domain.node));
+  home.free = max(home.free, ready + hop(entry.domain.node, home.node));
+  if (--home.recalls != 0) return;
+  if (!write) home.owner = changetype<Entry>(0);
+  conclude(home, home.dataAt, write ? LineState.MODIFIED : LineState.SHARED);
+  serveHome(home, 0);
+}
+
+/** The home itself answers; data leave it at `at`. */
+function answer(home: Home, at: u64, state: LineState): void {
+  home.free = at;
+  conclude(home, at + hop(home.node, home.requester.domain.node), state);
+}
+
+/**
+ * Ends a transaction: the answer reaches the requester at `arrival`. The home stays busy long enough that no later recall
+ * can overtake the answer.
+ */
+function conclude(home: Home, arrival: u64, state: LineState): void {
+  const entry = home.requester;
+  entry.holds = 1;
+  if (state == LineState.MODIFIED) home.owner = entry;
+  const overtaking = arrival - hop(home.node, entry.domain.node);
+  home.free = max(home.free, overtaking) + timing(Timing.HOME_OCCUPANCY);
+  machine().directoryEvents++;
+  schedule(arrival, EventClass.CACHE, changetype<usize>(entry), <u64>CacheMessage.ANSWER | (<u64>state << 8));
+}
+
+// --- deliveries at cores ---------------------------------------------------------------------------------------------
+
+/** A message about a line has reached a core. */
+// @ts-ignore: decorator
+@inline
+export function landLine(core: Core): void {
+  if (--core.lineArrivals == 0) core.lineArrivalMin = NEVER;
+}
+
+/** The copy of one core changes; what its threads remember of the line is forgotten by the caller. */
+export function dropCopy(entry: Entry, bit: u32, downgrade: bool): void {
+  if (!downgrade) maskClear(heldMask(entry), bit);
+  if (entry.writer == bit + 1) entry.writer = 0;
+}
+
+export function gainCopy(entry: Entry, bit: u32, mayWrite: bool): void {
+  maskSet(heldMask(entry), bit);
+  if (mayWrite) entry.writer = <u16>(bit + 1);
+}
+
+if (LINE_BYTES != 64) ERROR("INVALIDATE subjects keep five bits in the address of an entry");

@@ -1,0 +1,275 @@
+// The table of lines: one 32-bit word per line of RAM says who holds it. Lines that never met two users since the machine
+// was built need no more than that word; the others have a home record and one entry per last-level-cache domain.
+
+import { StopReason, Warmth } from "../../src/abi.ts";
+import { Core, Domain, coreAt, domainAt } from "../cpu.ts";
+import { maskCopy, maskEmpty, maskSet, maskTest } from "../cpumask.ts";
+import { machine, reserve, stopMachine } from "../machine.ts";
+import { nodeOfLine } from "./map.ts";
+
+/** State of a line in a domain, as its last-level cache decides. */
+export enum LineState {
+  INVALID = 0,
+  SHARED = 1,
+  /** The domain may write: one core may hold the line writable. */
+  MODIFIED = 2,
+}
+
+/**
+ * Directory entry: a line in one domain. The directory mask and owner change when the last-level cache decides; the held
+ * mask and writer change when messages reach the cores. One host cache line for domains of up to 64 cores.
+ */
+@unmanaged
+export class Entry {
+  home: Home;
+  domain: Domain;
+  nextOfHome: Entry;
+  /** Core that may write, as the directory believes: bit + 1, or 0. */
+  owner: u16;
+  /** Core that holds a writable copy: bit + 1, or 0. */
+  writer: u16;
+  /** LineState */
+  state: u8;
+  /** A request of this domain is on its way to the home or waits there. */
+  pending: u8;
+  pendingWrite: u8;
+  /** Whether the home counts this domain among the holders. */
+  holds: u8;
+  /** What arrived in the current cycle besides requests: Recall, LineState. */
+  recall: u8;
+  answer: u8;
+  touched: u8;
+  reserved: u8;
+  /** Waiting requests: Cpu records in the order of their arrival. */
+  queueHead: usize;
+  queueTail: usize;
+  /** Tail of the queue before the arrivals of the current cycle. */
+  queueBefore: usize;
+  /** Queue of requests at the home. */
+  nextAtHome: Entry;
+  /** The last-level cache is done with earlier requests for this line at this cycle. */
+  free: u64;
+}
+
+export enum Recall {
+  NONE = 0,
+  DOWNGRADE = 1,
+  INVALIDATE = 2,
+}
+
+const ENTRY_FIELDS: usize = 48;
+if (offsetof<Entry>() > ENTRY_FIELDS) ERROR("Entry outgrew ENTRY_FIELDS");
+
+/** The point that serialises the domains' requests for a line. */
+@unmanaged
+export class Home {
+  line: u32;
+  node: u32;
+  firstEntry: Entry;
+  entryCount: u32;
+  /** Entries by domain index once there are more than a few, or 0. */
+  table: usize;
+  /** Domain that may write, or null. */
+  owner: Entry;
+  queueHead: Entry;
+  queueTail: Entry;
+  queueBefore: Entry;
+  touched: u32;
+  /** The transaction under way: who asked, how many recalls are undecided, when the data will be there. */
+  requester: Entry;
+  recalls: u32;
+  dataAt: u64;
+  /** Idle: when the next request can be served. During a transaction: when the last acknowledgement so far is in. */
+  free: u64;
+}
+
+const HOME_BYTES: usize = 64;
+if (offsetof<Home>() > HOME_BYTES) ERROR("Home outgrew HOME_BYTES");
+
+const LISTED_ENTRIES: u32 = 4;
+
+/** Kinds of line words, in the two low bits; the rest is a core index (OWNED) or a Home's address (HOME). */
+export enum LineKind {
+  /** In memory only. */
+  COLD = 0,
+  /** Held writable by one core ever since the machine was built. */
+  OWNED = 1,
+  HOME = 2,
+  /** Held readable by every core that was online when the machine was built. */
+  SHARED = 3,
+}
+
+let entryBytes: usize = 0;
+let maskBytes: usize = 0;
+
+/** Reserves the pool of homes and entries, and room for all entries that events of one cycle can touch. */
+export function openLines(poolBytes: u32, eventNodes: u32): bool {
+  const m = machine();
+  m.directoryNext = m.directoryStart = reserve(poolBytes, 64);
+  m.touched = reserve(<usize>eventNodes << 2, 64);
+  if (m.directoryNext == 0 || m.touched == 0) return false;
+  m.directoryEnd = m.directoryNext + poolBytes;
+  attachLines();
+  return true;
+}
+
+export function attachLines(): void {
+  maskBytes = <usize>machine().maskWords << 3;
+  entryBytes = (ENTRY_FIELDS + 2 * maskBytes + 63) & ~(<usize>63);
+}
+
+/** Cores with a copy, as the directory believes. */
+// @ts-ignore: decorator
+@inline
+export function directoryMask(entry: Entry): usize {
+  return changetype<usize>(entry) + ENTRY_FIELDS;
+}
+
+/** Cores with a copy. */
+// @ts-ignore: decorator
+@inline
+export function heldMask(entry: Entry): usize {
+  return changetype<usize>(entry) + ENTRY_FIELDS + maskBytes;
+}
+
+// @ts-ignore: decorator
+@inline
+function wordOf(line: u32): usize {
+  return machine().lineTable + (<usize>line << 2);
+}
+
+/** What a core may do with a line without asking anybody. */
+export enum Permission {
+  NONE = 0,
+  READ = 1,
+  WRITE = 2,
+}
+
+export function permissionOf(core: Core, line: u32): Permission {
+  const word = load<u32>(wordOf(line));
+  const kind = word & 3;
+  if (kind == LineKind.OWNED) return word >>> 2 == core.index ? Permission.WRITE : Permission.NONE;
+  if (kind == LineKind.SHARED) return maskTest(core.domain.onlineMask, core.bit) ? Permission.READ : Permission.NONE;
+  if (kind == LineKind.COLD) return Permission.NONE;
+  const entry = findEntry(changetype<Home>(<usize>(word & ~3)), core.domain);
+  if (changetype<usize>(entry) == 0 || !maskTest(heldMask(entry), core.bit)) return Permission.NONE;
+  return entry.writer == core.bit + 1 ? Permission.WRITE : Permission.READ;
+}
+
+export function findEntry(home: Home, domain: Domain): Entry {
+  if (home.table != 0) return changetype<Entry>(<usize>load<u32>(home.table + (<usize>domain.index << 2)));
+  let entry = home.firstEntry;
+  while (changetype<usize>(entry) != 0 && entry.domain != domain) entry = entry.nextOfHome;
+  return entry;
+}
+
+/** Sets what caches hold of a line before the first instruction; the line must not have been used. */
+export function warmLine(line: u32, warmth: Warmth, core: u32): void {
+  const word = wordOf(line);
+  if (warmth == Warmth.OWNED) store<u32>(word, (core << 2) | LineKind.OWNED);
+  else if (warmth == Warmth.SHARED) store<u32>(word, LineKind.SHARED);
+  else store<u32>(word, LineKind.COLD);
+}
+
+export function lineKind(line: u32): LineKind {
+  return load<u32>(wordOf(line)) & 3;
+}
+
+/** Core index in the word of an OWNED line. */
+export function lineOwner(line: u32): u32 {
+  return load<u32>(wordOf(line)) >>> 2;
+}
+
+/** The home of a line, or null while one word says it all. */
+export function homeOf(line: u32): Home {
+  const word = load<u32>(wordOf(line));
+  return changetype<Home>((word & 3) == LineKind.HOME ? <usize>(word & ~3) : 0);
+}
+
+/** The entry of a line in a domain, made on demand; null when the pool is exhausted (the machine then stops). */
+export function demandEntry(line: u32, domain: Domain): Entry {
+  const word = load<u32>(wordOf(line));
+  let home = changetype<Home>(<usize>(word & ~3));
+  if ((word & 3) != LineKind.HOME) {
+    home = openHome(line, word);
+    if (changetype<usize>(home) == 0) return changetype<Entry>(0);
+  }
+  const entry = findEntry(home, domain);
+  return changetype<usize>(entry) != 0 ? entry : addEntry(home, domain);
+}
+
+function take(bytes: usize): usize {
+  const m = machine();
+  const start = m.directoryNext;
+  if (bytes > m.directoryEnd - start) {
+    stopMachine(StopReason.DIRECTORY_POOL_EXHAUSTED, 0, 0, m.now, 0);
+    return 0;
+  }
+  m.directoryNext = start + bytes;
+  return start;
+}
+
+/** Unfolds a line word into records that say the same. */
+function openHome(line: u32, word: u32): Home {
+  const m = machine();
+  const kind = word & 3;
+  // All or nothing: a line shared by all needs an entry per domain.
+  const domains: usize = kind == LineKind.SHARED ? <usize>m.domains : 1;
+  const bytes = HOME_BYTES + domains * entryBytes + <usize>m.domains * 4 + 64;
+  if (bytes > m.directoryEnd - m.directoryNext) return changetype<Home>(take(bytes));
+
+  const home = changetype<Home>(take(HOME_BYTES));
+  home.line = line;
+  home.node = nodeOfLine(line);
+  if (kind == LineKind.OWNED) {
+    const core = coreAt(word >>> 2);
+    const entry = addEntry(home, core.domain);
+    entry.state = <u8>LineState.MODIFIED;
+    entry.holds = 1;
+    entry.owner = entry.writer = <u16>(core.bit + 1);
+    maskSet(directoryMask(entry), core.bit);
+    maskSet(heldMask(entry), core.bit);
+    home.owner = entry;
+  } else if (kind == LineKind.SHARED) {
+    for (let index: u32 = 0; index < m.domains; index++) addSharer(home, domainAt(index));
+  }
+  store<u32>(wordOf(line), <u32>changetype<usize>(home) | LineKind.HOME);
+  return home;
+}
+
+function addSharer(home: Home, domain: Domain): void {
+  const bits = machine().maskWords << 6;
+  if (maskEmpty(domain.onlineMask, bits)) return;
+  const entry = addEntry(home, domain);
+  entry.state = <u8>LineState.SHARED;
+  entry.holds = 1;
+  maskCopy(directoryMask(entry), domain.onlineMask, bits);
+  maskCopy(heldMask(entry), domain.onlineMask, bits);
+}
+
+function addEntry(home: Home, domain: Domain): Entry {
+  const entry = changetype<Entry>(take(entryBytes));
+  if (changetype<usize>(entry) == 0) return entry;
+  entry.home = home;
+  entry.domain = domain;
+  entry.nextOfHome = home.firstEntry;
+  home.firstEntry = entry;
+  home.entryCount++;
+  if (home.table != 0) {
+    store<u32>(home.table + (<usize>domain.index << 2), <u32>changetype<usize>(entry));
+  } else if (home.entryCount > LISTED_ENTRIES) {
+    openTable(home);
+  }
+  return entry;
+}
+
+function openTable(home: Home): void {
+  const table = take(((<usize>machine().domains << 2) + 63) & ~(<usize>63));
+  if (table == 0) return;
+  home.table = table;
+  let entry = home.firstEntry;
+  while (changetype<usize>(entry) != 0) {
+    store<u32>(table + (<usize>entry.domain.index << 2), <u32>changetype<usize>(entry));
+    entry = entry.nextOfHome;
+  }
+}

@@ -1,0 +1,134 @@
+// How far a CPU may run ahead of global time without seeing anything too early (docs/time.md, "Run-ahead").
+//
+//   hits (loads, stores, atomics on lines held):  before  min(T + A, known line messages, known interrupts)
+//   everything else:                              before  min(T + P, known interrupts)
+//
+// where A is the least time in which another CPU can take a line away and P the least in which one can interrupt. A
+// message that is on its way is known; one that isn't yet needs at least A or P from now.
+
+import { Acceleration, Timing } from "../../src/abi.ts";
+import { Core, Cpu, Pending, threadOf } from "../cpu.ts";
+import { machine, timing } from "../machine.ts";
+
+/** Ticks before which an instruction may start; valid for the CPU that is being run. */
+export let hitLimit: u64 = 0;
+export let otherLimit: u64 = 0;
+/** For instructions that read what messages change (acknowledge registers, waits), masked or not. */
+export let observeLimit: u64 = 0;
+
+// Immutable after the machine is built.
+let issueShift: u64 = 0;
+
+export function attachBounds(): void {
+  issueShift = <u64>timing(Timing.ISSUE_SHIFT);
+}
+
+// @ts-ignore: decorator
+@inline
+export function cycleOf(ticks: u64): u64 {
+  return ticks >>> issueShift;
+}
+
+// @ts-ignore: decorator
+@inline
+export function ticksOf(cycle: u64): u64 {
+  return cycle << issueShift;
+}
+
+/** Start cycle of the CPU's next instruction. */
+// @ts-ignore: decorator
+@inline
+export function startCycle(cpu: Cpu): u64 {
+  return cycleOf(cpu.clock);
+}
+
+/**
+ * Computes the limits of one CPU.
+ * @param cycle global time
+ * @param delivering whether messages of this very cycle may still be undelivered (classes before RUN)
+ */
+export function computeLimits(cpu: Cpu, cycle: u64, delivering: bool): void {
+  const m = machine();
+  const core = cpu.core;
+  const least = delivering ? cycle : cycle + 1;
+  let hit = least;
+  let other = least;
+  if ((m.accelerations & Acceleration.RUN_AHEAD) != 0) {
+    // With nothing under way at any cache or home, a request must travel before it can send an invalidation.
+    hit = cycle + (m.directoryEvents == 0 ? 2 * <u64>m.leastLineLatency : <u64>m.leastLineLatency);
+    other = cycle + m.leastInterruptLatency;
+    if (core.lineArrivals != 0) hit = min(hit, known(core.lineArrivalMin, cycle, least));
+  }
+  hit = min(hit, m.stop);
+  other = min(other, m.stop);
+  let observe = other;
+  if (cpu.interruptArrivals != 0) {
+    observe = min(observe, known(cpu.interruptArrivalMin, cycle, least));
+    if (isInterruptible(cpu)) other = observe;
+  }
+  if (core.threadCount > 1) hit = min(hit, siblingLimit(cpu));
+  hitLimit = ticksOf(min(hit, other));
+  otherLimit = ticksOf(other);
+  observeLimit = ticksOf(observe);
+}
+
+/** Limits for stepping up to a cycle within time that has passed already. */
+export function limitTo(cycle: u64): void {
+  hitLimit = otherLimit = observeLimit = ticksOf(cycle);
+}
+
+/** A message to this very CPU has been sent while it runs: it may not pass its arrival. */
+export function shrinkLimits(arrival: u64): void {
+  const ticks = ticksOf(arrival);
+  if (ticks < hitLimit) hitLimit = ticks;
+  if (ticks < otherLimit) otherLimit = ticks;
+  if (ticks < observeLimit) observeLimit = ticks;
+}
+
+/** The least of several arrivals goes stale when its message lands before others: then it says nothing. */
+// @ts-ignore: decorator
+@inline
+function known(arrivalMin: u64, cycle: u64, least: u64): u64 {
+  return arrivalMin > cycle ? arrivalMin : least;
+}
+
+// @ts-ignore: decorator
+@inline
+export function isInterruptible(cpu: Cpu): bool {
+  return (~cpu.masked & (Pending.NMI | Pending.IRQ | Pending.FIQ)) != 0;
+}
+
+// @ts-ignore: decorator
+@inline
+export function isStepping(cpu: Cpu): bool {
+  return cpu.state == 1 && cpu.parked == 0;
+}
+
+/**
+ * SMT siblings share a core's copies, so their accesses happen in the order of (cycle, CPU number): a thread may touch
+ * memory only before its siblings' next instructions.
+ */
+function siblingLimit(cpu: Cpu): u64 {
+  const core = cpu.core;
+  let limit = u64.MAX_VALUE;
+  for (let thread: u32 = 0; thread < core.threadCount; thread++) {
+    const sibling = threadOf(core, thread);
+    if (sibling == cpu || !isStepping(sibling)) continue;
+    limit = min(limit, sibling.index > cpu.index ? startCycle(sibling) + 1 : startCycle(sibling));
+  }
+  return limit;
+}
+
+/** Which of two threads of a core goes first. */
+export function precedes(cpu: Cpu, other: Cpu): bool {
+  const mine = startCycle(cpu);
+  const others = startCycle(other);
+  return mine != others ? mine < others : cpu.index < other.index;
+}
+
+export function coreIsStepping(core: Core): bool {
+  for (let thread: u32 = 0; thread < core.threadCount; thread++) {
+    if (isStepping(threadOf(core, thread))) return true;
+  }
+  return false;
+}

@@ -1,0 +1,146 @@
+// The main loop: takes the events of each cycle, class by class, until a cycle is reached.
+
+import { CpuState, RunStatus, StopReason } from "../../src/abi.ts";
+import { Core, Cpu, NEVER, coreInDomain, threadOf } from "../cpu.ts";
+import { deviceArrivals } from "../devices/transaction.ts";
+import { deliver } from "../interrupts/message.ts";
+import { machine } from "../machine.ts";
+import { forgetInCore } from "../memory/copies.ts";
+import { INVALIDATION_DOWNGRADE, cacheArrivals, dropCopy, gainCopy, homeArrivals, landLine } from "../memory/directory.ts";
+import { Entry } from "../memory/lines.ts";
+import { addressOfLine } from "../memory/map.ts";
+import { traceWantsDraining } from "../trace/ring.ts";
+import { coreIsStepping, ticksOf } from "./bounds.ts";
+import { runCompleted, runCore } from "./run.ts";
+import { parkedLineUse, parkedUntil, unpark } from "./spin.ts";
+import { LineUse, endWatch } from "./watch.ts";
+import { EventClass, EventNode, advance, closeCycle, release, settle, take, wheelIsEmpty } from "./wheel.ts";
+
+/** Runs until every event earlier than `stop` has happened, or something ends the run before. */
+export function runUntil(stop: u64): RunStatus {
+  const m = machine();
+  m.stop = stop;
+  m.breakHit = 0;
+  if (m.stopReason != StopReason.NONE) return RunStatus.STOPPED;
+  while (true) {
+    const cycle = advance(m.stop);
+    if (cycle == NEVER) break;
+    takeCycle(cycle);
+    if (traceWantsDraining()) return RunStatus.TRACE_FULL;
+  }
+  const quiescent = wheelIsEmpty() && m.stop == stop;
+  settle(m.stop);
+  if (m.stopReason != StopReason.NONE) return RunStatus.STOPPED;
+  if (m.breakHit != 0) return RunStatus.BREAK;
+  return quiescent ? RunStatus.QUIESCENT : RunStatus.REACHED;
+}
+
+function takeCycle(cycle: u64): void {
+  takeInvalidations(cycle);
+  takeFills(cycle);
+  takeMessages(cycle);
+  cacheArrivals(cycle);
+  homeArrivals(cycle);
+  deviceArrivals(cycle);
+  takeRuns(cycle);
+  closeCycle(cycle);
+}
+
+function takeInvalidations(cycle: u64): void {
+  let node = take(cycle, EventClass.INVALIDATE);
+  while (changetype<usize>(node) != 0) {
+    const next = changetype<EventNode>(node.next);
+    machine().events++;
+    const subject = node.subject;
+    let cores = node.argument;
+    release(node);
+    const entry = changetype<Entry>(subject & ~(<usize>63));
+    const first = (<u32>(subject >>> 1) & 31) << 6;
+    const downgrade = (subject & INVALIDATION_DOWNGRADE) != 0;
+    while (cores != 0) {
+      invalidateCore(entry, first + <u32>ctz(cores), downgrade, cycle);
+      cores &= cores - 1;
+    }
+    node = next;
+  }
+}
+
+/** A core loses a line, or the right to write it; whoever of its threads waited for just that goes on. */
+function invalidateCore(entry: Entry, bit: u32, downgrade: bool, cycle: u64): void {
+  const core = coreInDomain(entry.domain, bit);
+  const line = entry.home.line;
+  landLine(core);
+  if (core.watchers != 0) disturbWatchers(core, line, downgrade, cycle);
+  // Parked threads have been stepped up to this cycle while the line was still there.
+  forgetInCore(core, addressOfLine(line), downgrade);
+  dropCopy(entry, bit, downgrade);
+  if (coreIsStepping(core)) runCore(core, cycle, true);
+}
+
+function disturbWatchers(core: Core, line: u32, downgrade: bool, cycle: u64): void {
+  for (let thread: u32 = 0; thread < core.threadCount; thread++) {
+    const cpu = threadOf(core, thread);
+    if (cpu.parked != 0) {
+      const use = parkedLineUse(cpu, line);
+      if (use == LineUse.WRITTEN || (use == LineUse.READ && !downgrade)) unpark(cpu, cycle);
+    }
+    if (cpu.watchedLine == line + 1 && !downgrade) endWatch(cpu, cycle);
+  }
+}
+
+function takeFills(cycle: u64): void {
+  let node = take(cycle, EventClass.FILL);
+  while (changetype<usize>(node) != 0) {
+    const next = changetype<EventNode>(node.next);
+    machine().events++;
+    const cpu = changetype<Cpu>(node.subject);
+    const mayWrite = node.argument != 0;
+    release(node);
+    fill(cpu, mayWrite, cycle);
+    node = next;
+  }
+}
+
+function fill(cpu: Cpu, mayWrite: bool, cycle: u64): void {
+  landLine(cpu.core);
+  gainCopy(changetype<Entry>(cpu.requestEntry), cpu.core.bit, mayWrite);
+  cpu.state = CpuState.RUNNING;
+  cpu.clock = ticksOf(cycle);
+  runCompleted(cpu, cycle);
+}
+
+function takeMessages(cycle: u64): void {
+  let node = take(cycle, EventClass.MESSAGE);
+  while (changetype<usize>(node) != 0) {
+    const next = changetype<EventNode>(node.next);
+    machine().events++;
+    deliver(node, cycle);
+    release(node);
+    node = next;
+  }
+}
+
+function takeRuns(cycle: u64): void {
+  let node = take(cycle, EventClass.RUN);
+  while (changetype<usize>(node) != 0) {
+    const next = changetype<EventNode>(node.next);
+    machine().events++;
+    const core = changetype<Core>(node.subject);
+    release(node);
+    // A core that has been given an earlier event since ignores this one.
+    if (core.runCycle == cycle) {
+      core.runCycle = NEVER;
+      endParking(core, cycle);
+      runCore(core, cycle, false);
+    }
+    node = next;
+  }
+}
+
+/** A parked spin has a last turn: its branch goes the other way then. */
+function endParking(core: Core, cycle: u64): void {
+  for (let thread: u32 = 0; thread < core.threadCount; thread++) {
+    const cpu = threadOf(core, thread);
+    if (cpu.parked != 0 && parkedUntil(cpu) <= cycle) unpark(cpu, cycle);
+  }
+}

@@ -1,0 +1,102 @@
+// Runs a core: steps its threads as far as the bounds allow, in the order of (cycle, CPU number), takes interrupts at
+// instruction boundaries, and leaves behind the event that continues it.
+
+import { Acceleration, CpuState } from "../../src/abi.ts";
+import { Core, Cpu, NEVER, threadOf } from "../cpu.ts";
+import { execute, takePending } from "../architecture.ts";
+import { machine } from "../machine.ts";
+import { computeLimits, hitLimit, isStepping, limitTo, otherLimit, precedes, startCycle } from "./bounds.ts";
+import { Leave } from "./leave.ts";
+import { parkedUntil } from "./spin.ts";
+import { EventClass, schedule } from "./wheel.ts";
+
+/**
+ * Runs whatever of the core may run now, then schedules its continuation.
+ * @param delivering in a class before RUN: messages of this cycle may still be undelivered
+ */
+export function runCore(core: Core, cycle: u64, delivering: bool): void {
+  if (!delivering || (machine().accelerations & Acceleration.RUN_AHEAD) != 0) {
+    if (core.threadCount == 1) runThread(threadOf(core, 0), cycle, delivering, false);
+    else runSiblings(core, cycle, delivering);
+  }
+  continueLater(core, cycle);
+}
+
+/** Executes the access that a fill or a device's answer completes, at the very cycle of its arrival. */
+export function runCompleted(cpu: Cpu, cycle: u64): void {
+  runThread(cpu, cycle, true, true);
+  runCore(cpu.core, cycle, true);
+}
+
+/** Steps a CPU through time that has passed: up to `cycle`, touching only lines that it holds. */
+export function catchUp(cpu: Cpu, cycle: u64): void {
+  limitTo(cycle);
+  if (cpu.clock >= hitLimit) return;
+  const leave = execute(cpu, false);
+  assert(leave == Leave.LIMIT, "a woken spin left its loop early");
+}
+
+/** The least advanced thread first, until all stand at their limits. */
+function runSiblings(core: Core, cycle: u64, delivering: bool): void {
+  while (true) {
+    let progress = false;
+    for (let turn: u32 = 0; turn < core.threadCount; turn++) {
+      const cpu = leastAdvanced(core, turn);
+      if (changetype<usize>(cpu) == 0) break;
+      const before = cpu.clock;
+      runThread(cpu, cycle, delivering, false);
+      if (cpu.clock != before || !isStepping(cpu)) {
+        progress = true;
+        break;
+      }
+    }
+    if (!progress) return;
+  }
+}
+
+/** The thread that comes after `rank` others in the order of (cycle, CPU number), or null. */
+function leastAdvanced(core: Core, rank: u32): Cpu {
+  for (let i: u32 = 0; i < core.threadCount; i++) {
+    const cpu = threadOf(core, i);
+    if (!isStepping(cpu)) continue;
+    let ahead: u32 = 0;
+    for (let j: u32 = 0; j < core.threadCount; j++) {
+      const other = threadOf(core, j);
+      if (other != cpu && isStepping(other) && precedes(other, cpu)) ahead++;
+    }
+    if (ahead == rank) return cpu;
+  }
+  return changetype<Cpu>(0);
+}
+
+/** @param must execute one instruction in any case: its access has just been completed */
+function runThread(cpu: Cpu, cycle: u64, delivering: bool, must: bool): void {
+  if (!isStepping(cpu)) return;
+  computeLimits(cpu, cycle, delivering);
+  while (must || cpu.clock < otherLimit) {
+    if (cpu.delivery != 0 || (!must && (cpu.pending & ~cpu.masked) != 0)) {
+      if (!must && cpu.clock >= hitLimit) return;
+      takePending(cpu);
+      if (cpu.state != CpuState.RUNNING) return;
+    } else {
+      const leave = execute(cpu, must);
+      if (leave != Leave.RECHECK) return;
+    }
+    must = false;
+    computeLimits(cpu, cycle, delivering);
+  }
+}
+
+/** Makes sure that an event continues the core at its earliest next instruction. */
+function continueLater(core: Core, cycle: u64): void {
+  let next = NEVER;
+  for (let thread: u32 = 0; thread < core.threadCount; thread++) {
+    const cpu = threadOf(core, thread);
+    if (cpu.state != CpuState.RUNNING) continue;
+    next = min(next, cpu.parked == 0 ? startCycle(cpu) : parkedUntil(cpu));
+  }
+  if (next < core.runCycle) {
+    core.runCycle = max(next, cycle);
+    schedule(core.runCycle, EventClass.RUN, changetype<usize>(core), 0);
+  }
+}

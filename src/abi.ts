@@ -1,0 +1,378 @@
+// Everything that the host and the WebAssembly core must agree on: compiled by both, so that it can't drift.
+// Only what TypeScript and AssemblyScript read alike: numeric constants, arithmetic on them, plain enums.
+
+/** Changes whenever anything below does; the boundary file refuses a core with another number. */
+export const ABI_VERSION = 1;
+
+export enum Architecture {
+  X86_64 = 0,
+  ARM64 = 1,
+}
+
+/** Bytes of a cache line: the unit of coherence on both architectures. */
+export const LINE_BYTES = 64;
+export const LINE_SHIFT = 6;
+export const PAGE_BYTES = 4096;
+export const PAGE_SHIFT = 12;
+
+/** Hard limits. Reaching one is an error that names it. */
+export const MAX_CPUS = 65536;
+/** Cores of one last-level-cache domain: one bit each in a directory entry, in 64-bit words. */
+export const MAX_CORES_PER_DOMAIN = 512;
+export const MAX_THREADS_PER_CORE = 8;
+export const MAX_NODES = 1024;
+/** Guest physical addresses, exclusive: the page table of the core is flat. */
+export const ADDRESS_LIMIT = 0x1_0000_0000;
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Pages: one 32-bit word per 4 KiB page of guest physical memory.
+
+export const PAGE_READ = 1;
+export const PAGE_WRITE = 2;
+export const PAGE_EXECUTE = 4;
+/** Backed by RAM: data and coherence apply. */
+export const PAGE_RAM = 8;
+/** A device window: accesses become device transactions. Bits 31:16 hold the `Device`. */
+export const PAGE_DEVICE = 16;
+export const PAGE_RIGHTS = 7;
+/** Bits 31:16: the NUMA node of a RAM page, or the `Device` of a device page. */
+export const PAGE_OWNER_SHIFT = 16;
+
+export enum Device {
+  NONE = 0,
+  PL011 = 1,
+  GIC_DISTRIBUTOR = 2,
+  GIC_REDISTRIBUTOR = 3,
+  /** Not in memory: calls of EL3 by HVC and SMC. */
+  FIRMWARE = 4,
+  /** Not in memory: the x86 I/O ports. */
+  PORTS = 5,
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Warmth: what caches hold before the first instruction, as if the kernel had been running for a while.
+
+export enum Warmth {
+  /** In memory only. */
+  COLD = 0,
+  /** Writable copy in the caches of one core. */
+  OWNED = 1,
+  /** Readable copy in the caches of every core with an online CPU. */
+  SHARED = 2,
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// CPUs
+
+export enum CpuState {
+  /** Never started: waits for the host or for firmware (or does not exist). */
+  OFFLINE = 0,
+  RUNNING = 1,
+  /** An access misses, or a device has not answered yet. */
+  BLOCKED = 2,
+  /** HLT, MWAIT, WFI or WFE: waits for an interrupt or an event. */
+  WAITING = 3,
+  /** Left the machine by a fatal event of its own (shutdown, powered off). */
+  DEAD = 4,
+}
+
+export enum WaitKind {
+  NONE = 0,
+  HLT = 1,
+  MWAIT = 2,
+  WFI = 3,
+  WFE = 4,
+}
+
+/** A CPU's record: what both architectures have, then CPU_REGISTERS, then what only one has (see CPU_BYTES). */
+export const CPU_CLOCK = 0;
+export const CPU_PC = 8;
+export const CPU_RETIRED = 16;
+export const CPU_STATE = 24;
+export const CPU_WAIT_KIND = 28;
+/** General-purpose registers, 8 bytes each: RAX..R15 in encoding order, or X0..X30, then the zero register, then SP. */
+export const CPU_REGISTERS = 256;
+export const X86_REGISTERS = 16;
+export const ARM64_REGISTERS = 31;
+export const ARM64_SP_SLOT = 32;
+/** Bytes from one CPU's record to the next. */
+export const CPU_BYTES = 2112;
+
+/** Start registers of a CPU, written by the host before `startCpu` (bytes from the start of the block). */
+export const START_PC = 0;
+export const START_STACK = 8;
+/** First argument register (RDI, X0). */
+export const START_ARGUMENT = 16;
+export const START_BLOCK_BYTES = 24;
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Results
+
+export enum RunStatus {
+  /** The requested cycle is reached: everything before it has happened. */
+  REACHED = 0,
+  /** Nothing can happen any more: every CPU waits, spins for ever or is off. Time stands at the requested cycle. */
+  QUIESCENT = 1,
+  /** A break probe was hit; time stands one interrupt latency behind it. */
+  BREAK = 2,
+  /** The trace ring wants to be drained; call again. */
+  TRACE_FULL = 3,
+  /** The machine stopped: see `StopReason`. */
+  STOPPED = 4,
+}
+
+export enum StopReason {
+  NONE = 0,
+  /** x86: an exception could not be delivered, nor its double fault. */
+  TRIPLE_FAULT = 1,
+  /** arm64: an exception was taken with no mapped vector to take it to. */
+  UNHANDLED_ABORT = 2,
+  /** The guest asked for power-off (PSCI SYSTEM_OFF, or the x86 image's exit port). */
+  SYSTEM_OFF = 3,
+  SYSTEM_RESET = 4,
+  /** The guest used something that the architecture defines and this version does not model. */
+  UNSUPPORTED = 5,
+  EVENT_POOL_EXHAUSTED = 6,
+  DIRECTORY_POOL_EXHAUSTED = 7,
+  CODE_POOL_EXHAUSTED = 8,
+}
+
+export enum InitializeStatus {
+  OK = 0,
+  ABI_MISMATCH = 1,
+  OUT_OF_MEMORY = 2,
+  BAD_CONFIGURATION = 3,
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Accelerations: each bit on by default, each changes only how long the host takes (law 2).
+
+export enum Acceleration {
+  /** A CPU executes past global time by the lookahead. Off: one event per instruction start. */
+  RUN_AHEAD = 1,
+  /** Spinning CPUs are parked. Off: every turn of every spin loop is stepped. */
+  SPIN_ELISION = 2,
+  /** Decoded instructions are kept. Off: every instruction is decoded at each execution. */
+  DECODE_CACHE = 4,
+  /** Invalidations of one domain travel as one event per latency. Off: one event per core. */
+  INVALIDATION_BATCHING = 8,
+}
+export const ALL_ACCELERATIONS = 15;
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Timing parameters: indices of a table of 32-bit words that the host fills from a named timing model.
+
+export enum Timing {
+  /** log2 of the simple instructions that share a cycle; an instruction's cost is in ticks = cycles << this. */
+  ISSUE_SHIFT = 0,
+
+  // Instruction costs, in ticks.
+  COST_SIMPLE,
+  COST_LOAD,
+  COST_STORE,
+  COST_BRANCH,
+  COST_MULTIPLY,
+  COST_DIVIDE,
+  /** Read-modify-write under LOCK, LSE atomic, successful exclusive store: on a line already owned. */
+  COST_ATOMIC,
+  COST_FULL_FENCE,
+  COST_STORE_FENCE,
+  COST_LOAD_FENCE,
+  /** CPUID, SERIALIZE, ISB: instructions that empty the pipeline. */
+  COST_SERIALIZE,
+  COST_READ_COUNTER,
+  /** PAUSE, YIELD. */
+  COST_RELAX,
+  COST_SYSTEM_READ,
+  COST_SYSTEM_WRITE,
+  /** Write of the x2APIC ICR, of ICC_SGI1R_EL1. */
+  COST_SEND_INTERRUPT,
+  /** From recognising an interrupt or exception to the first instruction of its handler. */
+  COST_EXCEPTION_ENTRY,
+  /** IRETQ, ERET. */
+  COST_EXCEPTION_RETURN,
+  COST_PORT,
+  COST_FLUSH_LINE,
+  COST_WRITE_BACK_ALL,
+
+  // Latencies, in cycles.
+  /** A last-level cache serves one request for a line, then is busy with that line for this long. */
+  LLC_OCCUPANCY,
+  HOME_OCCUPANCY,
+  /** A line that no cache holds, from its home's decision to the data. */
+  MEMORY_LATENCY,
+  /** Interrupt message between two CPUs of one node; between nodes the hop latency is added. */
+  INTERRUPT_LATENCY,
+  SELF_INTERRUPT_LATENCY,
+  /** One sender's messages leave it this far apart. */
+  INTERRUPT_MESSAGE_GAP,
+  DEVICE_LATENCY,
+  FIRMWARE_CALL,
+  WAKE_HLT,
+  WAKE_MWAIT,
+  WAKE_WFI,
+  WAKE_WFE,
+  /** PSCI CPU_ON to the first instruction of the target. */
+  CPU_ON_LATENCY,
+
+  COUNT,
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Configuration block: 32-bit words, then tables at the byte offsets that the words name (from the block's start).
+
+export enum Config {
+  ABI = 0,
+  ARCHITECTURE,
+  CPUS,
+  CORES,
+  DOMAINS,
+  NODES,
+  ACCELERATIONS,
+  CLOCK_MHZ,
+  /** Generic timer frequency (CNTFRQ_EL0), Hz. */
+  COUNTER_HZ,
+  RAM_BASE,
+  RAM_BYTES,
+  EVENT_NODES,
+  /** Bytes for directory records of shared lines. */
+  DIRECTORY_BYTES,
+  /** Bytes for decoded code. */
+  CODE_BYTES,
+  TRACE_RECORDS,
+  /** Table: Timing.COUNT words. */
+  TIMING_TABLE,
+  /** Table: one word per CPU: core index, or CPU_ABSENT. */
+  CPU_CORE_TABLE,
+  /** Table: two words per CPU: hardware id (APIC id; MPIDR affinity), low and high. */
+  CPU_ID_TABLE,
+  /** Table: one word per present CPU: CPU indices in ascending order of hardware id. */
+  CPU_ORDER_TABLE,
+  /** Words of the table above. */
+  CPUS_PRESENT,
+  /** Table: one word per CPU: nonzero for those that are online from the start. */
+  CPU_ONLINE_TABLE,
+  /** Table: one word per core: domain index. */
+  CORE_DOMAIN_TABLE,
+  /** Table: one word per core: one-way latency to its last-level cache, cycles >= 1. */
+  CORE_LATENCY_TABLE,
+  /** Table: one word per domain: node index. */
+  DOMAIN_NODE_TABLE,
+  /** Table: NODES x NODES words: one-way latency between domains of the nodes, or domain to home, cycles >= 1. */
+  HOP_TABLE,
+  COUNT,
+}
+export const CPU_ABSENT = 0xffffffff;
+
+/** Addresses that the host may ask for. */
+export enum Region {
+  CPUS = 0,
+  RAM = 1,
+  TRACE = 2,
+}
+
+/** Counters and results that the host may ask for. */
+export enum Counter {
+  NOW = 0,
+  EVENTS = 1,
+  RETIRED = 2,
+  MISSES = 3,
+  INTERRUPTS = 4,
+  PARKINGS = 5,
+  STOP_REASON = 6,
+  STOP_CPU = 7,
+  STOP_CYCLE = 8,
+  STOP_PC = 9,
+  STOP_DETAIL = 10,
+  TRACE_RECORDS = 11,
+  TRACE_LOST = 12,
+  /** Bytes of linear memory reserved, touched or not. */
+  RESERVED_BYTES = 13,
+  DIRECTORY_BYTES = 14,
+  CODE_FLUSHES = 15,
+  LEAST_INTERRUPT_LATENCY = 16,
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Trace ring: fixed-size records, drained by the host.
+
+export const TRACE_RECORD_BYTES = 40;
+export const TRACE_CYCLE = 0;
+export const TRACE_CPU = 8;
+export const TRACE_KIND = 12;
+/** Probe number, vector or interrupt id. */
+export const TRACE_SUBJECT = 16;
+/** Target CPU of a message. */
+export const TRACE_PEER = 20;
+export const TRACE_VALUE = 24;
+export const TRACE_VALUE2 = 32;
+
+export enum TraceKind {
+  PROBE = 0,
+  INTERRUPT_SENT = 1,
+  INTERRUPT_ARRIVED = 2,
+  INTERRUPT_TAKEN = 3,
+  EXCEPTION = 4,
+  WAIT = 5,
+  WAKE = 6,
+  CPU_STARTED = 7,
+  CONSOLE = 8,
+}
+
+/** Probe flags. */
+export enum Probe {
+  /** Append a trace record at each hit. */
+  RECORD = 1,
+  /** End `run` one interrupt latency after the first hit. */
+  BREAK = 2,
+}
+export const MAX_PROBES = 4096;
+
+// ---------------------------------------------------------------------------------------------------------------------
+// x86-64: vectors (Intel SDM 3A 6.3.1) and the exceptions' error-code rule.
+
+export enum X86Vector {
+  DIVIDE_ERROR = 0,
+  DEBUG = 1,
+  NMI = 2,
+  BREAKPOINT = 3,
+  OVERFLOW = 4,
+  BOUND = 5,
+  INVALID_OPCODE = 6,
+  DEVICE_NOT_AVAILABLE = 7,
+  DOUBLE_FAULT = 8,
+  INVALID_TSS = 10,
+  SEGMENT_NOT_PRESENT = 11,
+  STACK_FAULT = 12,
+  GENERAL_PROTECTION = 13,
+  PAGE_FAULT = 14,
+  ALIGNMENT_CHECK = 17,
+  MACHINE_CHECK = 18,
+}
+
+/** Vectors that Linux assigns (arch/x86/include/asm/irq_vectors.h). */
+export enum LinuxVector {
+  REBOOT = 0xf8,
+  CALL_FUNCTION_SINGLE = 0xfb,
+  CALL_FUNCTION = 0xfc,
+  RESCHEDULE = 0xfd,
+  ERROR_APIC = 0xfe,
+  SPURIOUS_APIC = 0xff,
+}
+
+/** Debug console and exit ports of the x86 platform (the ones QEMU offers as isa-debugcon and isa-debug-exit). */
+export const X86_PORT_CONSOLE = 0xe9;
+export const X86_PORT_EXIT = 0xf4;
+
+// ---------------------------------------------------------------------------------------------------------------------
+// arm64 platform: the memory map of QEMU's virt board, so that an image for it runs unchanged.
+
+export const GICD_BASE = 0x0800_0000;
+export const GICD_BYTES = 0x1_0000;
+export const GICR_BASE = 0x080a_0000;
+export const GICR_STRIDE = 0x2_0000;
+/** Redistributors that fit the first window; those of further CPUs stand in a second window above 256 GiB. */
+export const GICR_FIRST_WINDOW_CPUS = 123;
+export const GICR_SECOND_BASE = 0x40_0000_0000;
+export const PL011_BASE = 0x0900_0000;
+export const PL011_BYTES = 0x1000;

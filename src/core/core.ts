@@ -1,0 +1,143 @@
+// The boundary to the WebAssembly core: the only file that sees its raw exports. Everything signed is made unsigned here,
+// and a trap becomes an error that leaves the instance unusable.
+
+import { instantiateSync, type ASUtil } from "@assemblyscript/loader";
+import { ABI_VERSION, type Counter, type Region, type RunStatus, type Warmth } from "../abi.ts";
+import { AllstopError } from "../errors.ts";
+
+// A type alias, not an interface: the loader's generic wants an index signature.
+type CoreExports = {
+  memory: WebAssembly.Memory;
+  abiVersion(): number;
+  allocate(bytes: number): number;
+  initialize(configuration: number): number;
+  mapPages(address: bigint, bytes: bigint, attributes: number): number;
+  warm(address: bigint, bytes: bigint, warmth: number, core: number): void;
+  startCpuAt(cpu: number, pc: bigint, stack: bigint, argument: bigint, cycle: bigint): void;
+  setProbe(address: bigint, flags: number, registers: number): number;
+  setTraceMask(mask: number): void;
+  clearTrace(): void;
+  run(until: bigint, breaks: number): number;
+  digest(): bigint;
+  cpuDigest(cpu: number): bigint;
+  region(which: number): number;
+  counter(which: number): bigint;
+  maskAnd(target: number, a: number, b: number, bits: number): number;
+  maskAndNot(target: number, a: number, b: number, bits: number): number;
+  maskOr(target: number, a: number, b: number, bits: number): void;
+  maskXor(target: number, a: number, b: number, bits: number): void;
+  maskEqual(a: number, b: number, bits: number): number;
+  maskIntersects(a: number, b: number, bits: number): number;
+  maskSubset(a: number, b: number, bits: number): number;
+  maskFill(mask: number, bits: number): void;
+  maskNext(mask: number, bits: number, from: number): number;
+  maskWeight(mask: number, bits: number): number;
+};
+
+/** One instance of the core: one machine's memory, or a workshop for cpumasks. */
+export class Core {
+  readonly #raw: ASUtil & CoreExports;
+  #failure: AllstopError | undefined;
+
+  constructor(module: WebAssembly.Module) {
+    this.#raw = instantiateSync<CoreExports>(module).exports;
+    const version = this.#raw.abiVersion();
+    if (version !== ABI_VERSION) {
+      throw new AllstopError("CORE_MISMATCH", "the core speaks another ABI", { value: version, allowed: `${ABI_VERSION}` });
+    }
+  }
+
+  /** Runs one export; a trap makes this instance unusable for ever. */
+  #call<T>(name: string, body: (raw: ASUtil & CoreExports) => T): T {
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      return body(this.#raw);
+    } catch (cause) {
+      this.#failure = new AllstopError("CORE_TRAPPED", `the core failed in ${name}: ${String(cause)}`, { cause });
+      throw this.#failure;
+    }
+  }
+
+  /** Linear memory; it never grows once the machine is built, so views stay valid from then on. */
+  get buffer(): ArrayBuffer {
+    return this.#raw.memory.buffer as ArrayBuffer;
+  }
+
+  /** Reserves bytes for the host. @returns their address @throws CAPACITY_EXCEEDED */
+  allocate(bytes: number): number {
+    const address = this.#call("allocate", (raw) => raw.allocate(bytes)) >>> 0;
+    if (address === 0) throw new AllstopError("CAPACITY_EXCEEDED", "linear memory is exhausted", { value: bytes });
+    return address;
+  }
+
+  /** @returns InitializeStatus */
+  initialize(configuration: number): number {
+    return this.#call("initialize", (raw) => raw.initialize(configuration));
+  }
+
+  /** @returns whether the range fits */
+  mapPages(address: bigint, bytes: bigint, attributes: number): boolean {
+    return this.#call("mapPages", (raw) => raw.mapPages(address, bytes, attributes)) !== 0;
+  }
+
+  warm(address: bigint, bytes: bigint, warmth: Warmth, core = 0): void {
+    this.#call("warm", (raw) => raw.warm(address, bytes, warmth, core));
+  }
+
+  startCpu(cpu: number, start: { pc: bigint; stack: bigint; argument: bigint; cycle: bigint }): void {
+    this.#call("startCpuAt", (raw) => raw.startCpuAt(cpu, start.pc, start.stack, start.argument, start.cycle));
+  }
+
+  /** @returns the probe's number, or -1 when there are too many */
+  setProbe(address: bigint, flags: number, registers: number): number {
+    return this.#call("setProbe", (raw) => raw.setProbe(address, flags, registers));
+  }
+
+  setTraceMask(mask: number): void {
+    this.#call("setTraceMask", (raw) => raw.setTraceMask(mask));
+  }
+
+  clearTrace(): void {
+    this.#call("clearTrace", (raw) => raw.clearTrace());
+  }
+
+  run(until: bigint, breaks: boolean): RunStatus {
+    return this.#call("run", (raw) => raw.run(until, breaks ? 1 : 0)) as RunStatus;
+  }
+
+  digest(): bigint {
+    return BigInt.asUintN(64, this.#call("digest", (raw) => raw.digest()));
+  }
+
+  cpuDigest(cpu: number): bigint {
+    return BigInt.asUintN(64, this.#call("cpuDigest", (raw) => raw.cpuDigest(cpu)));
+  }
+
+  region(which: Region): number {
+    return this.#call("region", (raw) => raw.region(which)) >>> 0;
+  }
+
+  counter(which: Counter): bigint {
+    return BigInt.asUintN(64, this.#call("counter", (raw) => raw.counter(which)));
+  }
+
+  /** The cpumask operations, on addresses of linear memory. */
+  get masks(): MaskOperations {
+    return this.#raw;
+  }
+}
+
+/** Operations on bit sets in linear memory; addresses in bytes, results of predicates as 0 or 1. */
+export type MaskOperations = Pick<
+  CoreExports,
+  | "maskAnd"
+  | "maskAndNot"
+  | "maskOr"
+  | "maskXor"
+  | "maskEqual"
+  | "maskIntersects"
+  | "maskSubset"
+  | "maskFill"
+  | "maskNext"
+  | "maskWeight"
+>;

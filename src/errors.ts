@@ -1,0 +1,60 @@
+// The one error class of the library: what a caller did wrong, with a stable code, the offending value and what is allowed.
+
+/**
+ * Stable identifiers of everything that a caller can do wrong. A code never changes its meaning; programs may compare it.
+ * Add a code here (one line, alphabetical, with the sentence that explains it) before throwing it.
+ */
+export const errorCodes = {
+  ASSEMBLY_INVALID: "a routine or an image that the assembler cannot build",
+  CAPACITY_EXCEEDED: "a documented capacity of the core is reached",
+  CORE_MISMATCH: "the WebAssembly core is missing, damaged or of another layout version",
+  CORE_TRAPPED: "the WebAssembly core trapped: a bug of allstop, not of its input; the machine is unusable afterwards",
+  IMAGE_INVALID: "a guest image that does not fit the machine",
+  NAME_UNKNOWN: "a name that is not in the list it should come from",
+  OPTION_INVALID: "an option with a value outside its range or of the wrong kind",
+  SCENARIO_INVALID: "a scenario document that does not follow its schema",
+  TOPOLOGY_INVALID: "a topology that no machine can have",
+  XML_INVALID: "a topology file that is not a well-formed hwloc document",
+  XML_LIMIT: "a topology file larger or deeper than the documented limits",
+} as const;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+/** Where and what: `value` is the offending input, `allowed` says in words what would have been accepted. */
+export interface ErrorDetails {
+  readonly value?: unknown;
+  readonly allowed?: string;
+  /** Position inside a document: a JSON path, or line:column. */
+  readonly at?: string;
+  readonly cause?: unknown;
+}
+
+/** Thrown for every mistake of a caller. The message is complete by itself: what, where, the value, what is allowed. */
+export class AllstopError extends Error {
+  override readonly name = "AllstopError";
+  readonly code: ErrorCode;
+  readonly value: unknown;
+  readonly allowed: string | undefined;
+  readonly at: string | undefined;
+
+  constructor(code: ErrorCode, what: string, details: ErrorDetails = {}) {
+    super(compose(what, details), details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.value = details.value;
+    this.allowed = details.allowed;
+    this.at = details.at;
+  }
+}
+
+function compose(what: string, { value, allowed, at }: ErrorDetails): string {
+  const where = at === undefined ? "" : `${at}: `;
+  const found = value === undefined ? "" : `; found ${quote(value)}`;
+  const expected = allowed === undefined ? "" : `; allowed: ${allowed}`;
+  return `${where}${what}${found}${expected}`;
+}
+
+/** At most 80 characters of a value, so that a hostile input can't flood a terminal. */
+function quote(value: unknown): string {
+  const text = typeof value === "string" ? JSON.stringify(value) : typeof value === "bigint" ? `${value}` : (JSON.stringify(value) ?? String(value));
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}

@@ -1,0 +1,141 @@
+// The core's configuration block: topology and timing model as the tables that src/abi.ts describes.
+
+import { ABI_VERSION, ALL_ACCELERATIONS, Acceleration, Architecture, CPU_ABSENT, Config } from "../abi.ts";
+import { AllstopError } from "../errors.ts";
+import { cyclesOf, hopCycles, timingTable, type TimingModel } from "../timing/index.ts";
+import { nodeDistance, type Cpu, type Topology } from "../topology/index.ts";
+
+/** What may be turned off; each changes only how long the host takes, never a result. */
+export interface Accelerations {
+  /** CPUs execute past global time as far as nobody can reach them. */
+  readonly runAhead: boolean;
+  /** Spinning CPUs are parked until something they watch changes. */
+  readonly spinElision: boolean;
+  /** Decoded instructions are kept. */
+  readonly decodeCache: boolean;
+  /** Invalidations of one domain travel as one event per latency. */
+  readonly invalidationBatching: boolean;
+}
+
+export interface Sizes {
+  readonly ramBase: number;
+  readonly ramBytes: number;
+  readonly traceRecords: number;
+}
+
+function accelerationBits(accelerations: Partial<Accelerations>): number {
+  let bits = ALL_ACCELERATIONS;
+  if (accelerations.runAhead === false) bits &= ~Acceleration.RUN_AHEAD;
+  if (accelerations.spinElision === false) bits &= ~Acceleration.SPIN_ELISION;
+  if (accelerations.decodeCache === false) bits &= ~Acceleration.DECODE_CACHE;
+  if (accelerations.invalidationBatching === false) bits &= ~Acceleration.INVALIDATION_BATCHING;
+  return bits;
+}
+
+/** Hardware id of a CPU on a machine of the given architecture: APIC id, or MPIDR affinity. */
+export function hardwareId(cpu: Cpu, architecture: "x86-64" | "arm64"): number {
+  return architecture === "x86-64" ? cpu.apicId : cpu.mpidr;
+}
+
+/** @throws OPTION_INVALID for timing parameters out of range */
+export function configurationBlock(
+  topology: Topology,
+  timing: TimingModel,
+  sizes: Sizes,
+  accelerations: Partial<Accelerations>,
+): Uint32Array {
+  const { cpus, counts } = topology;
+  const words = new Words(Config.COUNT);
+  const nodeOfDomain = new Uint32Array(counts.llcs);
+  const domainOfCore = new Uint32Array(counts.cores);
+  const present = cpus.filter((cpu) => cpu.state !== "absent");
+  for (const cpu of present) {
+    nodeOfDomain[cpu.llc] = cpu.node;
+    domainOfCore[cpu.core] = cpu.llc;
+  }
+  const order = present.toSorted((a, b) => hardwareId(a, timing.architecture) - hardwareId(b, timing.architecture));
+
+  words.set(Config.ABI, ABI_VERSION);
+  words.set(Config.ARCHITECTURE, timing.architecture === "x86-64" ? Architecture.X86_64 : Architecture.ARM64);
+  words.set(Config.CPUS, cpus.length);
+  words.set(Config.CORES, counts.cores);
+  words.set(Config.DOMAINS, counts.llcs);
+  words.set(Config.NODES, Math.max(1, counts.nodes));
+  words.set(Config.ACCELERATIONS, accelerationBits(accelerations));
+  words.set(Config.CLOCK_MHZ, clockMhz(timing));
+  words.set(Config.COUNTER_HZ, timing.counterHz.value);
+  words.set(Config.RAM_BASE, sizes.ramBase);
+  words.set(Config.RAM_BYTES, sizes.ramBytes);
+  // Reservations, not allocations: what is never touched costs nothing.
+  words.set(Config.EVENT_NODES, 65_536 + cpus.length * 24);
+  words.set(Config.DIRECTORY_BYTES, Math.min(2 ** 30, 16 * 2 ** 20 + cpus.length * 8192));
+  words.set(Config.CODE_BYTES, 64 * 2 ** 20);
+  words.set(Config.TRACE_RECORDS, sizes.traceRecords);
+  words.table(Config.TIMING_TABLE, timingTable(timing));
+  words.table(Config.CPU_CORE_TABLE, cpus.map((cpu) => (cpu.state === "absent" ? CPU_ABSENT : cpu.core)));
+  words.table(
+    Config.CPU_ID_TABLE,
+    cpus.flatMap((cpu) => {
+      const id = cpu.state === "absent" ? 0 : hardwareId(cpu, timing.architecture);
+      return [id % 2 ** 32, Math.floor(id / 2 ** 32)];
+    }),
+  );
+  words.table(Config.CPU_ORDER_TABLE, order.map((cpu) => cpu.number));
+  words.set(Config.CPUS_PRESENT, order.length);
+  words.table(Config.CPU_ONLINE_TABLE, cpus.map((cpu) => (cpu.state === "online" ? 1 : 0)));
+  words.table(Config.CORE_DOMAIN_TABLE, domainOfCore);
+  words.table(Config.CORE_LATENCY_TABLE, new Uint32Array(counts.cores).fill(cyclesOf(timing, timing.lines.cache.value)));
+  words.table(Config.DOMAIN_NODE_TABLE, nodeOfDomain);
+  words.table(Config.HOP_TABLE, hops(topology, timing));
+  return words.finish();
+}
+
+function clockMhz(timing: TimingModel): number {
+  const { value } = timing.clockMhz;
+  if (Number.isInteger(value) && value > 0 && value <= 100_000) return value;
+  throw new AllstopError("OPTION_INVALID", "clock", { value, allowed: "1 to 100000 MHz, whole" });
+}
+
+function hops(topology: Topology, timing: TimingModel): Uint32Array {
+  const { nodes } = topology;
+  const count = Math.max(1, nodes.length);
+  const table = new Uint32Array(count * count);
+  for (let from = 0; from < count; from++) {
+    for (let to = 0; to < count; to++) {
+      const samePackage = nodes[from]?.package === nodes[to]?.package;
+      const distance = from === to ? 10 : nodeDistance(topology, from, to);
+      table[from * count + to] = hopCycles(timing, samePackage, from === to, distance);
+    }
+  }
+  return table;
+}
+
+/** Words in front, tables behind, each at the byte offset that its word names. */
+class Words {
+  readonly #head: Uint32Array;
+  readonly #tables: { field: Config; words: ArrayLike<number> }[] = [];
+
+  constructor(fields: number) {
+    this.#head = new Uint32Array(fields);
+  }
+
+  set(field: Config, value: number): void {
+    this.#head[field] = value;
+  }
+
+  table(field: Config, words: ArrayLike<number>): void {
+    this.#tables.push({ field, words });
+  }
+
+  finish(): Uint32Array {
+    let length = this.#head.length;
+    for (const { field, words } of this.#tables) {
+      this.#head[field] = length * 4;
+      length += words.length;
+    }
+    const all = new Uint32Array(length);
+    all.set(this.#head);
+    for (const { field, words } of this.#tables) all.set(words, (this.#head[field] ?? 0) / 4);
+    return all;
+  }
+}

@@ -1,0 +1,110 @@
+// The neutral timing models, one per architecture: round figures in the middle of what published machines show, for when
+// no particular one is meant.
+
+import type { TimingModel } from "./model.ts";
+import type { Sourced } from "./parameters.ts";
+
+/** A figure chosen within a range of published or argued ones. */
+function chosen(value: number, least: number, most: number, source: string): Sourced {
+  return { value, source, confidence: "estimate", range: [least, most] };
+}
+
+const dumps = "middle of the InstLatx64 dumps of server parts, Haswell to Zen 4";
+const handoffs = "middle of the published core-to-core latency matrices (nviennot/core-to-core-latency)";
+const noFigure = "no published figure; order of magnitude of the machines at hand";
+
+const shared = {
+  simple: chosen(1, 1, 1, "definition of the issue slot"),
+  load: chosen(1, 1, 4, "pipelined hits share issue slots with other instructions"),
+  store: chosen(1, 1, 4, "pipelined hits share issue slots with other instructions"),
+  branch: chosen(1, 1, 4, "predicted branches"),
+  multiply: chosen(4, 2, 12, dumps),
+  llcOccupancy: chosen(4, 1, 10, "service time of a contended fetch-add less the line's travel (concurrency-hierarchy-bench)"),
+  homeOccupancy: chosen(6, 1, 20, "as the last-level cache, one level further out"),
+  memory: chosen(80, 60, 140, "idle memory latency of two-socket servers"),
+  device: chosen(100, 50, 500, noFigure),
+  cpuOn: chosen(10_000, 9_000, 300_000, "Trusted Firmware-A docs/perf: wake from CPU_OFF, N1SDP and Juno"),
+  firmwareCall: chosen(80, 60, 1500, "Trusted Firmware-A docs/perf: half of PSCI_VERSION, N1SDP to Juno"),
+};
+
+export const genericX86: TimingModel = {
+  name: "generic-x86",
+  title: "a neutral x86-64 server",
+  architecture: "x86-64",
+  clockMhz: chosen(2500, 2000, 3800, "nominal clocks of server parts"),
+  issueWidth: chosen(2, 1, 4, "sustained instructions per cycle of kernel code"),
+  counterHz: chosen(2_500_000_000, 2e9, 3.8e9, "the TSC runs with the reference clock"),
+  lines: {
+    cache: chosen(12, 5.5, 13, `a quarter of the same-socket handoff; ${handoffs}`),
+    node: chosen(20, 0, 36, `a third of what another complex of the socket adds; ${handoffs}`),
+    package: chosen(20, 0, 36, `a third of what another complex of the socket adds; ${handoffs}`),
+    machine: chosen(40, 20, 103, `what another socket adds over two hops; ${handoffs}`),
+  },
+  parameters: {
+    ...shared,
+    divide: chosen(18, 10, 40, dumps),
+    atomic: chosen(18, 7.5, 23, dumps),
+    fullFence: chosen(36, 17, 83, dumps),
+    storeFence: chosen(3, 1, 23, dumps),
+    loadFence: chosen(6, 1, 25, dumps),
+    serialize: chosen(110, 83, 160, dumps),
+    readCounter: chosen(28, 24, 68, dumps),
+    relax: chosen(60, 3, 180, dumps),
+    systemRead: chosen(60, 20, 120, noFigure),
+    systemWrite: chosen(20, 4, 150, noFigure),
+    sendInterrupt: chosen(200, 50, 383, "below SENDUIPI, which writes the ICR by microcode (xUI: 383 cycles)"),
+    exceptionEntry: chosen(400, 200, 720, "part of the 720 to 1,212 cycles that a receiver spends (xUI; Shinjuku, table 1)"),
+    exceptionReturn: chosen(250, 100, 500, "part of the same"),
+    port: chosen(50, 20, 500, noFigure),
+    flushLine: chosen(100, 5, 251, dumps),
+    writeBackAll: chosen(2_000_000, 100_000, 10_000_000, noFigure),
+    interrupt: chosen(500, 300, 1000, "posted IPI less sender and receiver cost (Shinjuku, NSDI 2019, table 1)"),
+    selfInterrupt: chosen(100, 50, 300, "ipi_benchmark, self: 69 to 304 ns until the handler runs"),
+    interruptGap: chosen(20, 5, 100, noFigure),
+    wakeHlt: chosen(1000, 500, 2000, "intel_idle C1: 1 to 2 us"),
+    wakeMwait: chosen(1000, 100, 2000, "intel_idle C1: 1 to 2 us; C0.2: 0.1 us"),
+    wakeWfi: chosen(1000, 500, 2000, "not used on x86"),
+    wakeWfe: chosen(20, 10, 100, "not used on x86"),
+  },
+};
+
+export const genericArm64: TimingModel = {
+  name: "generic-arm64",
+  title: "a neutral arm64 server",
+  architecture: "arm64",
+  clockMhz: chosen(2500, 2300, 3300, "nominal clocks of server parts"),
+  issueWidth: chosen(2, 1, 4, "sustained instructions per cycle of kernel code"),
+  counterHz: chosen(1_000_000_000, 25_000_000, 1_000_000_000, "FEAT_ECV: 1 GHz"),
+  lines: {
+    cache: chosen(11, 8.5, 12, `a quarter of the same-socket handoff (Graviton 2 and 3); ${handoffs}`),
+    node: chosen(15, 0, 30, `a third of what the other half of Kunpeng 920 adds; ${handoffs}`),
+    package: chosen(15, 0, 30, `a third of what the other half of Kunpeng 920 adds; ${handoffs}`),
+    machine: chosen(60, 30, 120, noFigure),
+  },
+  parameters: {
+    ...shared,
+    divide: chosen(12, 5, 20, "Neoverse N1 software optimisation guide: 5 to 20"),
+    atomic: chosen(12, 8, 20, "Graviton 2: 5 ns per uncontended fetch-add (concurrency-hierarchy-bench)"),
+    fullFence: chosen(30, 10, 100, noFigure),
+    storeFence: chosen(10, 4, 50, noFigure),
+    loadFence: chosen(10, 4, 50, noFigure),
+    serialize: chosen(30, 15, 60, noFigure),
+    readCounter: chosen(20, 10, 60, noFigure),
+    relax: chosen(2, 1, 40, "YIELD does nothing on parts without threads"),
+    systemRead: chosen(6, 2, 40, noFigure),
+    systemWrite: chosen(8, 2, 60, noFigure),
+    sendInterrupt: chosen(60, 20, 200, noFigure),
+    exceptionEntry: chosen(60, 20, 200, noFigure),
+    exceptionReturn: chosen(50, 20, 200, noFigure),
+    port: chosen(50, 20, 500, "not used on arm64"),
+    flushLine: chosen(60, 20, 200, noFigure),
+    writeBackAll: chosen(1_000_000, 100_000, 10_000_000, "not used on arm64"),
+    interrupt: chosen(500, 300, 1500, "part of the 2.1 us that an IPI takes in a guest (vGIC SGI patch, Linux v6.5)"),
+    selfInterrupt: chosen(200, 100, 500, noFigure),
+    interruptGap: chosen(20, 5, 100, noFigure),
+    wakeHlt: chosen(1000, 500, 2000, "not used on arm64"),
+    wakeMwait: chosen(1000, 100, 2000, "not used on arm64"),
+    wakeWfi: chosen(500, 100, 2000, noFigure),
+    wakeWfe: chosen(20, 10, 100, noFigure),
+  },
+};

@@ -1,0 +1,81 @@
+// The parameters of a timing model: what each is, in which unit, and where it goes in the core's table.
+
+import { Timing } from "../abi.ts";
+
+/** `ticks` are simple-instruction slots of the issue width: a cycle has `issueWidth` of them. */
+export type TimingUnit = "cycles" | "ticks" | "ns";
+
+/**
+ * How much a figure is worth: `A` raw measurement data was read; `B` a figure in a publication, patch or driver table; `C`
+ * second-hand; `estimate` no figure was found, the range says within what it should lie.
+ */
+export type Confidence = "A" | "B" | "C" | "estimate";
+
+/** One value with its origin (law 6: every timing number has a source). */
+export interface Sourced {
+  readonly value: number;
+  readonly source: string;
+  readonly confidence: Confidence;
+  /** For estimates: what the true value should lie within. */
+  readonly range?: readonly [least: number, most: number];
+}
+
+export interface ParameterDescription {
+  readonly unit: TimingUnit;
+  readonly index: Timing;
+  /** The least value that makes sense, in the unit. */
+  readonly least: number;
+  readonly what: string;
+}
+
+/** Everything in a timing model besides clock, issue width and line latencies. */
+export const timingParameters = {
+  simple: cost(Timing.COST_SIMPLE, "simple instruction"),
+  load: cost(Timing.COST_LOAD, "load that hits the innermost cache"),
+  store: cost(Timing.COST_STORE, "store to a line already owned"),
+  branch: cost(Timing.COST_BRANCH, "branch"),
+  multiply: cost(Timing.COST_MULTIPLY, "multiplication"),
+  divide: cycles(Timing.COST_DIVIDE, "division"),
+  atomic: cycles(Timing.COST_ATOMIC, "atomic read-modify-write on a line already owned"),
+  fullFence: cycles(Timing.COST_FULL_FENCE, "MFENCE; DSB, DMB of all accesses"),
+  storeFence: cycles(Timing.COST_STORE_FENCE, "SFENCE; DMB of stores"),
+  loadFence: cycles(Timing.COST_LOAD_FENCE, "LFENCE; DMB of loads"),
+  serialize: cycles(Timing.COST_SERIALIZE, "CPUID, SERIALIZE; ISB"),
+  readCounter: cycles(Timing.COST_READ_COUNTER, "RDTSC; read of CNTVCT_EL0"),
+  relax: cycles(Timing.COST_RELAX, "PAUSE; YIELD"),
+  systemRead: cycles(Timing.COST_SYSTEM_READ, "RDMSR, MOV from CR; MRS"),
+  systemWrite: cycles(Timing.COST_SYSTEM_WRITE, "WRMSR, MOV to CR, CLI, STI; MSR"),
+  sendInterrupt: cycles(Timing.COST_SEND_INTERRUPT, "WRMSR to the x2APIC ICR; MSR ICC_SGI1R_EL1"),
+  exceptionEntry: cycles(Timing.COST_EXCEPTION_ENTRY, "taking an interrupt or exception, up to the handler's first instruction"),
+  exceptionReturn: cycles(Timing.COST_EXCEPTION_RETURN, "IRETQ; ERET"),
+  port: cycles(Timing.COST_PORT, "IN, OUT, beside the device's latency"),
+  flushLine: cycles(Timing.COST_FLUSH_LINE, "CLFLUSH"),
+  writeBackAll: cycles(Timing.COST_WRITE_BACK_ALL, "WBINVD"),
+  llcOccupancy: latency(Timing.LLC_OCCUPANCY, "a last-level cache is busy with a line after serving a request for it"),
+  homeOccupancy: latency(Timing.HOME_OCCUPANCY, "a home is busy with a line after serving a request for it"),
+  memory: latency(Timing.MEMORY_LATENCY, "home to data, for a line that no cache holds"),
+  interrupt: latency(Timing.INTERRUPT_LATENCY, "interrupt message between CPUs of one node"),
+  selfInterrupt: latency(Timing.SELF_INTERRUPT_LATENCY, "interrupt message of a CPU to itself"),
+  interruptGap: latency(Timing.INTERRUPT_MESSAGE_GAP, "least distance of two interrupt messages of one sender"),
+  device: latency(Timing.DEVICE_LATENCY, "one way between a CPU and a device register"),
+  firmwareCall: latency(Timing.FIRMWARE_CALL, "half a round trip of HVC or SMC to firmware"),
+  wakeHlt: latency(Timing.WAKE_HLT, "interrupt to first instruction, out of HLT"),
+  wakeMwait: latency(Timing.WAKE_MWAIT, "store or interrupt to first instruction, out of MWAIT"),
+  wakeWfi: latency(Timing.WAKE_WFI, "interrupt to first instruction, out of WFI"),
+  wakeWfe: latency(Timing.WAKE_WFE, "event to first instruction, out of WFE"),
+  cpuOn: latency(Timing.CPU_ON_LATENCY, "PSCI CPU_ON to the first instruction of the CPU"),
+} as const satisfies Record<string, ParameterDescription>;
+
+export type TimingParameter = keyof typeof timingParameters;
+
+function cost(index: Timing, what: string): ParameterDescription {
+  return { unit: "ticks", index, least: 1, what };
+}
+
+function cycles(index: Timing, what: string): ParameterDescription {
+  return { unit: "cycles", index, least: 1, what };
+}
+
+function latency(index: Timing, what: string): ParameterDescription {
+  return { unit: "ns", index, least: 0, what };
+}
