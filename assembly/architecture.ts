@@ -3,12 +3,16 @@
 import { Architecture } from "../src/abi.ts";
 import { Cpu } from "./cpu.ts";
 import { machine } from "./machine.ts";
+import { STATE_WORDS as ARM64_STATE_WORDS } from "./arm64/cpu.ts";
 import { arm64Execute } from "./arm64/execute.ts";
 import { arm64TakePending } from "./arm64/exception.ts";
 import { arm64Reset } from "./arm64/reset.ts";
+import { arm64Slopes } from "./arm64/slopes.ts";
+import { STATE_WORDS as X86_STATE_WORDS } from "./x86/cpu.ts";
 import { x86Execute } from "./x86/execute.ts";
 import { x86TakePending } from "./x86/exception.ts";
 import { x86Reset } from "./x86/reset.ts";
+import { x86Slopes } from "./x86/slopes.ts";
 import { Leave } from "./time/leave.ts";
 
 /**
@@ -23,6 +27,16 @@ export function execute(cpu: Cpu, must: bool): Leave {
 export function takePending(cpu: Cpu): void {
   if (machine().architecture == Architecture.X86_64) x86TakePending(cpu);
   else arm64TakePending(cpu);
+}
+
+/** Words of the register file that a loop can change. */
+export function stateWords(): u32 {
+  return machine().architecture == Architecture.X86_64 ? X86_STATE_WORDS : ARM64_STATE_WORDS;
+}
+
+/** Carries slopes through the shadow's next instruction; false when it can't tell. */
+export function analyzeSlopes(shadow: Cpu): bool {
+  return machine().architecture == Architecture.X86_64 ? x86Slopes(shadow) : arm64Slopes(shadow);
 }
 
 /** Architectural state at a CPU's start; pc, stack and argument come from its start fields. */

@@ -87,6 +87,7 @@ export class Machine {
   breakHit: u32;
 
   spinRecords: usize;
+  loopHeads: usize;
   shadow: usize;
   apics: usize;
   gics: usize;

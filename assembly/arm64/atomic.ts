@@ -3,6 +3,7 @@
 // Loads and stores happen in program order and at once in this version, so acquire and release add nothing to them.
 
 import { Cpu } from "../cpu.ts";
+import { machine } from "../machine.ts";
 import { Access, checkRights, loadBytes, locate, outcome, readSlow, storeBytes, writeSlow } from "../memory/access.ts";
 import { lineOf } from "../memory/map.ts";
 import { unwatchLine, watchLine } from "../time/watch.ts";
@@ -23,6 +24,7 @@ export function executeAtomic(cpu: Cpu, d: A64, operation: i32): Step {
     return Step.NEXT;
   }
   if ((address & (bytes - 1)) != 0) {
+    if (changetype<usize>(cpu) == machine().shadow) return Step.REFUSED;
     alignmentFault(cpu, address, operation != Op.LOAD_ACQUIRE && operation != Op.LOAD_EXCLUSIVE);
     return Step.EXCEPTION;
   }

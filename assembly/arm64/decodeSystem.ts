@@ -4,6 +4,7 @@ import { Timing } from "../../src/abi.ts";
 import { DecodedFlag } from "../memory/code.ts";
 import { bits, setOperation, source, target } from "./fields.ts";
 import { A64, Op } from "./operations.ts";
+import { isPlainRead } from "./sysreg.ts";
 
 /** Fields of MSR (immediate), in `extra`. */
 export enum PstateField {
@@ -33,7 +34,8 @@ export function decodeSystem(d: A64, word: u32): void {
       d.extra = bits(word, 20, 5);
       if (fromSystem) {
         d.rd = target(bits(word, 4, 0));
-        sideEffect(d, Op.MRS, Timing.COST_SYSTEM_READ);
+        if (isPlainRead(d.extra)) setOperation(d, Op.MRS, Timing.COST_SYSTEM_READ);
+        else sideEffect(d, Op.MRS, Timing.COST_SYSTEM_READ);
       } else {
         d.rn = source(bits(word, 4, 0));
         sideEffect(d, Op.MSR, Timing.COST_SYSTEM_WRITE);

@@ -2,7 +2,7 @@
 
 import { CpuState, StopReason, Timing, TraceKind } from "../../src/abi.ts";
 import { Cpu, Pending } from "../cpu.ts";
-import { stopMachine, timing } from "../machine.ts";
+import { machine, stopMachine, timing } from "../machine.ts";
 import { closeJournal, faultAddress, faultIsWrite, faultPage } from "../memory/access.ts";
 import { mayExecute } from "../memory/code.ts";
 import { pageAt } from "../memory/map.ts";
@@ -116,6 +116,7 @@ export function alignmentFault(cpu: Cpu, address: u64, write: bool): void {
 
 /** Nothing can be fetched from cpu.pc. When that is the very vector of such aborts, the machine stops. */
 export function instructionAbort(cpu: Cpu, misaligned: bool): Leave {
+  if (changetype<usize>(cpu) == machine().shadow) return Leave.REFUSED;
   const state = arm64(cpu);
   const pc = cpu.pc;
   const vector = state.vbar + VECTOR_SYNCHRONOUS + FROM_SP_EL1;

@@ -44,6 +44,15 @@ function recordAt(pc: u64): usize {
   return page + ((<usize>pc & (PAGE_BYTES - 1)) >>> 2) * A64_BYTES;
 }
 
+/** The decoded instruction at an address, for looking at it; null when nothing can be executed there. */
+export function decodedAt(pc: u64): A64 {
+  const d = changetype<A64>((pc & 3) != 0 ? <usize>0 : recordAt(pc));
+  if (changetype<usize>(d) != 0 && d.kind == <u16>SpecialKind.UNDECODED) {
+    decodeA64(d, load<u32>(ramAt(pc)), pc, pageAt(pc));
+  }
+  return d;
+}
+
 // @ts-ignore: decorator
 @inline
 function save(cpu: Cpu, pc: u64, clock: u64, retired: u64): void {
@@ -54,6 +63,7 @@ function save(cpu: Cpu, pc: u64, clock: u64, retired: u64): void {
 
 /** What a slow access that was not done means for the executor. */
 function leaveFor(cpu: Cpu): Leave {
+  if (changetype<usize>(cpu) == machine().shadow) return Leave.REFUSED;
   switch (outcome()) {
     case Access.BLOCKED:
       return Leave.BLOCKED;

@@ -444,6 +444,22 @@ function writeInterface(cpu: Cpu, register: u32, value: u64): bool {
   return true;
 }
 
+export function isCounter(register: u32): bool {
+  return register == CNTVCT_EL0 || register == CNTPCT_EL0;
+}
+
+/** Registers that a spin loop may read: reading them changes nothing, and messages don't change them. */
+export function isPlainRead(register: u32): bool {
+  return (
+    register == TPIDR_EL1 ||
+    register == TPIDR_EL0 ||
+    register == SP_EL0 ||
+    register == MPIDR_EL1 ||
+    register == DAIF ||
+    isCounter(register)
+  );
+}
+
 /** Whether a write may change what is masked or pending. */
 export function systemWriteEndsRun(register: u32): bool {
   return register == DAIF || register == ICC_PMR_EL1 || ((register >>> 7) & 15) == 12;

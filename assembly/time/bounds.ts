@@ -77,6 +77,28 @@ export function limitTo(cycle: u64): void {
   hitLimit = otherLimit = observeLimit = ticksOf(cycle);
 }
 
+/** Limits in ticks, for the shadow. */
+export function limitToTicks(ticks: u64): void {
+  hitLimit = otherLimit = observeLimit = ticks;
+}
+
+let savedHit: u64 = 0;
+let savedOther: u64 = 0;
+let savedObserve: u64 = 0;
+
+/** Puts the running CPU's limits aside while the shadow runs. */
+export function saveLimits(): void {
+  savedHit = hitLimit;
+  savedOther = otherLimit;
+  savedObserve = observeLimit;
+}
+
+export function restoreLimits(): void {
+  hitLimit = savedHit;
+  otherLimit = savedOther;
+  observeLimit = savedObserve;
+}
+
 /** A message to this very CPU has been sent while it runs: it may not pass its arrival. */
 export function shrinkLimits(arrival: u64): void {
   const ticks = ticksOf(arrival);

@@ -8,6 +8,7 @@ import { machine } from "../machine.ts";
 import { computeLimits, hitLimit, isStepping, limitTo, otherLimit, precedes, startCycle } from "./bounds.ts";
 import { Leave } from "./leave.ts";
 import { parkedUntil } from "./spin.ts";
+import { setCompleting } from "./watch.ts";
 import { EventClass, schedule } from "./wheel.ts";
 
 /**
@@ -20,6 +21,7 @@ export function runCore(core: Core, cycle: u64, delivering: bool): void {
     else runSiblings(core, cycle, delivering);
   }
   continueLater(core, cycle);
+  assert(delivering || core.runCycle > cycle, "a run event must leave its cycle behind");
 }
 
 /** Executes the access that a fill or a device's answer completes, at the very cycle of its arrival. */
@@ -44,8 +46,9 @@ function runSiblings(core: Core, cycle: u64, delivering: bool): void {
       const cpu = leastAdvanced(core, turn);
       if (changetype<usize>(cpu) == 0) break;
       const before = cpu.clock;
-      runThread(cpu, cycle, delivering, false);
-      if (cpu.clock != before || !isStepping(cpu)) {
+      const leave = runThread(cpu, cycle, delivering, false);
+      // A thread that must wait for a sibling has just woken it.
+      if (cpu.clock != before || !isStepping(cpu) || leave == Leave.SIBLING) {
         progress = true;
         break;
       }
@@ -70,25 +73,29 @@ function leastAdvanced(core: Core, rank: u32): Cpu {
 }
 
 /** @param must execute one instruction in any case: its access has just been completed */
-function runThread(cpu: Cpu, cycle: u64, delivering: bool, must: bool): void {
-  if (!isStepping(cpu)) return;
+function runThread(cpu: Cpu, cycle: u64, delivering: bool, must: bool): Leave {
+  if (!isStepping(cpu)) return Leave.WAITING;
   computeLimits(cpu, cycle, delivering);
   while (must || cpu.clock < otherLimit) {
     if (cpu.delivery != 0 || (!must && (cpu.pending & ~cpu.masked) != 0)) {
-      if (!must && cpu.clock >= hitLimit) return;
+      if (!must && cpu.clock >= hitLimit) return Leave.LIMIT;
       takePending(cpu);
-      if (cpu.state != CpuState.RUNNING) return;
+      if (cpu.state != CpuState.RUNNING) return Leave.BLOCKED;
     } else {
+      // What came while the CPU was blocked is taken at the boundary behind the access, and siblings have their turn.
+      if (must && ((cpu.pending & ~cpu.masked) != 0 || cpu.core.threadCount > 1)) limitTo(0);
+      setCompleting(must);
       const leave = execute(cpu, must);
-      if (leave != Leave.RECHECK) return;
+      if (leave != Leave.RECHECK && !(must && leave == Leave.LIMIT)) return leave;
     }
     must = false;
     computeLimits(cpu, cycle, delivering);
   }
+  return Leave.LIMIT;
 }
 
 /** Makes sure that an event continues the core at its earliest next instruction. */
-function continueLater(core: Core, cycle: u64): void {
+export function continueLater(core: Core, cycle: u64): void {
   let next = NEVER;
   for (let thread: u32 = 0; thread < core.threadCount; thread++) {
     const cpu = threadOf(core, thread);

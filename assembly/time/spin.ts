@@ -1,22 +1,223 @@
-// Spin elision.
+// Spin elision: a CPU that comes round to the head of a loop in a state from which the next turns are known is parked, and
+// costs nothing until something it watches changes. docs/time.md, "Spin elision", has the claim and why it holds.
+//
+// Early is free, late is wrong: waking a parked CPU at any time gives the exact state of that time.
+
+import { Acceleration, CPU_BYTES, CPU_REGISTERS } from "../../src/abi.ts";
+import { stateWords } from "../architecture.ts";
 import { Cpu, NEVER } from "../cpu.ts";
+import { machine, reserve } from "../machine.ts";
+import { ramAt } from "../memory/map.ts";
+import { MAX_CELLS, MAX_LINES, advanceBytes, cellAt, cellCount, openAffine, slopeOf, turnLimit } from "./affine.ts";
+import { cycleOf, ticksOf } from "./bounds.ts";
 import { Leave } from "./leave.ts";
-import { LineUse } from "./watch.ts";
+import { catchUp } from "./run.ts";
+import {
+  lineAt,
+  lineCount,
+  lineUse,
+  observeTurn,
+  proveSlopes,
+  turnChangesNothing,
+  turnInstructions,
+  turnPeriod,
+} from "./shadow.ts";
+import { LineUse, hideFromSiblings } from "./watch.ts";
+
+/** The claim under which a CPU is parked: turn k starts at clock + k * period, words and cells moved on by k slopes. */
+@unmanaged
+class Spin {
+  period: u64;
+  instructions: u64;
+  /** Turns for which the claim holds, or NEVER. */
+  turns: u64;
+  words: u32;
+  cells: u32;
+  lines: u32;
+}
+
+const MAX_WORDS: u32 = 12;
+// Behind the fields: sloped words (slope, slot), cells (slope, host address, size), lines (number, use).
+const SPIN_WORDS: usize = 40;
+const SPIN_CELLS: usize = SPIN_WORDS + <usize>MAX_WORDS * 16;
+const SPIN_LINES: usize = SPIN_CELLS + <usize>MAX_CELLS * 16;
+const SPIN_BYTES: usize = SPIN_LINES + <usize>MAX_LINES * 8;
+if (offsetof<Spin>() > SPIN_WORDS) ERROR("Spin outgrew its bytes");
+
+/** Fewer turns than this are stepped sooner than elided. */
+const LEAST_TURNS: u64 = 3;
+const MOST_PATIENCE: u32 = 256;
+
+/**
+ * Loop heads at which elision has failed: address, then visits to let pass. Shared by all CPUs, since they run the same
+ * code; direct-mapped, since forgetting only costs another attempt.
+ */
+const HEADS: usize = 256;
+const HEAD_BYTES: usize = 16;
+const HEAD_PATIENCE: usize = 8;
+
+/** While a CPU is brought up to date it is not parked again. */
+let catchingUp: bool = false;
+
+export function openSpins(): bool {
+  const m = machine();
+  m.spinRecords = reserve(<usize>m.cpus * SPIN_BYTES, 64);
+  m.loopHeads = reserve(HEADS * HEAD_BYTES, 64);
+  m.shadow = reserve(CPU_BYTES, 64);
+  return m.spinRecords != 0 && m.loopHeads != 0 && m.shadow != 0;
+}
 
 // @ts-ignore: decorator
 @inline
-export function loopEdge(cpu: Cpu, target: u64): bool {
-  return false;
+function spinOf(cpu: Cpu): Spin {
+  return changetype<Spin>(machine().spinRecords + <usize>cpu.index * SPIN_BYTES);
 }
+
+// --- loop heads ------------------------------------------------------------------------------------------------------
+
+/**
+ * A taken backward branch.
+ * @returns whether comeRound() is to be called: the same branch was the last one, and patience is over
+ */
+// @ts-ignore: decorator
+@inline
+export function loopEdge(cpu: Cpu, target: u64): bool {
+  if (cpu.loopHead != target) {
+    newLoop(cpu, target);
+    return false;
+  }
+  return ++cpu.loopVisits >= cpu.loopPatience;
+}
+
+function newLoop(cpu: Cpu, target: u64): void {
+  if (changetype<usize>(cpu) == machine().shadow) return; // inner loops are part of the turn
+  cpu.loopHead = target;
+  cpu.loopVisits = 0;
+  const head = headOf(target);
+  cpu.loopPatience = load<u64>(head) == target ? load<u32>(head, HEAD_PATIENCE) : 1;
+}
+
+function headOf(address: u64): usize {
+  return machine().loopHeads + (<usize>(address >>> 1) & (HEADS - 1)) * HEAD_BYTES;
+}
+
+/** The CPU stands at its loop head again; pc, clock and retired are saved. Parks it if its future is known. */
 export function comeRound(cpu: Cpu): Leave {
+  const m = machine();
+  if (changetype<usize>(cpu) == m.shadow) return Leave.CAME_ROUND;
+  cpu.loopVisits = 0;
+  if (catchingUp) return Leave.NONE;
+  if ((m.accelerations & Acceleration.SPIN_ELISION) == 0) {
+    cpu.loopPatience = u32.MAX_VALUE;
+    return Leave.NONE;
+  }
+  const head = headOf(cpu.pc);
+  if (park(cpu)) {
+    if (load<u64>(head) == cpu.pc) store<u64>(head, 0);
+    return Leave.PARKED;
+  }
+  cpu.loopPatience = min(max(cpu.loopPatience << 1, 2), MOST_PATIENCE);
+  store<u64>(head, cpu.pc);
+  store<u32>(head, cpu.loopPatience, HEAD_PATIENCE);
   return Leave.NONE;
 }
-export function parkedUntil(cpu: Cpu): u64 {
-  return NEVER;
+
+// --- parking ---------------------------------------------------------------------------------------------------------
+
+function park(cpu: Cpu): bool {
+  if (!observeTurn(cpu)) return false;
+  let turns = NEVER;
+  if (turnChangesNothing(cpu)) {
+    openAffine();
+  } else {
+    if (!proveSlopes(cpu)) return false;
+    // The limit counts from the second turn.
+    if (turnLimit() != NEVER) turns = turnLimit() + 1;
+    if (turns < LEAST_TURNS) return false;
+  }
+  if (!keepClaim(cpu, turns)) return false;
+  for (let i: u32 = 0; i < lineCount(); i++) hideFromSiblings(cpu, lineAt(i), lineUse(i) == LineUse.READ);
+  cpu.parked = 1;
+  cpu.core.watchers++;
+  machine().parkings++;
+  return true;
 }
+
+/** Writes down the claim that the shadow has established. */
+function keepClaim(cpu: Cpu, turns: u64): bool {
+  const spin = spinOf(cpu);
+  const base = changetype<usize>(spin);
+  spin.period = turnPeriod();
+  spin.instructions = turnInstructions();
+  spin.turns = turns;
+  spin.words = spin.cells = spin.lines = 0;
+  const words = stateWords();
+  for (let slot: u32 = 0; slot < words; slot++) {
+    const slope = slopeOf(slot);
+    if (slope == 0) continue;
+    if (spin.words == MAX_WORDS) return false;
+    const entry = base + SPIN_WORDS + (<usize>spin.words << 4);
+    store<u64>(entry, slope);
+    store<u32>(entry, slot, 8);
+    spin.words++;
+  }
+  for (let i: u32 = 0; i < cellCount(); i++) {
+    const cell = cellAt(i);
+    if (cell.startSlope == 0) continue;
+    const entry = base + SPIN_CELLS + (<usize>spin.cells << 4);
+    store<u64>(entry, cell.startSlope);
+    store<u32>(entry, <u32>ramAt(cell.address), 8);
+    store<u32>(entry, cell.size, 12);
+    spin.cells++;
+  }
+  for (let i: u32 = 0; i < lineCount(); i++) {
+    const entry = base + SPIN_LINES + (<usize>i << 3);
+    store<u32>(entry, lineAt(i));
+    store<u32>(entry, lineUse(i), 4);
+  }
+  spin.lines = lineCount();
+  return true;
+}
+
+/** How a parked CPU uses a line. */
 export function parkedLineUse(cpu: Cpu, line: u32): LineUse {
+  const spin = spinOf(cpu);
+  const base = changetype<usize>(spin) + SPIN_LINES;
+  for (let i: u32 = 0; i < spin.lines; i++) {
+    if (load<u32>(base + (<usize>i << 3)) == line) return load<u32>(base + (<usize>i << 3), 4);
+  }
   return LineUse.NONE;
 }
-export function unpark(cpu: Cpu, cycle: u64): void {}
 
-export function openSpins(): bool { return true; }
+/** Cycle by which a parked CPU must be woken because its loop ends, or NEVER. */
+export function parkedUntil(cpu: Cpu): u64 {
+  const spin = spinOf(cpu);
+  if (spin.turns == NEVER) return NEVER;
+  // A deadline beyond all time is none; an early one is harmless.
+  const turns = min(spin.turns, (<u64>1 << 60) / spin.period);
+  return cycleOf(cpu.clock + turns * spin.period);
+}
+
+/** Wakes a parked CPU and brings it up to date: everything that starts before `cycle` has been executed afterwards. */
+export function unpark(cpu: Cpu, cycle: u64): void {
+  const spin = spinOf(cpu);
+  const base = changetype<usize>(spin);
+  const until = ticksOf(cycle);
+  const turns = until <= cpu.clock ? 0 : min((until - cpu.clock) / spin.period, spin.turns);
+  cpu.clock += turns * spin.period;
+  cpu.retired += turns * spin.instructions;
+  for (let i: u32 = 0; i < spin.words; i++) {
+    const entry = base + SPIN_WORDS + (<usize>i << 4);
+    const word = changetype<usize>(cpu) + CPU_REGISTERS + (<usize>load<u32>(entry, 8) << 3);
+    store<u64>(word, load<u64>(word) + load<u64>(entry) * turns);
+  }
+  for (let i: u32 = 0; i < spin.cells; i++) {
+    const entry = base + SPIN_CELLS + (<usize>i << 4);
+    advanceBytes(<usize>load<u32>(entry, 8), load<u32>(entry, 12), load<u64>(entry), turns);
+  }
+  cpu.parked = 0;
+  cpu.core.watchers--;
+  catchingUp = true;
+  catchUp(cpu, cycle);
+  catchingUp = false;
+}

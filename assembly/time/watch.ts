@@ -9,7 +9,7 @@ import { forget } from "../memory/copies.ts";
 import { addressOfLine } from "../memory/map.ts";
 import { arm64 } from "../arm64/cpu.ts";
 import { wakeFromWait } from "../interrupts/wake.ts";
-import { isStepping, precedes, startCycle } from "./bounds.ts";
+import { precedes, startCycle } from "./bounds.ts";
 import { parkedLineUse, unpark } from "./spin.ts";
 
 /** How a parked spin uses a line. */
@@ -54,6 +54,13 @@ export function isWatchedBySibling(cpu: Cpu, line: u32): bool {
   return false;
 }
 
+/** The access being done is one that a fill or an answer completes: it comes before all instruction starts of its cycle. */
+let completing: bool = false;
+
+export function setCompleting(value: bool): void {
+  completing = value;
+}
+
 /**
  * A thread is about to access a line that siblings may watch.
  * @returns whether one of them must be stepped before: it was parked, and its past is not complete yet
@@ -66,9 +73,11 @@ export function disturbSiblings(cpu: Cpu, line: u32, write: bool): bool {
     if (sibling == cpu) continue;
     if (sibling.parked != 0) {
       const use = parkedLineUse(sibling, line);
-      if (use == LineUse.WRITTEN || (use == LineUse.READ && write)) unpark(sibling, startCycle(cpu));
+      if (use == LineUse.WRITTEN || (use == LineUse.READ && write)) {
+        unpark(sibling, startCycle(cpu));
+        if (!completing && precedes(sibling, cpu)) mustWait = true;
+      }
     }
-    if (isStepping(sibling) && precedes(sibling, cpu)) mustWait = true;
   }
   if (mustWait) return true;
   if (write) {

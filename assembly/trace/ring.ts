@@ -25,6 +25,8 @@ export function openTrace(records: u32): bool {
 /** Appends a record if its kind is wanted. A record that finds the ring full is counted as lost, never dropped silently. */
 export function trace(kind: TraceKind, cpu: Cpu, cycle: u64, subject: u32, peer: u32, value: u64, value2: u64): void {
   const m = machine();
+  // What the shadow does hasn't happened.
+  if (changetype<usize>(cpu) == m.shadow) return;
   if ((m.traceMask & ((<u32>1) << (<u32>kind))) == 0) return;
   if (m.traceCount >= m.traceCapacity) {
     m.traceLost++;
