@@ -2,13 +2,14 @@
 
 import { AllstopError } from "../errors.ts";
 import { genericArm64, genericX86 } from "./generic.ts";
+import { machineModels } from "./machines.ts";
 import type { TimingModel } from "./model.ts";
 
 export { cyclesOf, hopCycles, nsOf, timingTable, type LineLatencies, type TimingModel } from "./model.ts";
 export { timingParameters, type Confidence, type Sourced, type TimingParameter, type TimingUnit } from "./parameters.ts";
 
 /** The timing models by name. */
-export const timingModels: readonly TimingModel[] = [genericX86, genericArm64];
+export const timingModels: readonly TimingModel[] = [genericX86, genericArm64, ...machineModels];
 
 /** @throws NAME_UNKNOWN */
 export function findTimingModel(name: string): TimingModel {

@@ -51,6 +51,8 @@ export interface BareMachineOptions {
   readonly accelerations?: Partial<Accelerations>;
   readonly ramBytes?: number;
   readonly traceRecords?: number;
+  /** The compiled core; by default the one with assertions. */
+  readonly core?: WebAssembly.Module;
   /** One-way latency of each core to its last-level cache, cycles, instead of the timing model's. */
   readonly coreLatencies?: (core: number) => number;
 }
@@ -74,7 +76,7 @@ export class BareMachine {
   constructor(options: BareMachineOptions) {
     const { architecture, cpus = 1, accelerations = {}, ramBytes = 4 * 2 ** 20, traceRecords = 4096 } = options;
     this.ramBase = architecture === "x86-64" ? 0 : 0x4000_0000;
-    this.core = new Core(checkedCore);
+    this.core = new Core(options.core ?? checkedCore);
     const topology =
       options.topology ?? (cpus === 1 ? buildTopology({ packages: 1, diesPerPackage: 1, llcsPerDie: 1, coresPerLlc: 1, threadsPerCore: 1 }) : topologyForCpus(cpus, architecture));
     const timing = options.timing ?? (architecture === "x86-64" ? genericX86 : genericArm64);

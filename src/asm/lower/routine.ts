@@ -1,0 +1,499 @@
+// Lowering of one routine: the walk over the recorded tree that both architectures share. Subclasses select instructions.
+
+import type { Code, CodeBuffer } from "../code-buffer.ts";
+import { invalid } from "../failure.ts";
+import type { Routine } from "../record/routine.ts";
+import type { PerCpuSymbol } from "../record/data.ts";
+import type { Address, Block, ConditionNode, Expression, FrameSlot, Local, Recording, Statement } from "../record/tree.ts";
+import { isWide } from "../record/tree.ts";
+import { roundUp } from "../types.ts";
+import type { ValueName } from "../types.ts";
+import type { Allocation, RegisterFile } from "./allocate.ts";
+import { allocate } from "./allocate.ts";
+import { resolveStatement } from "./constants.ts";
+import type { OptionValue } from "./constants.ts";
+import { AT_USE, POSITIONS } from "./intervals.ts";
+import { defAny, InstructionList, isSlot, registerOf, slotOf } from "./instructions.ts";
+import type { VirtualRegister } from "./instructions.ts";
+import type { Move } from "./moves.ts";
+
+/** What an image decides about the code of all its routines. */
+export interface LoweringOptions {
+  readonly option: OptionValue;
+  /** Fences to leave out, as "routine:mark". */
+  readonly without: ReadonlySet<string>;
+  /** log2 of the distance between two CPUs' blocks. */
+  readonly perCpuShift: number;
+  /** Told about each per-CPU variable and each fence mark that the code has. */
+  readonly seen: (item: PerCpuSymbol | { readonly fence: string }) => void;
+}
+
+/** Where a local is at a mark: a register by its number, or bytes from the stack pointer. */
+export interface LocalPlace {
+  readonly name: string;
+  readonly register: number | undefined;
+  readonly stackOffset: number | undefined;
+}
+
+export interface LoweredMark {
+  readonly name: string;
+  readonly locals: readonly LocalPlace[];
+}
+
+export interface LoweredRoutine {
+  /** A line item of undefined is the prologue or the epilogue. */
+  readonly code: Code<Statement | undefined, LoweredMark>;
+  readonly frame: Frame;
+  readonly allocation: Allocation;
+}
+
+/** The stack frame below the saved registers: spill slots, then stack structs. */
+export interface Frame {
+  readonly bytes: number;
+  readonly saved: readonly number[];
+  readonly hasCalls: boolean;
+}
+
+interface LoopLabels {
+  readonly breakLabel: number;
+  readonly continueLabel: number;
+}
+
+const SLOT_BYTES = 8;
+/** Kernel stacks are 4 KiB, and every frame offset must have an immediate form. */
+const MAXIMUM_FRAME_BYTES = 3840;
+const STACK_ALIGN = 16;
+
+/** The statements that the walk itself understands; the rest is left to `effect`. */
+export type EffectStatement = Exclude<
+  Statement,
+  { kind: "set" | "store" | "load" | "bool" | "if" | "loop" | "break" | "continue" | "switch" | "call" | "return" | "mark" }
+>;
+export type CallStatement = Extract<Statement, { kind: "call" }>;
+export type LeafCondition = Extract<ConditionNode, { kind: "compare" | "bit" | "effect" }>;
+
+export abstract class RoutineLowering<A extends CodeBuffer> {
+  protected readonly list = new InstructionList<A>();
+  protected readonly options: LoweringOptions;
+  protected readonly recording: Recording;
+  /** Set while code is written, once the frame is known. */
+  protected frame: Frame = { bytes: 0, saved: [], hasCalls: false };
+  protected hasCalls = false;
+  readonly #routine: Routine;
+  readonly #registers = new Map<Local, VirtualRegister>();
+  readonly #loops: LoopLabels[] = [];
+  readonly #epilogue: number;
+  readonly #frameSlotOffsets: number[] = [];
+  #returns = false;
+
+  constructor(routine: Routine, options: LoweringOptions) {
+    this.#routine = routine;
+    this.recording = routine.recording;
+    this.options = options;
+    this.#epilogue = this.list.newLabel();
+  }
+
+  // --- what an architecture provides ------------------------------------------------------------------------------------------
+
+  protected abstract readonly file: RegisterFile<A>;
+  protected abstract readonly argumentRegisters: readonly number[];
+  /** The value of an expression in a register: in `into`, or wherever it already is. */
+  protected abstract value(expression: Expression, into?: VirtualRegister): VirtualRegister;
+  protected abstract store(statement: Extract<Statement, { kind: "store" }>): void;
+  protected abstract load(statement: Extract<Statement, { kind: "load" }>): void;
+  /** Jumps to the label if the condition equals `sense`, else falls through. */
+  protected abstract branchOn(condition: LeafCondition, label: number, sense: boolean): void;
+  protected abstract boolOf(condition: LeafCondition, result: VirtualRegister): void;
+  protected abstract setConstant(register: VirtualRegister, pattern: bigint): void;
+  protected abstract call(statement: CallStatement): void;
+  protected abstract returnValue(value: Expression): void;
+  protected abstract effect(statement: EffectStatement): void;
+  protected abstract jump(label: number): void;
+  protected abstract newAssembler(): A;
+  protected abstract prologue(assembler: A): void;
+  protected abstract epilogue(assembler: A): void;
+  protected abstract moveParallel(assembler: A, moves: readonly Move[]): void;
+  /** Clears what lies above 32 bits of a parameter that foreign code passes. */
+  protected abstract clearUpper(assembler: A, register: number): void;
+
+  // --- the walk ---------------------------------------------------------------------------------------------------------------
+
+  lower(): LoweredRoutine {
+    this.#entry();
+    this.#block(this.recording.body);
+    this.list.label(this.#epilogue);
+    if (this.recording.body.reachable) this.#returns = true;
+    this.#dropUnusedParameters();
+    const allocation = allocate(this.list, this.file);
+    this.#layOutFrame(allocation);
+    return { code: this.#assemble(allocation), frame: this.frame, allocation };
+  }
+
+  protected registerFor(local: Local): VirtualRegister {
+    let register = this.#registers.get(local);
+    if (register === undefined) {
+      register = this.list.newRegister(local.name);
+      this.#registers.set(local, register);
+    }
+    return register;
+  }
+
+  /** Instruction 0: brings the parameters to their places. Those that turn out to be unused are dropped from it. */
+  #entry(): void {
+    const parameters = this.recording.parameters.map((local) => this.registerFor(local));
+    parameters.forEach((register, i) => {
+      this.list.hint(register, this.argumentRegisters[i] ?? 0);
+    });
+    const clears = this.#routine.callableFromC
+      ? this.recording.parameters.flatMap(({ type }, i) => (isWide(type) ? [] : [this.argumentRegisters[i] ?? 0]))
+      : [];
+    this.list.push(parameters.map(defAny), (assembler, locations) => {
+      for (const register of clears) this.clearUpper(assembler, register);
+      const sources = this.list.instructions[0]?.operands.map((operand) => parameters.indexOf(registerOf(operand))) ?? [];
+      const moves = locations.map((to, i) => ({ to, from: this.argumentRegisters[sources[i] ?? 0] ?? 0 }));
+      this.moveParallel(assembler, moves);
+    });
+  }
+
+  #dropUnusedParameters(): void {
+    const [entry, ...rest] = this.list.instructions;
+    if (entry === undefined) return;
+    const occurring = new Set(rest.flatMap(({ operands }) => operands.map(registerOf)));
+    entry.operands = entry.operands.filter((operand) => occurring.has(registerOf(operand)));
+  }
+
+  #block(block: Block): void {
+    for (const statement of block.statements) {
+      this.list.startStatement(statement);
+      this.#statement(resolveStatement(statement, this.options.option));
+    }
+  }
+
+  #statement(statement: Statement): void {
+    switch (statement.kind) {
+      case "set":
+        this.value(statement.value, this.registerFor(statement.local));
+        return;
+      case "store":
+        this.store(statement);
+        return;
+      case "load":
+        this.load(statement);
+        return;
+      case "bool":
+        this.#bool(statement.condition, this.registerFor(statement.result));
+        return;
+      case "if":
+        this.#if(statement);
+        return;
+      case "loop":
+        this.#loop(statement);
+        return;
+      case "break":
+      case "continue":
+        this.jump(this.#loopLabel(statement.kind));
+        return;
+      case "switch":
+        this.#switch(statement);
+        return;
+      case "call":
+        this.hasCalls = true;
+        this.call(statement);
+        return;
+      case "return":
+        if (statement.value !== undefined) this.returnValue(statement.value);
+        this.#returns = true;
+        this.jump(this.#epilogue);
+        return;
+      case "mark":
+        this.list.mark(statement.name);
+        return;
+      case "fence":
+        if (!this.#isLeftOut(statement.mark)) this.effect(statement);
+        return;
+      default:
+        this.effect(statement);
+    }
+  }
+
+  #isLeftOut(mark: string | undefined): boolean {
+    if (mark === undefined) return false;
+    const fence = `${this.recording.name}:${mark}`;
+    this.options.seen({ fence });
+    return this.options.without.has(fence);
+  }
+
+  /** For the address selection: remembers which variable is used. */
+  protected seesPerCpu(base: Address["base"]): void {
+    if ((base.kind === "thisCpu" || base.kind === "otherCpu") && base.variable !== undefined) this.options.seen(base.variable);
+  }
+
+  #loopLabel(kind: "break" | "continue"): number {
+    const labels = this.#loops.at(-1);
+    if (labels === undefined) throw invalid(`${this.recording.name}: ${kind} outside a loop`);
+    return kind === "break" ? labels.breakLabel : labels.continueLabel;
+  }
+
+  // --- conditions -------------------------------------------------------------------------------------------------------------
+
+  /** Short-circuit evaluation into branches: to the label if the condition equals `sense`, else on. */
+  #branch(condition: ConditionNode, label: number, sense: boolean): void {
+    switch (condition.kind) {
+      case "literal":
+        if (condition.value === sense) this.jump(label);
+        return;
+      case "not":
+        this.#branch(condition.operand, label, !sense);
+        return;
+      case "and":
+      case "or": {
+        // `and` that must be false, or `or` that must be true: either side alone decides.
+        if ((condition.kind === "or") === sense) {
+          this.#branch(condition.left, label, sense);
+          this.#branch(condition.right, label, sense);
+          return;
+        }
+        const skip = this.list.newLabel();
+        this.#branch(condition.left, skip, !sense);
+        this.#branch(condition.right, label, sense);
+        this.list.label(skip);
+        return;
+      }
+      case "compare":
+      case "bit":
+      case "effect":
+        this.branchOn(condition, label, sense);
+    }
+  }
+
+  #bool(condition: ConditionNode, result: VirtualRegister): void {
+    switch (condition.kind) {
+      case "compare":
+      case "bit":
+      case "effect":
+        this.boolOf(condition, result);
+        return;
+      case "literal":
+        this.setConstant(result, condition.value ? 1n : 0n);
+        return;
+      default: {
+        const end = this.list.newLabel();
+        this.setConstant(result, 0n);
+        this.#branch(condition, end, false);
+        this.setConstant(result, 1n);
+        this.list.label(end);
+      }
+    }
+  }
+
+  // --- control flow -----------------------------------------------------------------------------------------------------------
+
+  #if(statement: Extract<Statement, { kind: "if" }>): void {
+    const { condition, then, otherwise } = statement;
+    if (condition.kind === "literal") {
+      const taken = condition.value ? then : otherwise;
+      if (taken !== undefined) this.#block(taken);
+      return;
+    }
+    const [only] = then.statements;
+    if (then.statements.length === 1 && (only?.kind === "break" || only?.kind === "continue")) {
+      this.#branch(condition, this.#loopLabel(only.kind), true);
+      if (otherwise !== undefined) this.#block(otherwise);
+      return;
+    }
+    const elseLabel = this.list.newLabel();
+    this.#branch(condition, elseLabel, false);
+    this.#block(then);
+    if (otherwise === undefined) {
+      this.list.label(elseLabel);
+      return;
+    }
+    const end = this.list.newLabel();
+    if (then.reachable) this.jump(end);
+    this.list.label(elseLabel);
+    this.#block(otherwise);
+    this.list.label(end);
+  }
+
+  /** `while` jumps to a test at the bottom, so that each turn takes one branch. */
+  #loop(statement: Extract<Statement, { kind: "loop" }>): void {
+    const { form, prelude, condition, body, step } = statement;
+    const top = this.list.newLabel();
+    const labels = { breakLabel: this.list.newLabel(), continueLabel: this.list.newLabel() };
+    // Locals of the condition are written at the bottom and read above: they must exist from before the loop.
+    if (form === "while") this.list.declare(this.#declaredIn(prelude));
+    const first = this.list.next;
+    const test = this.list.newLabel();
+    if (form === "while") this.jump(test);
+    this.list.label(top);
+    this.#loops.push(labels);
+    this.#block(body);
+    this.list.label(labels.continueLabel);
+    if (step !== undefined) this.#block(step);
+    this.#loops.pop();
+    this.list.label(test);
+    this.#block(prelude);
+    this.list.startStatement(statement);
+    if (form === "forever") {
+      if (body.reachable || body.statements.length === 0 || this.#continues(body)) this.jump(top);
+    } else {
+      this.#branch(condition, top, true);
+    }
+    this.list.closeLoop(first);
+    this.list.label(labels.breakLabel);
+  }
+
+  #declaredIn(block: Block): VirtualRegister[] {
+    return block.statements.flatMap((statement) => {
+      if (statement.kind === "set") return [this.registerFor(statement.local)];
+      const result = "result" in statement ? statement.result : statement.kind === "arch" ? statement.block.result : undefined;
+      return result === undefined ? [] : [this.registerFor(result)];
+    });
+  }
+
+  /** True if a `continue` of this loop, not of an inner one, is somewhere in the block. */
+  #continues(block: Block): boolean {
+    return block.statements.some((statement) => {
+      switch (statement.kind) {
+        case "continue":
+          return true;
+        case "if":
+          return this.#continues(statement.then) || (statement.otherwise !== undefined && this.#continues(statement.otherwise));
+        case "switch":
+          return (
+            statement.cases.some((one) => this.#continues(one.body)) ||
+            (statement.otherwise !== undefined && this.#continues(statement.otherwise))
+          );
+        default:
+          return false;
+      }
+    });
+  }
+
+  /** A chain of comparisons in case order: a jump table would be an indirect branch, which the kernel avoids too. */
+  #switch(statement: Extract<Statement, { kind: "switch" }>): void {
+    const { cases, otherwise } = statement;
+    const value = this.#inLocal(statement.value);
+    if (value.kind === "constant") {
+      const taken = cases.find(({ values }) => values.includes(value.value))?.body ?? otherwise;
+      if (taken !== undefined) this.#block(taken);
+      return;
+    }
+    const end = this.list.newLabel();
+    const defaultLabel = otherwise === undefined ? end : this.list.newLabel();
+    const labels = cases.map(() => this.list.newLabel());
+    const last = cases.length - 1;
+    // The last comparison falls into its own case; the other cases follow, then the default.
+    cases.forEach(({ values }, i) => {
+      values.forEach((one, n) => {
+        const isLast = i === last && n === values.length - 1;
+        const right: Expression = { kind: "constant", type: value.type, value: one };
+        const comparison = { kind: "compare", operator: "eq", left: value, right } as const;
+        this.branchOn(comparison, isLast ? defaultLabel : (labels[i] ?? end), !isLast);
+      });
+    });
+    const bodies = cases.map(({ body }, i) => ({ body, label: labels[i] ?? end }));
+    const inOrder = [...bodies.slice(-1), ...bodies.slice(0, -1)];
+    if (otherwise !== undefined) inOrder.push({ body: otherwise, label: defaultLabel });
+    inOrder.forEach(({ body, label }, i) => {
+      this.list.label(label);
+      this.#block(body);
+      this.list.startStatement(statement);
+      if (body.reachable && i < inOrder.length - 1) this.jump(end);
+    });
+    this.list.label(end);
+  }
+
+  /** The value as an expression that costs nothing to evaluate again. */
+  #inLocal(value: Expression): Extract<Expression, { kind: "local" | "constant" }> {
+    if (value.kind === "local" || value.kind === "constant") return value;
+    const register = this.list.newRegister();
+    this.value(value, register);
+    return this.anonymous(value.type, register);
+  }
+
+  /** An expression that stands for a virtual register. */
+  protected anonymous(type: ValueName, register: VirtualRegister): Extract<Expression, { kind: "local" }> {
+    const local: Local = { index: -1, name: "", type, block: this.recording.body, mutable: false };
+    this.#registers.set(local, register);
+    return { kind: "local", type, local };
+  }
+
+  // --- frame and code ---------------------------------------------------------------------------------------------------------
+
+  #layOutFrame(allocation: Allocation): void {
+    let bytes = allocation.slots * SLOT_BYTES;
+    for (const slot of this.recording.frameSlots) {
+      bytes = roundUp(bytes, slot.align);
+      this.#frameSlotOffsets[slot.index] = bytes;
+      bytes += slot.bytes;
+    }
+    if (this.recording.frameSlots.length > 0) bytes = roundUp(bytes, STACK_ALIGN);
+    if (bytes > MAXIMUM_FRAME_BYTES) {
+      throw invalid(`${this.recording.name}: stack frame too large`, { value: bytes, allowed: `up to ${MAXIMUM_FRAME_BYTES} bytes` });
+    }
+    const saved = this.#returns ? this.file.allocatable.filter((register) => (allocation.saved >>> register) & 1) : [];
+    this.frame = { bytes, saved, hasCalls: this.hasCalls };
+  }
+
+  /** Bytes from the stack pointer; valid while code is written. */
+  protected frameOffset(slot: FrameSlot): number {
+    return this.#frameSlotOffsets[slot.index] ?? 0;
+  }
+
+  protected slotOffset(slot: number): number {
+    return slot * SLOT_BYTES;
+  }
+
+  #assemble(allocation: Allocation): LoweredRoutine["code"] {
+    const assembler = this.newAssembler();
+    // Labels of the list and of the assembler are the same numbers.
+    for (let i = 0; i < this.list.labelCount; i++) assembler.newLabel();
+    const { instructions } = this.list;
+    let line: Statement | undefined;
+    assembler.line(undefined);
+    this.prologue(assembler);
+    instructions.forEach((instruction, number) => {
+      if (instruction.label !== undefined) assembler.place(instruction.label);
+      if (instruction.mark !== undefined) assembler.markHere(this.#markAt(instruction.mark, number, allocation));
+      if (instruction.emit === undefined) return;
+      if (instruction.jump !== undefined && this.#followsDirectly(instruction.jump, number)) return;
+      if (instruction.statement !== line) {
+        line = instruction.statement;
+        assembler.line(line);
+      }
+      const locations = instruction.operands.map((operand) => allocation.locations[registerOf(operand)] ?? 0);
+      instruction.emit(assembler, locations);
+    });
+    if (this.#returns) {
+      assembler.line(undefined);
+      this.epilogue(assembler);
+    }
+    return assembler.finish() as LoweredRoutine["code"];
+  }
+
+  #followsDirectly(label: number, number: number): boolean {
+    for (let i = number + 1; i < this.list.instructions.length; i++) {
+      const next = this.list.instructions[i];
+      if (next?.label === label) return true;
+      if (next?.emit !== undefined) return false;
+    }
+    return false;
+  }
+
+  #markAt(name: string, number: number, allocation: Allocation): LoweredMark {
+    const position = number * POSITIONS + AT_USE;
+    const locals: LocalPlace[] = [];
+    for (const { register, start, end } of allocation.intervals) {
+      const localName = this.list.registers[register]?.name ?? "";
+      const location = allocation.locations[register];
+      if (localName === "" || location === undefined || start > position || end < position) continue;
+      locals.push(
+        isSlot(location)
+          ? { name: localName, register: undefined, stackOffset: this.slotOffset(slotOf(location)) }
+          : { name: localName, register: location, stackOffset: undefined },
+      );
+    }
+    return { name, locals };
+  }
+}

@@ -1,0 +1,422 @@
+// x86-64 lowering of calls, frames, atomics, fences and interrupt state (instruction forms as the Linux kernel uses them).
+
+import { invalid } from "../failure.ts";
+import { def, early, held, registerSet, update, use, useAny } from "../lower/instructions.ts";
+import type { Location, OperandCode } from "../lower/instructions.ts";
+import { parallelMoves } from "../lower/moves.ts";
+import type { Move } from "../lower/moves.ts";
+import { archOperands } from "../lower/arch.ts";
+import type { CallStatement, EffectStatement } from "../lower/routine.ts";
+import type { ArchBlock } from "../record/arch.ts";
+import type { ConditionEffect, Expression, FenceKind, Statement, UpdateOperator } from "../record/tree.ts";
+import { widthOf } from "../record/tree.ts";
+import { X64Assembler } from "./assembler.ts";
+import { at, gpr, memory, rsp, x64RegisterNumber } from "./registers.ts";
+import type { X64Condition, X64Register } from "./registers.ts";
+import { ARGUMENT_REGISTERS, CALL_CLOBBERED, fitsImmediate, loc, moveConstant, SCRATCH, SECOND_SCRATCH, X64Values } from "./values.ts";
+import type { MemoryTemplate } from "./values.ts";
+
+const RAX = 0;
+/** RFLAGS.IF (SDM volume 1, section 3.4.3). */
+const INTERRUPT_FLAG = 0x200;
+const INTERRUPT_FLAG_BIT = 9;
+
+export class X64Lowering extends X64Values {
+  protected newAssembler(): X64Assembler {
+    return new X64Assembler();
+  }
+
+  // --- frame: pushes, then room for slots and structs; rsp is 16-aligned at calls -------------------------------------------------
+
+  #frameBytes(): number {
+    const { bytes, saved, hasCalls } = this.frame;
+    const needsAlignment = hasCalls || this.recording.frameSlots.length > 0;
+    if (!needsAlignment) return bytes;
+    const above = 8 + 8 * saved.length;
+    return bytes + ((16 - ((above + bytes) % 16)) % 16);
+  }
+
+  protected prologue(a: X64Assembler): void {
+    for (const register of this.frame.saved) a.push(gpr(register, 64));
+    const bytes = this.#frameBytes();
+    if (bytes > 0) a.sub(rsp, bytes);
+  }
+
+  protected epilogue(a: X64Assembler): void {
+    const bytes = this.#frameBytes();
+    if (bytes > 0) a.add(rsp, bytes);
+    for (const register of [...this.frame.saved].reverse()) a.pop(gpr(register, 64));
+    a.ret();
+  }
+
+  protected jump(label: number): void {
+    this.list.jump(label, (a) => a.jmp(label));
+  }
+
+  // --- calls ----------------------------------------------------------------------------------------------------------------------
+
+  protected moveParallel(a: X64Assembler, moves: readonly Move[]): void {
+    parallelMoves(moves, SECOND_SCRATCH, (to, from) => {
+      this.moveLocation(a, to, from);
+    });
+  }
+
+  protected clearUpper(a: X64Assembler, register: number): void {
+    a.mov(gpr(register, 32), gpr(register, 32));
+  }
+
+  protected call(statement: CallStatement): void {
+    const operands: OperandCode[] = [];
+    const moves: { register: number; operand: number }[] = [];
+    const late: ((a: X64Assembler) => void)[] = [];
+    const { target } = statement;
+    const isDirect = "signature" in target;
+    if (!isDirect) {
+      const pointer = this.value(target);
+      this.list.hint(pointer, RAX);
+      operands.push(useAny(pointer));
+    }
+    statement.arguments.forEach((argument, i) => {
+      const register = ARGUMENT_REGISTERS[i] ?? 0;
+      const rematerialised = this.#rematerialise(argument, register);
+      if (rematerialised !== undefined) {
+        late.push(rematerialised);
+        return;
+      }
+      const value = this.value(argument);
+      this.list.hint(value, register);
+      moves.push({ register, operand: operands.push(useAny(value)) - 1 });
+    });
+    const hasResult = statement.result !== undefined;
+    if (statement.result !== undefined) {
+      const result = this.registerFor(statement.result);
+      this.list.hint(result, RAX);
+      operands.push(def(result));
+    }
+    const resultAt = operands.length - 1;
+    this.list.push(
+      operands,
+      (a, r) => {
+        const pointer = isDirect ? SCRATCH : this.#pointerRegister(a, loc(r, 0));
+        this.moveParallel(
+          a,
+          moves.map(({ register, operand }) => ({ to: register, from: loc(r, operand) })),
+        );
+        for (const emit of late) emit(a);
+        if (isDirect) a.call(target);
+        else a.callIndirect(gpr(pointer, 64));
+        if (hasResult) this.moveLocation(a, loc(r, resultAt), RAX);
+      },
+      { across: CALL_CLOBBERED },
+    );
+  }
+
+  /** Where the target of a call survives the argument moves: rax takes no argument. */
+  #pointerRegister(a: X64Assembler, target: Location): number {
+    if (target === RAX) return RAX;
+    this.moveLocation(a, SCRATCH, target);
+    return SCRATCH;
+  }
+
+  /** Arguments that are made in their register behind the other moves, without taking one before. */
+  #rematerialise(argument: Expression, register: number): ((a: X64Assembler) => void) | undefined {
+    if (argument.kind === "constant") {
+      const pattern = BigInt.asUintN(widthOf(argument.type), argument.value);
+      return (a) => {
+        moveConstant(a, register, pattern);
+      };
+    }
+    if (argument.kind !== "address" || argument.address.index !== undefined) return undefined;
+    const { base, offset } = argument.address;
+    if (base.kind === "symbol") {
+      const source = memory(64, { symbol: base.symbol, displacement: offset });
+      return (a) => a.lea(gpr(register, 64), source);
+    }
+    if (base.kind !== "frame") return undefined;
+    return (a) => a.lea(gpr(register, 64), at(rsp, this.frameOffset(base.slot) + offset));
+  }
+
+  protected returnValue(value: Expression): void {
+    const rematerialised = this.#rematerialise(value, RAX);
+    if (rematerialised !== undefined) {
+      this.list.push([], rematerialised);
+      return;
+    }
+    const register = this.value(value);
+    this.list.hint(register, RAX);
+    this.list.push([useAny(register)], (a, r) => {
+      this.moveLocation(a, RAX, loc(r, 0), widthOf(value.type));
+    });
+  }
+
+  // --- effects --------------------------------------------------------------------------------------------------------------------
+
+  protected effect(statement: EffectStatement): void {
+    switch (statement.kind) {
+      case "update":
+        this.#update(statement);
+        return;
+      case "setBit":
+      case "clearBit":
+        this.bitInstruction(statement.kind === "setBit" ? "bts" : "btr", statement.address, statement.bit, true);
+        return;
+      case "fetch":
+        this.#fetch(statement);
+        return;
+      case "xchg":
+        this.#xchg(statement);
+        return;
+      case "cmpxchg":
+        this.#cmpxchg(statement);
+        return;
+      case "fence":
+        this.#fence(statement.fence);
+        return;
+      case "interrupts":
+        this.#interrupts(statement);
+        return;
+      case "relax":
+      case "cmpWait":
+        this.list.push([], (a) => a.pause());
+        return;
+      case "idle":
+        // Interrupts are recognised only behind the instruction after STI, so none can slip in before the HLT (SDM, STI).
+        this.list.push([], (a) => a.sti().hlt());
+        return;
+      case "bug":
+        this.list.push([], (a) => a.ud2());
+        return;
+      case "arch":
+        this.#arch(statement.block);
+    }
+  }
+
+  #update({ operator, address, memory: type, operand }: Extract<Statement, { kind: "update" }>): void {
+    const width = widthOf(type);
+    if (operand.kind === "constant" && fitsImmediate(operand.value, width)) {
+      const value = BigInt.asIntN(width, operand.value);
+      const template = this.template(address);
+      this.list.push(template.registers.map(use), (a, r) => {
+        const target = template.build(width, r, 0);
+        a.lock();
+        if (operator === "add" && value === 1n) a.inc(target);
+        else if (operator === "add" && value === -1n) a.dec(target);
+        else if (operator === "add" && value < 0n && fitsImmediate(-value, width)) a.sub(target, -value);
+        else a.alu(operator, target, value);
+      });
+      return;
+    }
+    // The kernel's atomic_sub: the recorder wrote it as the addition of a negated value.
+    const isSub = operator === "add" && operand.kind === "unary" && operand.operator === "neg";
+    const source = this.value(isSub ? operand.operand : operand);
+    const template = this.template(address);
+    this.list.push([use(source), ...template.registers.map(use)], (a, r) => {
+      a.lock().alu(isSub ? "sub" : operator, template.build(width, r, 1), gpr(loc(r, 0), width));
+    });
+  }
+
+  #fetch(statement: Extract<Statement, { kind: "fetch" }>): void {
+    if (statement.operator === "add") this.#fetchAdd(statement);
+    else this.#fetchLoop(statement, statement.operator);
+  }
+
+  #fetchAdd({ address, memory: type, operand, result }: Extract<Statement, { kind: "fetch" }>): void {
+    const width = widthOf(type);
+    const register = this.registerFor(result);
+    const source = this.value(operand);
+    const template = this.template(address);
+    this.list.pair(register, source);
+    this.list.push([def(register), use(source), ...template.registers.map(held)], (a, r) => {
+      const target = gpr(loc(r, 0), width);
+      if (loc(r, 0) !== loc(r, 1)) a.mov(target, gpr(loc(r, 1), width));
+      a.lock().xadd(template.build(width, r, 2), target);
+    });
+  }
+
+  /** There is no xadd for or and and: a compare-and-swap loop. */
+  #fetchLoop({ address, memory: type, operand, result }: Extract<Statement, { kind: "fetch" }>, operator: UpdateOperator): void {
+    const width = widthOf(type);
+    const register = this.registerFor(result);
+    const source = this.value(operand);
+    const template = this.template(address);
+    this.list.hint(register, RAX);
+    this.list.push(
+      [def(register), held(source), ...template.registers.map(held)],
+      (a, r) => {
+        const target = template.build(width, r, 2);
+        const old = gpr(RAX, width);
+        const changed = gpr(SCRATCH, width);
+        const again = a.newLabel();
+        a.mov(old, target).place(again);
+        a.mov(changed, old).alu(operator, changed, gpr(loc(r, 1), width));
+        a.lock().cmpxchg(target, changed).jcc("ne", again);
+        this.moveLocation(a, loc(r, 0), RAX);
+      },
+      { operands: registerSet([RAX]) },
+    );
+  }
+
+  #xchg({ address, memory: type, operand, result }: Extract<Statement, { kind: "xchg" }>): void {
+    const width = widthOf(type);
+    const register = this.registerFor(result);
+    const source = this.value(operand);
+    const template = this.template(address);
+    this.list.pair(register, source);
+    this.list.push([def(register), use(source), ...template.registers.map(held)], (a, r) => {
+      const target = gpr(loc(r, 0), width);
+      if (loc(r, 0) !== loc(r, 1)) a.mov(target, gpr(loc(r, 1), width));
+      a.xchg(template.build(width, r, 2), target);
+    });
+  }
+
+  #cmpxchg({ address, memory: type, expected, desired, result }: Extract<Statement, { kind: "cmpxchg" }>): void {
+    const width = widthOf(type);
+    const register = this.registerFor(result);
+    const load = this.#intoRax(expected);
+    const newValue = this.value(desired);
+    const template = this.template(address);
+    this.list.hint(register, RAX);
+    const first = load.operands.length;
+    this.list.push(
+      [...load.operands, held(newValue), ...template.registers.map(held), def(register)],
+      (a, r) => {
+        load.emit(a, r);
+        a.lock().cmpxchg(template.build(width, r, first + 1), gpr(loc(r, first), width));
+        this.moveLocation(a, loc(r, r.length - 1), RAX);
+      },
+      { operands: registerSet([RAX]) },
+    );
+  }
+
+  /** Brings the compared value into rax inside the instruction that needs it there. */
+  #intoRax(expected: Expression): { operands: OperandCode[]; emit: (a: X64Assembler, r: readonly Location[]) => void } {
+    const rematerialised = this.#rematerialise(expected, RAX);
+    if (rematerialised !== undefined) return { operands: [], emit: rematerialised };
+    const value = this.value(expected);
+    return {
+      operands: [useAny(value)],
+      emit: (a, r) => {
+        this.moveLocation(a, RAX, loc(r, 0));
+      },
+    };
+  }
+
+  protected conditionEffect(effect: ConditionEffect): X64Condition {
+    switch (effect.kind) {
+      case "addAndTest": {
+        const width = widthOf(effect.memory);
+        const template = this.template(effect.address);
+        this.list.push(template.registers.map(use), (a, r) => {
+          const target = template.build(width, r, 0);
+          if (effect.addend === 1n) a.lock().inc(target);
+          else a.lock().dec(target);
+        });
+        return "e";
+      }
+      case "tryCmpxchg":
+        this.#tryCmpxchg(effect);
+        return "e";
+      case "testAndSetBit":
+      case "testAndClearBit":
+        this.bitInstruction(effect.kind === "testAndSetBit" ? "bts" : "btr", effect.address, effect.bit, true);
+        return "b";
+    }
+  }
+
+  /** What was found is in rax whether the exchange happened or not, and mov leaves the flags alone. */
+  #tryCmpxchg({ address, memory: type, expected, desired }: Extract<ConditionEffect, { kind: "tryCmpxchg" }>): void {
+    const width = widthOf(type);
+    const local = this.registerFor(expected);
+    const newValue = this.value(desired);
+    const template: MemoryTemplate = this.template(address);
+    this.list.push(
+      [update(local), held(newValue), ...template.registers.map(held)],
+      (a, r) => {
+        a.mov(gpr(RAX, 64), gpr(loc(r, 0), 64));
+        a.lock().cmpxchg(template.build(width, r, 2), gpr(loc(r, 1), width));
+        a.mov(gpr(loc(r, 0), 64), gpr(RAX, 64));
+      },
+      { all: registerSet([RAX]) },
+    );
+  }
+
+  // --- fences, interrupts ---------------------------------------------------------------------------------------------------------
+
+  #fence(fence: FenceKind): void {
+    switch (fence) {
+      case "smp_mb":
+        // The kernel's form: cheaper than MFENCE. It writes below rsp, where only an interrupt frame could lie.
+        this.list.push([], (a) => a.lock().add(at(rsp, -4, 32), 0));
+        return;
+      case "mb":
+        this.list.push([], (a) => a.mfence());
+        return;
+      case "wmb":
+        this.list.push([], (a) => a.sfence());
+        return;
+      case "rmb":
+        this.list.push([], (a) => a.lfence());
+        return;
+      case "interprocessor":
+        this.list.push([], (a) => a.mfence().lfence());
+        return;
+      case "smp_wmb":
+      case "smp_rmb":
+      case "instruction":
+        // TSO keeps stores and loads in order; nothing to emit.
+        return;
+    }
+  }
+
+  #interrupts(statement: Extract<Statement, { kind: "interrupts" }>): void {
+    switch (statement.action) {
+      case "save":
+        this.list.push([def(this.registerFor(statement.result))], (a, r) => a.pushfq().pop(gpr(loc(r, 0), 64)).cli());
+        return;
+      case "restore": {
+        const flags = this.value(statement.flags);
+        this.list.push([use(flags)], (a, r) => {
+          const off = a.newLabel();
+          a.test(gpr(loc(r, 0), 32), INTERRUPT_FLAG).jcc("e", off).sti().place(off);
+        });
+        return;
+      }
+      case "areDisabled":
+        this.list.push([early(this.registerFor(statement.result))], (a, r) => {
+          const number = loc(r, 0);
+          a.pushfq().pop(gpr(number, 64)).bit("bt", gpr(number, 32), INTERRUPT_FLAG_BIT);
+          a.setcc("ae", gpr(number, 8)).movzx(gpr(number, 32), gpr(number, 8));
+        });
+        return;
+      case "enable":
+        this.list.push([], (a) => a.sti());
+        return;
+      case "disable":
+      case "maskAll":
+        this.list.push([], (a) => a.cli());
+    }
+  }
+
+  #arch(block: ArchBlock): void {
+    const body = block.x64;
+    if (body === undefined) throw invalid(`${this.recording.name}: an arch block without an x86-64 body in an x86-64 image`);
+    if (block.calls) this.hasCalls = true;
+    const operands = archOperands(this.recording.name, block, "x64", x64RegisterNumber, (use) => this.value(use));
+    const clobbered = operands.clobbered | (block.calls ? CALL_CLOBBERED : 0);
+    const result = block.result === undefined ? undefined : this.registerFor(block.result);
+    const codes = result === undefined ? operands.codes : [...operands.codes, operands.resultIn === undefined ? early(result) : def(result)];
+    if (result !== undefined && operands.resultIn !== undefined) this.list.hint(result, operands.resultIn);
+    this.list.push(
+      codes,
+      (a, r) => {
+        this.moveParallel(a, operands.moves(r));
+        const named = operands.registers(r, (number, width): X64Register => gpr(number, width));
+        const resultNumber = operands.resultIn ?? loc(r, r.length - 1);
+        body(a, { ...named, result: gpr(resultNumber, block.result === undefined ? 64 : widthOf(block.result.type)) });
+        if (result !== undefined && operands.resultIn !== undefined) this.moveLocation(a, loc(r, r.length - 1), operands.resultIn);
+      },
+      operands.resultIn === undefined ? { all: clobbered } : { operands: clobbered },
+    );
+  }
+}
+

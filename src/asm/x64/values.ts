@@ -1,0 +1,681 @@
+// x86-64 instruction selection for expressions, conditions, loads and stores.
+//
+// Values of 32-bit type live in registers with a zero upper half, which every 32-bit instruction leaves (SDM volume 1, 3.4.1.1).
+
+import { PER_CPU_START } from "../code-buffer.ts";
+import { unreachable } from "../failure.ts";
+import type { RegisterFile } from "../lower/allocate.ts";
+import { scaledIndex, scaleShift, withSplitBase } from "../lower/addresses.ts";
+import { def, defAny, held, isSlot, registerSet, slotOf, use, useAny } from "../lower/instructions.ts";
+import type { Location, VirtualRegister } from "../lower/instructions.ts";
+import type { LeafCondition } from "../lower/routine.ts";
+import { RoutineLowering } from "../lower/routine.ts";
+import { binary, fitsLowHalf, sameAddress } from "../record/expressions.ts";
+import type { Address, BinaryOperator, Expression, FrameSlot, Statement } from "../record/tree.ts";
+import { bytesOf, isSigned, isWide, widthOf } from "../record/tree.ts";
+import type { LinkSymbol } from "../code-buffer.ts";
+import type { ScalarName } from "../types.ts";
+import type { AluOperator } from "./assembler.ts";
+import { X64Assembler } from "./assembler.ts";
+import { gpr, invertCondition, memory, rsp } from "./registers.ts";
+import type { Width, X64Condition, X64Memory, X64Register } from "./registers.ts";
+
+const RAX = 0;
+const RCX = 1;
+const RDX = 2;
+
+/** Not allocated: the targets of indirect calls and the way out of move cycles. */
+export const SCRATCH = 11;
+export const SECOND_SCRATCH = 10;
+
+export const ARGUMENT_REGISTERS: readonly number[] = [7, 6, 2, 1, 8, 9];
+/** Registers that a call destroys, among the allocatable ones. */
+export const CALL_CLOBBERED = registerSet([0, 1, 2, 6, 7, 8, 9]);
+const CALL_SAVED = registerSet([3, 5, 12, 13, 14, 15]);
+
+/** A memory operand whose registers are still virtual. */
+export interface MemoryTemplate {
+  readonly registers: readonly VirtualRegister[];
+  /** `first` is the position of the first of `registers` among the instruction's operands. */
+  build(width: Width, locations: readonly Location[], first: number): X64Memory;
+}
+
+type RightOperand =
+  | { readonly kind: "immediate"; readonly value: bigint }
+  | { readonly kind: "memory"; readonly template: MemoryTemplate }
+  | { readonly kind: "register"; readonly register: VirtualRegister };
+
+const ALU: Readonly<Partial<Record<BinaryOperator, AluOperator>>> = { add: "add", sub: "sub", and: "and", or: "or", xor: "xor" };
+const COMMUTATIVE: ReadonlySet<BinaryOperator> = new Set(["add", "and", "or", "xor", "mul"]);
+
+const UNSIGNED = { eq: "e", ne: "ne", lt: "b", le: "be", gt: "a", ge: "ae" } as const;
+const SIGNED = { eq: "e", ne: "ne", lt: "l", le: "le", gt: "g", ge: "ge" } as const;
+
+export function fitsImmediate(value: bigint, width: Width): boolean {
+  return width !== 64 || BigInt.asIntN(32, value) === BigInt.asIntN(64, value);
+}
+
+export const loc = (locations: readonly Location[], i: number): number => locations[i] ?? 0;
+
+export abstract class X64Values extends RoutineLowering<X64Assembler> {
+  protected readonly argumentRegisters = ARGUMENT_REGISTERS;
+  protected readonly file: RegisterFile<X64Assembler> = {
+    allocatable: [0, 2, 1, 6, 7, 8, 9, 3, 5, 12, 13, 14, 15],
+    callSaved: CALL_SAVED,
+    loadSlot: (a, register, slot) => a.mov(gpr(register, 64), this.slotMemory(slot, 64)),
+    storeSlot: (a, slot, register) => a.mov(this.slotMemory(slot, 64), gpr(register, 64)),
+  };
+
+  protected slotMemory(slot: number, width: Width): X64Memory {
+    return memory(width, { base: rsp, displacement: this.slotOffset(slot) });
+  }
+
+  /** Register or slot as an operand. */
+  protected place(location: Location, width: Width): X64Register | X64Memory {
+    return isSlot(location) ? this.slotMemory(slotOf(location), width) : gpr(location, width);
+  }
+
+  protected temporary(): VirtualRegister {
+    return this.list.newRegister();
+  }
+
+  // --- constants and copies -----------------------------------------------------------------------------------------------------
+
+  protected setConstant(register: VirtualRegister, value: bigint): void {
+    this.list.push([def(register)], (a, r) => {
+      moveConstant(a, loc(r, 0), value);
+    });
+  }
+
+  protected copy(to: VirtualRegister, from: VirtualRegister, width: 32 | 64): void {
+    if (to === from) return;
+    this.list.pair(to, from);
+    this.list.push([defAny(to), useAny(from)], (a, r) => {
+      this.moveLocation(a, loc(r, 0), loc(r, 1), width);
+    });
+  }
+
+  /** Slots always hold 64 bits; between registers a 32-bit move of a 32-bit value is the shorter one. */
+  protected moveLocation(a: X64Assembler, to: Location, from: Location, width: 32 | 64 = 64): void {
+    if (to === from) return;
+    if (isSlot(to) && isSlot(from)) {
+      a.mov(gpr(SCRATCH, 64), this.place(from, 64)).mov(this.place(to, 64), gpr(SCRATCH, 64));
+    } else {
+      const moved = isSlot(to) || isSlot(from) ? 64 : width;
+      a.mov(this.place(to, moved), this.place(from, moved));
+    }
+  }
+
+  // --- expressions --------------------------------------------------------------------------------------------------------------
+
+  protected value(expression: Expression, into?: VirtualRegister): VirtualRegister {
+    switch (expression.kind) {
+      case "constant": {
+        const to = into ?? this.temporary();
+        this.setConstant(to, BigInt.asUintN(widthOf(expression.type), expression.value));
+        return to;
+      }
+      case "local": {
+        const register = this.registerFor(expression.local);
+        if (into === undefined) return register;
+        this.copy(into, register, widthOf(expression.type));
+        return into;
+      }
+      case "load":
+        return this.#loadValue(expression.memory, expression.address, widthOf(expression.type), into);
+      case "address":
+        return this.#addressValue(expression.address, into);
+      case "binary":
+        return this.#binary(expression, into);
+      case "unary":
+        return this.#unary(expression, into);
+      case "convert":
+        return this.#convert(expression, into);
+      case "option":
+        throw unreachable("an option that was not resolved");
+    }
+  }
+
+  #loadValue(memoryType: ScalarName, address: Address, width: 32 | 64, into?: VirtualRegister): VirtualRegister {
+    const template = this.template(address);
+    const to = into ?? this.temporary();
+    this.list.push([def(to), ...template.registers.map(use)], (a, r) => {
+      loadTyped(a, memoryType, gpr(loc(r, 0), width), (w) => template.build(w, r, 1));
+    });
+    return to;
+  }
+
+  /** The address itself: a copy of the base, or lea. */
+  #addressValue(address: Address, into?: VirtualRegister): VirtualRegister {
+    const { base, index, offset } = address;
+    if (base.kind === "value" && index === undefined && offset === 0) return this.value(base.value, into);
+    if (base.kind === "thisCpu") return this.#thisCpuAddress(address, into);
+    const template = this.template(address);
+    const to = into ?? this.temporary();
+    this.list.push([def(to), ...template.registers.map(use)], (a, r) => {
+      a.lea(gpr(loc(r, 0), 64), template.build(64, r, 1));
+    });
+    return to;
+  }
+
+  /** The segment base can't be read cheaply; the first word of the block holds it. */
+  #thisCpuAddress({ base, index, scale, offset }: Address, into?: VirtualRegister): VirtualRegister {
+    this.seesPerCpu(base);
+    const isWhole = index === undefined && offset === 0;
+    const self = isWhole && into !== undefined ? into : this.temporary();
+    this.list.push([def(self)], (a, r) => a.mov(gpr(loc(r, 0), 64), memory(64, { segment: "gs" })));
+    if (isWhole) return self;
+    const value = this.anonymous("u64", self);
+    return this.#addressValue({ base: { kind: "value", value }, index, scale, offset }, into);
+  }
+
+  // --- memory operands ------------------------------------------------------------------------------------------------------------
+
+  protected template(given: Address): MemoryTemplate {
+    const address = withSplitBase(given);
+    const { base, offset } = address;
+    const index = this.#index(address);
+    this.seesPerCpu(base);
+    switch (base.kind) {
+      case "value":
+        return this.#template({ base: this.value(base.value), index, offset });
+      case "symbol":
+        return this.#template({ symbol: base.symbol, index, offset });
+      case "thisCpu":
+        return this.#template({ segment: "gs", index, offset });
+      case "otherCpu": {
+        const distance = this.#blockDistance(base.cpu);
+        if (distance.kind === "constant") {
+          return this.#template({ symbol: PER_CPU_START, index, offset: offset + Number(distance.value) });
+        }
+        return this.#template({ base: this.value(distance), symbol: PER_CPU_START, index, offset });
+      }
+      case "frame":
+        return this.#template({ slot: base.slot, index, offset });
+    }
+  }
+
+  #blockDistance(cpu: Expression): Expression {
+    return binary("shl", cpu, { kind: "constant", type: "u64", value: BigInt(this.options.perCpuShift) });
+  }
+
+  #index({ index, scale }: Address): { register: VirtualRegister; scale: 1 | 2 | 4 | 8 } | undefined {
+    if (index === undefined) return undefined;
+    const shift = scaleShift(scale);
+    if (shift !== undefined && shift <= 3) return { register: this.value(index), scale: scale as 1 | 2 | 4 | 8 };
+    return { register: this.value(scaledIndex(index, scale)), scale: 1 };
+  }
+
+  #template(parts: {
+    base?: VirtualRegister;
+    index: { register: VirtualRegister; scale: 1 | 2 | 4 | 8 } | undefined;
+    offset: number;
+    symbol?: LinkSymbol;
+    segment?: "gs";
+    slot?: FrameSlot;
+  }): MemoryTemplate {
+    const { base, index, offset, symbol, segment, slot } = parts;
+    const registers = [...(base === undefined ? [] : [base]), ...(index === undefined ? [] : [index.register])];
+    return {
+      registers,
+      build: (width, locations, first) => {
+        const indexAt = first + (base === undefined ? 0 : 1);
+        const baseRegister = slot !== undefined ? rsp : base === undefined ? undefined : gpr(loc(locations, first), 64);
+        return {
+          width,
+          base: baseRegister,
+          index: index === undefined ? undefined : gpr(loc(locations, indexAt), 64),
+          scale: index?.scale ?? 1,
+          displacement: offset + (slot === undefined ? 0 : this.frameOffset(slot)),
+          symbol,
+          segment,
+        };
+      },
+    };
+  }
+
+  // --- arithmetic -----------------------------------------------------------------------------------------------------------------
+
+  /** The right side of an operation: immediate, memory of the same width, or register. */
+  #right(expression: Expression, width: 32 | 64): RightOperand {
+    if (expression.kind === "constant" && fitsImmediate(expression.value, width)) {
+      return { kind: "immediate", value: expression.value };
+    }
+    if (isFoldable(expression, width)) return { kind: "memory", template: this.template(expression.address) };
+    return { kind: "register", register: this.value(expression) };
+  }
+
+  #binary(expression: Extract<Expression, { kind: "binary" }>, into?: VirtualRegister): VirtualRegister {
+    const { operator } = expression;
+    switch (operator) {
+      case "add":
+      case "sub":
+      case "and":
+      case "or":
+      case "xor":
+      case "mul":
+        return this.#arithmetic(this.#foldableRight(expression), into);
+      case "shl":
+      case "shr":
+        return this.#shift(expression, into);
+      case "div":
+      case "rem":
+        return this.#divide(expression, into);
+    }
+  }
+
+  /** A memory operand can only stand on the right. */
+  #foldableRight(expression: Extract<Expression, { kind: "binary" }>): Extract<Expression, { kind: "binary" }> {
+    const { operator, left, right } = expression;
+    const width = widthOf(expression.type);
+    if (!COMMUTATIVE.has(operator) || !isFoldable(left, width) || isFoldable(right, width) || right.kind === "constant") {
+      return expression;
+    }
+    return { ...expression, left: right, right: left };
+  }
+
+  #arithmetic(expression: Extract<Expression, { kind: "binary" }>, into?: VirtualRegister): VirtualRegister {
+    const { operator, type, left, right } = expression;
+    const width = widthOf(type);
+    if (operator === "and" && right.kind === "constant" && right.value === 0xffff_ffffn && width === 64) {
+      return this.#narrow(left, into);
+    }
+    const one = this.value(left);
+    const other = this.#right(right, width);
+    const memoryRegisters = other.kind === "memory" ? other.template.registers : [];
+    const isUnsafe = into !== undefined && into !== one && memoryRegisters.includes(into);
+    const to = into === undefined || isUnsafe ? this.temporary() : into;
+    this.list.pair(to, one);
+    const isMultiplication = operator === "mul";
+    const apply = (a: X64Assembler, target: X64Register, operand: X64Register | X64Memory | bigint): void => {
+      if (!isMultiplication) a.alu(ALU[operator] ?? "add", target, operand);
+      else if (typeof operand === "bigint") a.imul(target, target, operand);
+      else a.imul(target, operand);
+    };
+    const commutes = COMMUTATIVE.has(operator);
+    if (other.kind === "register") {
+      this.list.push([def(to), use(one), use(other.register)], (a, r) => {
+        combine(a, operator, gpr(loc(r, 0), width), gpr(loc(r, 1), width), gpr(loc(r, 2), width), commutes, apply);
+      });
+    } else if (other.kind === "immediate") {
+      this.list.push([def(to), use(one)], (a, r) => {
+        combineImmediate(a, operator, gpr(loc(r, 0), width), gpr(loc(r, 1), width), other.value, apply);
+      });
+    } else {
+      const { template } = other;
+      this.list.push([def(to), use(one), ...template.registers.map(held)], (a, r) => {
+        const target = gpr(loc(r, 0), width);
+        if (loc(r, 0) !== loc(r, 1)) a.mov(target, gpr(loc(r, 1), width));
+        apply(a, target, template.build(width, r, 2));
+      });
+    }
+    if (into !== undefined && into !== to) this.copy(into, to, width);
+    return into ?? to;
+  }
+
+  #shift({ operator, type, left, right }: Extract<Expression, { kind: "binary" }>, into?: VirtualRegister): VirtualRegister {
+    const width = widthOf(type);
+    const kind = operator === "shl" ? "shl" : isSigned(type) ? "sar" : "shr";
+    const one = this.value(left);
+    const to = into ?? this.temporary();
+    this.list.pair(to, one);
+    if (right.kind === "constant") {
+      const count = Number(right.value);
+      this.list.push([def(to), use(one)], (a, r) => {
+        moveRegister(a, width, loc(r, 0), loc(r, 1));
+        a.shift(kind, gpr(loc(r, 0), width), count);
+      });
+      return to;
+    }
+    const count = this.value(right);
+    this.list.push(
+      [def(to), use(one), use(count)],
+      (a, r) => {
+        a.mov(gpr(RCX, 32), gpr(loc(r, 2), 32));
+        moveRegister(a, width, loc(r, 0), loc(r, 1));
+        a.shift(kind, gpr(loc(r, 0), width), "cl");
+      },
+      { all: registerSet([RCX]) },
+    );
+    return to;
+  }
+
+  #divide({ operator, type, left, right }: Extract<Expression, { kind: "binary" }>, into?: VirtualRegister): VirtualRegister {
+    const width = widthOf(type);
+    const one = this.value(left);
+    const other = this.value(right);
+    const to = into ?? this.temporary();
+    const from = operator === "div" ? RAX : RDX;
+    this.list.hint(to, from);
+    this.list.push(
+      [def(to), use(one), use(other)],
+      (a, r) => {
+        a.mov(gpr(RAX, width), gpr(loc(r, 1), width));
+        const divisor = gpr(loc(r, 2), width);
+        if (!isSigned(type)) a.xor(gpr(RDX, 32), gpr(RDX, 32)).div(divisor);
+        else (width === 64 ? a.cqo() : a.cdq()).idiv(divisor);
+        moveRegister(a, width, loc(r, 0), from);
+      },
+      { operands: registerSet([RAX, RDX]) },
+    );
+    return to;
+  }
+
+  #unary({ operator, type, operand }: Extract<Expression, { kind: "unary" }>, into?: VirtualRegister): VirtualRegister {
+    const width = widthOf(type);
+    const one = this.value(operand);
+    const to = into ?? this.temporary();
+    this.list.pair(to, one);
+    this.list.push([def(to), use(one)], (a, r) => {
+      const target = gpr(loc(r, 0), width);
+      const source = gpr(loc(r, 1), width);
+      switch (operator) {
+        case "neg":
+        case "not":
+          moveRegister(a, width, loc(r, 0), loc(r, 1));
+          a[operator](target);
+          return;
+        case "ctz":
+          a.tzcnt(target, source);
+          return;
+        case "clz":
+          a.lzcnt(target, source);
+      }
+    });
+    return to;
+  }
+
+  #convert({ type, operand }: Extract<Expression, { kind: "convert" }>, into?: VirtualRegister): VirtualRegister {
+    const toWide = isWide(type);
+    const fromWide = isWide(operand.type);
+    if (toWide === fromWide) return this.value(operand, into);
+    if (!toWide) return this.#narrow(operand, into);
+    if (!isSigned(operand.type)) return this.value(operand, into);
+    if (operand.kind === "load") return this.#loadValue(operand.memory, operand.address, 64, into);
+    const one = this.value(operand);
+    const to = into ?? this.temporary();
+    this.list.pair(to, one);
+    this.list.push([def(to), use(one)], (a, r) => a.movsxd(gpr(loc(r, 0), 64), gpr(loc(r, 1), 32)));
+    return to;
+  }
+
+  /** The low half: not a no-op even within one register, since it clears the upper half. */
+  #narrow(operand: Expression, into?: VirtualRegister): VirtualRegister {
+    if (operand.kind === "load" && bytesOf(operand.memory) === 8) return this.#loadValue("u32", operand.address, 32, into);
+    if (fitsLowHalf(operand)) return this.value(operand, into);
+    const one = this.value(operand);
+    const to = into ?? this.temporary();
+    this.list.pair(to, one);
+    this.list.push([def(to), use(one)], (a, r) => a.mov(gpr(loc(r, 0), 32), gpr(loc(r, 1), 32)));
+    return to;
+  }
+
+  // --- stores and loads -----------------------------------------------------------------------------------------------------------
+
+  /** A release store is a plain one under TSO. */
+  protected store(statement: Extract<Statement, { kind: "store" }>): void {
+    const { address, memory: memoryType, order } = statement;
+    const width = (8 * bytesOf(memoryType)) as Width;
+    if (order === "plain" && this.#storeUpdate(statement, width)) return;
+    const value = lowPart(statement.value, width);
+    if (value.kind === "constant" && fitsImmediate(value.value, width)) {
+      const template = this.template(address);
+      const immediate = BigInt.asIntN(width, value.value);
+      this.list.push(template.registers.map(use), (a, r) => a.mov(template.build(width, r, 0), immediate));
+      return;
+    }
+    const source = this.value(value);
+    const template = this.template(address);
+    this.list.push([use(source), ...template.registers.map(use)], (a, r) => {
+      a.mov(template.build(width, r, 1), gpr(loc(r, 0), width));
+    });
+  }
+
+  /** x = x op y as one instruction on memory. */
+  #storeUpdate({ address, memory: memoryType, value }: Extract<Statement, { kind: "store" }>, width: Width): boolean {
+    if (value.kind !== "binary" || value.left.kind !== "load") return false;
+    const operator = ALU[value.operator];
+    if (operator === undefined || value.left.memory !== memoryType || !sameAddress(value.left.address, address)) return false;
+    const { right } = value;
+    if (right.kind === "constant") {
+      const immediate = BigInt.asIntN(width, right.value);
+      if (!fitsImmediate(immediate, width)) return false;
+      const template = this.template(address);
+      this.list.push(template.registers.map(use), (a, r) => a.alu(operator, template.build(width, r, 0), immediate));
+      return true;
+    }
+    const source = this.value(right);
+    const template = this.template(address);
+    this.list.push([use(source), ...template.registers.map(use)], (a, r) => {
+      a.alu(operator, template.build(width, r, 1), gpr(loc(r, 0), width));
+    });
+    return true;
+  }
+
+  protected load({ result, address, memory: memoryType }: Extract<Statement, { kind: "load" }>): void {
+    this.#loadValue(memoryType, address, widthOf(result.type), this.registerFor(result));
+  }
+
+  // --- conditions -----------------------------------------------------------------------------------------------------------------
+
+  protected branchOn(condition: LeafCondition, label: number, sense: boolean): void {
+    const flags = this.flags(condition);
+    const taken = sense ? flags : invertCondition(flags);
+    this.list.push([], (a) => a.jcc(taken, label));
+  }
+
+  protected boolOf(condition: LeafCondition, result: VirtualRegister): void {
+    const flags = this.flags(condition);
+    this.list.push([def(result)], (a, r) => {
+      const number = loc(r, 0);
+      a.setcc(flags, gpr(number, 8)).movzx(gpr(number, 32), gpr(number, 8));
+    });
+  }
+
+  /** Sets the flags; the next instruction must use them. Constants are in their registers before. */
+  protected flags(condition: LeafCondition): X64Condition {
+    switch (condition.kind) {
+      case "compare":
+        return this.#compare(condition);
+      case "bit":
+        this.bitInstruction("bt", condition.address, condition.bit, false);
+        return "b";
+      case "effect":
+        return this.conditionEffect(condition.effect);
+    }
+  }
+
+  protected abstract conditionEffect(effect: Extract<LeafCondition, { kind: "effect" }>["effect"]): X64Condition;
+
+  #compare(condition: Extract<LeafCondition, { kind: "compare" }>): X64Condition {
+    const { operator, left, right } = condition;
+    const width = widthOf(left.type);
+    const code = (isSigned(left.type) ? SIGNED : UNSIGNED)[operator];
+    if (right.kind === "constant" && fitsImmediate(right.value, width)) {
+      return this.#compareConstant(left, right.value, width, code);
+    }
+    const other = this.#right(right, width);
+    if (other.kind === "register" && isFoldable(left, width)) {
+      const template = this.template(left.address);
+      this.list.push([use(other.register), ...template.registers.map(use)], (a, r) => {
+        a.cmp(template.build(width, r, 1), gpr(loc(r, 0), width));
+      });
+      return code;
+    }
+    const one = this.value(left);
+    if (other.kind === "register") {
+      this.list.push([use(one), use(other.register)], (a, r) => a.cmp(gpr(loc(r, 0), width), gpr(loc(r, 1), width)));
+    } else if (other.kind === "memory") {
+      const { template } = other;
+      this.list.push([use(one), ...template.registers.map(use)], (a, r) => {
+        a.cmp(gpr(loc(r, 0), width), template.build(width, r, 1));
+      });
+    }
+    return code;
+  }
+
+  #compareConstant(left: Expression, value: bigint, width: 32 | 64, code: X64Condition): X64Condition {
+    const isEquality = code === "e" || code === "ne";
+    if (value === 0n && isEquality && left.kind === "binary" && left.operator === "and") {
+      this.#test(left, width);
+      return code;
+    }
+    const narrow = narrowCompareWidth(left, value);
+    if (left.kind === "load" && narrow !== undefined) {
+      const template = this.template(left.address);
+      this.list.push(template.registers.map(use), (a, r) => a.cmp(template.build(narrow, r, 0), value));
+      return code;
+    }
+    const one = this.value(left);
+    this.list.push([use(one)], (a, r) => {
+      const register = gpr(loc(r, 0), width);
+      if (value === 0n) a.test(register, register);
+      else a.cmp(register, value);
+    });
+    return code;
+  }
+
+  /** (a & b) compared with 0. */
+  #test({ left, right }: Extract<Expression, { kind: "binary" }>, width: 32 | 64): void {
+    if (right.kind === "constant" && fitsImmediate(right.value, width)) {
+      const mask = right.value;
+      if (isFoldable(left, width)) {
+        const template = this.template(left.address);
+        this.list.push(template.registers.map(use), (a, r) => a.test(template.build(width, r, 0), mask));
+        return;
+      }
+      const one = this.value(left);
+      this.list.push([use(one)], (a, r) => a.test(gpr(loc(r, 0), width), mask));
+      return;
+    }
+    const one = this.value(left);
+    const other = this.value(right);
+    this.list.push([use(one), use(other)], (a, r) => a.test(gpr(loc(r, 0), width), gpr(loc(r, 1), width)));
+  }
+
+  /** bt, bts or btr on a bitmap of 64-bit words: a register addresses beyond the first word, a constant would wrap. */
+  protected bitInstruction(operator: "bt" | "bts" | "btr", address: Address, bit: Expression, isLocked: boolean): void {
+    if (bit.kind === "constant") {
+      const number = Number(bit.value);
+      const template = this.template({ ...address, offset: address.offset + 8 * Math.floor(number / 64) });
+      this.list.push(template.registers.map(use), (a, r) => {
+        if (isLocked) a.lock();
+        a.bit(operator, template.build(64, r, 0), number % 64);
+      });
+      return;
+    }
+    const number = this.value(bit);
+    const template = this.template(address);
+    this.list.push([use(number), ...template.registers.map(use)], (a, r) => {
+      if (isLocked) a.lock();
+      a.bit(operator, template.build(64, r, 1), gpr(loc(r, 0), 64));
+    });
+  }
+}
+
+type FoldableLoad = Extract<Expression, { kind: "load" }>;
+
+/** A load that can be the memory operand of an instruction of that width. */
+function isFoldable(expression: Expression, width: 32 | 64): expression is FoldableLoad {
+  return expression.kind === "load" && 8 * bytesOf(expression.memory) === width;
+}
+
+/** The width at which a load can be compared in memory with a constant: its own, if the constant has the same meaning there. */
+function narrowCompareWidth(left: Expression, value: bigint): Width | undefined {
+  if (left.kind !== "load") return undefined;
+  const width = (8 * bytesOf(left.memory)) as Width;
+  const inRange = isSigned(left.memory) ? BigInt.asIntN(width, value) === value : BigInt.asUintN(width, value) === value;
+  return inRange && fitsImmediate(value, width) ? width : undefined;
+}
+
+/** The expression without conversions that only change bits a store of that width drops. */
+export function lowPart(value: Expression, width: Width): Expression {
+  if (value.kind !== "convert") return value;
+  const kept = Math.min(widthOf(value.type), widthOf(value.operand.type));
+  return width <= kept ? lowPart(value.operand, width) : value;
+}
+
+/** The pattern of all 64 bits; 32-bit values have a zero upper half. */
+export function moveConstant(a: X64Assembler, register: number, pattern: bigint): void {
+  if (pattern === 0n) a.xor(gpr(register, 32), gpr(register, 32));
+  else if (pattern <= 0xffff_ffffn) a.mov(gpr(register, 32), pattern);
+  else a.mov(gpr(register, 64), pattern);
+}
+
+function moveRegister(a: X64Assembler, width: Width, to: number, from: number): void {
+  if (to !== from) a.mov(gpr(to, width), gpr(from, width));
+}
+
+function loadTyped(a: X64Assembler, type: ScalarName, to: X64Register, from: (width: Width) => X64Memory): void {
+  const low = gpr(to.number, 32);
+  switch (type) {
+    case "u8":
+    case "u16":
+      a.movzx(low, from(type === "u8" ? 8 : 16));
+      return;
+    case "i8":
+    case "i16":
+      a.movsx(to, from(type === "i8" ? 8 : 16));
+      return;
+    case "i32":
+      if (to.width === 64) a.movsxd(to, from(32));
+      else a.mov(low, from(32));
+      return;
+    case "u32":
+      a.mov(low, from(32));
+      return;
+    case "u64":
+    case "i64":
+      a.mov(gpr(to.number, 64), from(64));
+  }
+}
+
+type Apply = (a: X64Assembler, target: X64Register, operand: X64Register | X64Memory | bigint) => void;
+
+/** to = one op other, whatever registers they share. */
+function combine(
+  a: X64Assembler,
+  operator: BinaryOperator,
+  to: X64Register,
+  one: X64Register,
+  other: X64Register,
+  commutes: boolean,
+  apply: Apply,
+): void {
+  if (to === one) {
+    apply(a, to, other);
+  } else if (to === other && commutes) {
+    apply(a, to, one);
+  } else if (to === other) {
+    // Only subtraction is left: one - other = -other + one.
+    a.neg(to).add(to, one);
+  } else if (operator === "add") {
+    a.lea(to, memory(to.width, { base: gpr(one.number, 64), index: gpr(other.number, 64) }));
+  } else {
+    a.mov(to, one);
+    apply(a, to, other);
+  }
+}
+
+function combineImmediate(
+  a: X64Assembler,
+  operator: BinaryOperator,
+  to: X64Register,
+  one: X64Register,
+  value: bigint,
+  apply: Apply,
+): void {
+  if (operator === "mul") {
+    a.imul(to, one, value);
+    return;
+  }
+  const signed = BigInt.asIntN(to.width, value);
+  if (operator === "add" && to !== one) {
+    a.lea(to, memory(to.width, { base: gpr(one.number, 64), displacement: Number(signed) }));
+    return;
+  }
+  if (to !== one) a.mov(to, one);
+  // sub of the smallest 8-bit number has a shorter immediate than add of 128.
+  if (operator === "add" && (signed === 128n || (signed < 0n && signed !== -128n && signed !== -0x8000_0000n))) a.sub(to, -signed);
+  else apply(a, to, signed);
+}

@@ -1,0 +1,107 @@
+#!/usr/bin/env node
+// The command line: parses options and hands over; everything behind it is the library.
+
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { AllstopError } from "../errors.ts";
+import type { ListArguments, Listable } from "./list.ts";
+import type { RunArguments } from "./run.ts";
+import { ignoreClosedPipes, print } from "./terminal.ts";
+import type { TopologyArguments } from "./topology.ts";
+
+const EXIT_USAGE = 2;
+const EXIT_FAILED = 1;
+
+let exitCode = 0;
+
+function whole(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("A whole number is wanted.");
+  return Number(text);
+}
+
+function number(text: string): number {
+  if (!/^\d{1,12}(\.\d{1,9})?$/.test(text)) throw new InvalidArgumentError("A number is wanted.");
+  return Number(text);
+}
+
+function collect(text: string, before: readonly string[] = []): string[] {
+  return [...before, text];
+}
+
+const architecture = () => new Option("--arch <arch>", "instruction set; by default the machine's own").choices(["x86-64", "arm64"]);
+
+const program = new Command("allstop")
+  .description("emulates the moment an operating system stops all of its CPUs, on real machine code")
+  .showHelpAfterError("(allstop --help, or allstop COMMAND --help, tells more)")
+  .addHelpText("after", "\nWithout a command: stop_machine() on machines of 64 to 4,096 CPUs, as a table.\n\nExit codes: 0 done, 1 a call did not complete, 2 wrong usage.\n\nExamples:\n  allstop run --topology epyc-9654 --load mixed\n  allstop run --arch arm64 --cpus 512 --wedge 17 --limit-ms 20")
+  .action(async () => {
+    exitCode = await (await import("./tour.ts")).tour();
+  });
+
+program
+  .command("run")
+  .description("run one scenario and report")
+  .argument("[scenario]", "scenario document (JSON); options override what it says")
+  .addOption(architecture())
+  .option("--policy <name>", "stop path: see allstop list policies (default stop_machine)")
+  .option("--cpus <n>", "number of CPUs of a plausible machine (default 64)", whole)
+  .option("--topology <machine>", "preset, spec such as 2x32x2, or hwloc file (.xml)")
+  .option("--timing <name>", "timing model: see allstop list timings (default: the machine's)")
+  .option("--load <kind[:cpus]>", "what CPUs are doing: see allstop list loads; may be repeated (default idle)", collect)
+  .option("--wedge <cpus>", "CPUs that never answer, such as 3,8-11")
+  .option("--active <cpus>", "who runs the function: first, all, or a list (default first)")
+  .option("--function-us <us>", "how long the function takes, microseconds (default 0)", number)
+  .option("--rounds <n>", "calls in a row (default 1)", whole)
+  .option("--requester <cpu>", "CPU whose task calls (default the first online one)", whole)
+  .option("--limit-ms <ms>", "simulated time after which the run is given up, milliseconds (default 1000)", number)
+  .option("--seed <n>", "seed of everything drawn (default 1)", whole)
+  .addOption(
+    new Option("--without <acceleration...>", "turn accelerations off; nothing but the host's time changes").choices(["runAhead", "spinElision", "decodeCache", "invalidationBatching"]),
+  )
+  .option("--json", "print the report as JSON (allstop.report/1)")
+  .addHelpText("after", "\nExamples:\n  allstop run --topology icelake-8375c --load busy --active all\n  allstop run --cpus 4096 --arch arm64 --json")
+  .action(async (scenario: string | undefined, options: RunArguments) => {
+    exitCode = await (await import("./run.ts")).run(scenario, options);
+  });
+
+program
+  .command("list")
+  .description("list what there is to choose from")
+  .addArgument(program.createArgument("[what]", "one list only").choices(["topologies", "timings", "policies", "loads"]))
+  .option("--verbose", "with sources, and every parameter of the timing models")
+  .option("--json", "as JSON")
+  .addHelpText("after", "\nExamples:\n  allstop list\n  allstop list timings --verbose")
+  .action(async (what: Listable | undefined, options: ListArguments) => {
+    exitCode = (await import("./list.ts")).list(what, options);
+  });
+
+program
+  .command("topology")
+  .description("show a machine's shape")
+  .argument("<machine>", "preset, spec such as 2x32x2, number of CPUs, or hwloc file (.xml)")
+  .addOption(architecture())
+  .option("--json", "as JSON")
+  .addHelpText("after", "\nExamples:\n  allstop topology epyc-7742\n  allstop topology FILE.xml")
+  .action(async (machine: string, options: TopologyArguments) => {
+    exitCode = await (await import("./topology.ts")).showTopology(machine, options);
+  });
+
+/** Usage errors print a message; only our own bugs print a stack. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+  if (error instanceof AllstopError && error.code !== "CORE_TRAPPED") {
+    process.stderr.write(`allstop: ${error.message} [${error.code}]\n`);
+    return EXIT_USAGE;
+  }
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  return EXIT_FAILED;
+}
+
+ignoreClosedPipes();
+program.exitOverride().configureOutput({ writeOut: (text) => print(text.trimEnd()) });
+for (const command of program.commands) command.exitOverride().copyInheritedSettings(program);
+try {
+  await program.parseAsync();
+} catch (error) {
+  exitCode = report(error);
+}
+process.exitCode = exitCode;

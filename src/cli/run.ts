@@ -1,0 +1,93 @@
+// allstop run: one scenario, from options or from a document, and its report.
+
+import { readFile } from "node:fs/promises";
+import { AllstopError } from "../errors.ts";
+import type { LoadKind } from "../faults/load.ts";
+import { reportLines } from "../report/text.ts";
+import { runScenario } from "../run-scenario.ts";
+import { SCENARIO_FORMAT, parseScenarioText, type ScenarioInput } from "../scenario/document.ts";
+import type { Architecture, Topology } from "../topology/index.ts";
+import type { Accelerations } from "../machine/configuration.ts";
+import { topologyFromArgument } from "./machine-options.ts";
+import { ProgressBar, palette, print } from "./terminal.ts";
+
+export interface RunArguments {
+  readonly arch?: Architecture;
+  readonly policy?: string;
+  readonly cpus?: number;
+  readonly topology?: string;
+  readonly timing?: string;
+  readonly load?: readonly string[];
+  readonly wedge?: string;
+  readonly active?: string;
+  readonly functionUs?: number;
+  readonly rounds?: number;
+  readonly requester?: number;
+  readonly limitMs?: number;
+  readonly seed?: number;
+  readonly without?: readonly (keyof Accelerations)[];
+  readonly json?: true;
+}
+
+/** @returns the exit code: 0 when the call completed, 1 when it didn't */
+export async function run(file: string | undefined, options: RunArguments): Promise<number> {
+  const { document, topology } = await scenarioOf(file, options);
+  const bar = new ProgressBar("running");
+  const report = await runScenario(document, {
+    ...(topology === undefined ? {} : { topology }),
+    accelerations: Object.fromEntries((options.without ?? []).map((name) => [name, false])),
+    onProgress: bar.update,
+  }).finally(() => {
+    bar.end();
+  });
+  if (options.json) print(JSON.stringify(report, null, 2));
+  else for (const line of reportLines(report, palette())) print(line);
+  return report.outcome.verdict === "completed" ? 0 : 1;
+}
+
+async function scenarioOf(file: string | undefined, options: RunArguments): Promise<{ document: ScenarioInput; topology: Topology | undefined }> {
+  const base: ScenarioInput = file === undefined ? { format: SCENARIO_FORMAT } : await readScenario(file);
+  const { arch, policy, cpus, timing, active, functionUs, rounds, requester, seed } = options;
+  const document: ScenarioInput = {
+    ...base,
+    machine: defined({ ...base.machine, architecture: arch ?? base.machine?.architecture, cpus: cpus ?? base.machine?.cpus, timing: timing ?? base.machine?.timing }),
+    policy: defined({
+      ...base.policy,
+      name: policy ?? base.policy?.name,
+      active: active ?? base.policy?.active,
+      functionUs: functionUs ?? base.policy?.functionUs,
+      rounds: rounds ?? base.policy?.rounds,
+      requester: requester ?? base.policy?.requester,
+    }),
+    load: loadOf(options, base.load),
+    ...defined({ limitUs: options.limitMs === undefined ? base.limitUs : options.limitMs * 1000, seed: seed ?? base.seed }),
+  };
+  if (options.topology === undefined) return { document, topology: undefined };
+  const topology = await topologyFromArgument(options.topology, arch);
+  return { document: { ...document, machine: { ...document.machine, topology: topology.name } }, topology };
+}
+
+/** Without the fields that are undefined, which a document may not hold. */
+function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> };
+}
+
+/** --load KIND for all, --load KIND:CPUS for some; --wedge CPUS. */
+function loadOf({ load = [], wedge }: RunArguments, base: ScenarioInput["load"]): NonNullable<ScenarioInput["load"]> {
+  const particular = [...(base?.particular ?? [])];
+  let common = base?.common;
+  for (const text of load) {
+    const [kind, cpus] = text.split(":", 2) as [LoadKind, string | undefined];
+    if (cpus === undefined) common = kind;
+    else particular.push({ cpus, kind });
+  }
+  if (wedge !== undefined) particular.push({ cpus: wedge, kind: "wedged" });
+  return { ...defined({ common }), particular };
+}
+
+async function readScenario(file: string): Promise<ScenarioInput> {
+  const text = await readFile(file, "utf8").catch((cause: unknown) => {
+    throw new AllstopError("OPTION_INVALID", "a scenario file that can't be read", { value: file, cause });
+  });
+  return parseScenarioText(text);
+}

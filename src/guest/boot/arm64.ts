@@ -1,0 +1,70 @@
+// arm64: the GIC of a CPU (drivers/irqchip/irq-gic-v3.c; Arm IHI 0069H).
+
+import { GICD_BASE, GICR_BASE, GICR_FIRST_WINDOW_CPUS, GICR_SECOND_BASE, GICR_STRIDE } from "../../abi.ts";
+import { cast, constant, routine, nothing, u32, u64, type Builder, type Value } from "../../asm/index.ts";
+import { cpuLogicalMap } from "../ipi/send.ts";
+import { local } from "../percpu.ts";
+import { once } from "./init-cpu.ts";
+
+const GICD_CTLR_ENABLE = (1 << 4) | (1 << 1); // ARE_NS, EnableGrp1
+const GICR_WAKER = 0x14;
+const WAKER_PROCESSOR_SLEEP = 2;
+const WAKER_CHILDREN_ASLEEP = 4;
+const SGI_BASE = 0x1_0000;
+const GICR_IGROUPR0 = SGI_BASE + 0x80;
+const GICR_ISENABLER0 = SGI_BASE + 0x100;
+const GICR_IPRIORITYR0 = SGI_BASE + 0x400;
+const ALL_SGIS = 0xffff;
+/** Priority of ordinary interrupts, and the mask that lets everything pass (reference, section 9.3). */
+const PRIORITY_IRQ = 0xc0;
+const PRIORITY_MASK_OPEN = 0xf0;
+
+function register(base: Value<"u64">, offset: number) {
+  return cast(base.add(offset), u32).at(0);
+}
+
+/** Redistributor frames stand in the order of CPU numbers, the first 123 in one window, the rest in another. */
+function redistributorOf(k: Builder, cpu: Value<"u32">): Value<"u64"> {
+  const base = k.let("gicr", constant(u64, GICR_BASE).add(cpu.to(u64).mul(GICR_STRIDE)));
+  k.if(cpu.ge(GICR_FIRST_WINDOW_CPUS), () => {
+    k.set(base, constant(u64, GICR_SECOND_BASE).add(cpu.sub(GICR_FIRST_WINDOW_CPUS).to(u64).mul(GICR_STRIDE)));
+  });
+  return base;
+}
+
+/** gic_enable_redist, gic_redist_init: wakes the redistributor; SGIs in group 1, at their priority, enabled. */
+function initRedistributor(k: Builder, base: Value<"u64">): void {
+  const waker = register(base, GICR_WAKER);
+  k.writeOnce(waker, k.readOnce(waker).and(~WAKER_PROCESSOR_SLEEP >>> 0));
+  k.while(
+    () => k.readOnce(waker).and(WAKER_CHILDREN_ASLEEP).ne(0),
+    () => k.cpuRelax(),
+  );
+  k.writeOnce(register(base, GICR_IGROUPR0), 0xffff_ffff);
+  for (let word = 0; word < 4; word++) {
+    k.writeOnce(register(base, GICR_IPRIORITYR0 + 4 * word), PRIORITY_IRQ * 0x0101_0101);
+  }
+  k.writeOnce(register(base, GICR_ISENABLER0), ALL_SGIS);
+}
+
+export const initArm64 = routine("gic_cpu_init", { cpu: u32 }, nothing, (k, { cpu }) => {
+  once(k, () => k.writeOnce(cast(constant(u64, GICD_BASE), u32).at(0), GICD_CTLR_ENABLE));
+  initRedistributor(k, redistributorOf(k, cpu));
+  const open = k.let("open", PRIORITY_MASK_OPEN, u64);
+  const enable = k.let("enable", 1, u64);
+  const zero = k.let("zero", 0, u64);
+  const mpidr = k.arch(
+    {
+      arm64: (a, { open: mask, enable: on, zero: none, result }) => {
+        a.msr("icc_sre_el1", on).isb();
+        a.msr("icc_pmr_el1", mask).msr("icc_bpr1_el1", none).msr("icc_ctlr_el1", none).msr("icc_igrpen1_el1", on).isb();
+        a.mrs(result, "mpidr_el1");
+      },
+    },
+    { uses: { open, enable, zero }, result: u64 },
+  );
+  // Aff3 39:32 and Aff2 to Aff0 23:0; bits 31:24 are flags.
+  const affinity = k.let("affinity", mpidr.and(0xff_00ff_ffffn));
+  k.set(local.here.hardware_id, affinity);
+  k.set(cpuLogicalMap.at(cpu), affinity);
+});

@@ -1,0 +1,94 @@
+// Bringing a CPU up: its per-CPU block, tasks and run queue, interrupt controller, and its place in the online mask.
+
+import {
+  addressOf,
+  asInteger,
+  codeOf,
+  global,
+  nothing,
+  perCpuBlock,
+  routine,
+  slot,
+  u32,
+  u64,
+  type Builder,
+  type Pointer,
+} from "../../asm/index.ts";
+import { numOnlineCpus, onlineMask } from "../lib/cpumask.ts";
+import { STACK_TOP, Task, TaskClass, TaskState, ThreadFlag, idleTask, load, local, runQueue, stopTask, threadFlags, workTask } from "../percpu.ts";
+import { doIdle } from "../sched/idle.ts";
+import { prepareStack } from "../sched/switch.ts";
+import { initStopper, stopperThread } from "../stop/stopper.ts";
+
+/** Descriptor tables and interrupt controller of one CPU. */
+export const initArchitecture = slot("init_architecture", { cpu: u32 }, nothing);
+
+/** Set by the CPU that does what is to be done once; others wait for `done`. */
+const onceStarted = global("boot_once_started", u64, { align: 64 });
+const onceDone = global("boot_once_done", u32, { align: 64 });
+
+/** Runs the body on the first CPU that comes here; the others wait until it is through. */
+export function once(k: Builder, body: () => void): void {
+  k.if(
+    k.testAndSetBit(addressOf(onceStarted), 0),
+    () =>
+      k.while(
+        () => k.loadAcquire(onceDone).eq(0),
+        () => k.cpuRelax(),
+      ),
+    () => {
+      body();
+      k.storeRelease(onceDone, 1);
+    },
+  );
+}
+
+function initTask(k: Builder, task: Pointer<typeof Task>, fields: { cpu: Parameters<typeof perCpuBlock>[0]; class: number; state: number; preemptCount: number }): void {
+  k.set(task.cpu, fields.cpu);
+  k.set(task.class, fields.class);
+  k.set(task.state, fields.state);
+  k.set(task.preempt_count, fields.preemptCount);
+}
+
+const initCpu = routine("init_cpu", { cpu: u32 }, nothing, (k, { cpu }) => {
+  const block = k.let("block", asInteger(perCpuBlock(cpu)));
+  k.set(local.here.self, block);
+  k.set(local.here.cpu, cpu);
+  k.set(local.here.preempt_count, 1);
+  const idle = k.let("idle", addressOf(idleTask.here));
+  k.set(local.here.current, idle);
+  initTask(k, idle, { cpu, class: TaskClass.Idle, state: TaskState.Running, preemptCount: 1 });
+
+  const stop = k.let("stop", addressOf(stopTask.here));
+  initTask(k, stop, { cpu, class: TaskClass.Stop, state: TaskState.Interruptible, preemptCount: 0 });
+  k.call(prepareStack, stop, block.add(STACK_TOP.stop), codeOf(stopperThread));
+  initStopper(k, stop);
+
+  k.set(runQueue.here.queued, TaskClass.Idle);
+  k.set(runQueue.here.curr, idle);
+  const main = k.let("main", load.here.work);
+  k.if(asInteger(main).ne(0), () => {
+    const work = k.let("work", addressOf(workTask.here));
+    initTask(k, work, { cpu, class: TaskClass.Work, state: TaskState.Running, preemptCount: 0 });
+    k.call(prepareStack, work, block.add(STACK_TOP.work), main);
+    k.set(runQueue.here.queued, TaskClass.Idle | TaskClass.Work);
+    k.set(threadFlags.here, ThreadFlag.NeedResched);
+  });
+
+  k.call(initArchitecture, cpu);
+  k.setBit(addressOf(onlineMask), cpu);
+  k.atomicInc(numOnlineCpus);
+});
+
+/** Where the entry stub of each architecture goes on, on the idle stack. */
+export const startKernel = routine(
+  "secondary_start_kernel",
+  { cpu: u32 },
+  nothing,
+  (k, { cpu }) => {
+    k.call(initCpu, cpu);
+    k.mark("online");
+    k.call(doIdle);
+  },
+  { noReturn: true },
+);

@@ -1,0 +1,66 @@
+// The guest kernel as an image: which routines go in, and what its slots are bound to.
+
+import { bind, buildImage, type Arm64Flavour, type Binding, type Callable, type Image } from "../asm/index.ts";
+import { initArm64 } from "./boot/arm64.ts";
+import { secondaryEntry } from "./boot/entry.ts";
+import { initArchitecture } from "./boot/init-cpu.ts";
+import { initX64 } from "./boot/x64.ts";
+import { gicSendReschedule, sendReschedule, x2apicSendReschedule } from "./ipi/send.ts";
+import { onlineMask } from "./lib/cpumask.ts";
+import { outcome, requestedMask, requester } from "./load/requester.ts";
+import { busyWork, irqsOffWork, wedgedWork } from "./load/work.ts";
+import { counters, load } from "./percpu.ts";
+import { runDirectly, runFunction } from "./stop/multi-stop.ts";
+
+export interface KernelOptions {
+  readonly architecture: "x86-64" | "arm64";
+  /** CPU numbers from 0 to this are possible: nr_cpu_ids. */
+  readonly cpus: number;
+  /** Constants of the image by name (load/parameters.ts). */
+  readonly parameters?: Readonly<Record<string, number | bigint>>;
+  /** What the policy binds; a slot that it leaves out is bound as in mainline. */
+  readonly bindings?: readonly Binding[];
+  readonly flavour?: Partial<Arm64Flavour>;
+}
+
+/** Symbols that a host uses. */
+export const kernelSymbols = {
+  entry: secondaryEntry.name,
+  requester: requester.name,
+  busyWork: busyWork.name,
+  irqsOffWork: irqsOffWork.name,
+  wedgedWork: wedgedWork.name,
+  outcome: "request_outcome",
+  requestedMask: "request_mask",
+  onlineMask: "__cpu_online_mask",
+} as const;
+
+/** Offsets in the per-CPU block that a host writes before the start, or reads. */
+export const perCpuOffsets = {
+  work: load.symbol.offset,
+  idle: load.symbol.offset + 8,
+  irqsOffTurns: load.symbol.offset + 16,
+  irqsOnTurns: load.symbol.offset + 24,
+  calls: counters.symbol.offset + 16,
+} as const;
+
+function defaultBindings(architecture: KernelOptions["architecture"]): Binding[] {
+  return architecture === "x86-64"
+    ? [bind(sendReschedule, x2apicSendReschedule), bind(initArchitecture, initX64), bind(runFunction, runDirectly)]
+    : [bind(sendReschedule, gicSendReschedule), bind(initArchitecture, initArm64), bind(runFunction, runDirectly)];
+}
+
+/** Builds the kernel. @throws ASSEMBLY_INVALID, IMAGE_INVALID */
+export function buildKernel({ architecture, cpus, parameters = {}, bindings = [], flavour }: KernelOptions): Image {
+  const bound = new Set(bindings.map(({ slot }) => slot.name));
+  const works: readonly Callable[] = [busyWork, irqsOffWork, wedgedWork];
+  return buildImage({
+    architecture,
+    roots: [secondaryEntry, requester, ...works, onlineMask, outcome, requestedMask],
+    entry: secondaryEntry,
+    bindings: [...bindings, ...defaultBindings(architecture).filter(({ slot }) => !bound.has(slot.name))],
+    options: parameters,
+    cpus,
+    ...(flavour === undefined ? {} : { flavour }),
+  });
+}

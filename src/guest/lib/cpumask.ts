@@ -1,0 +1,77 @@
+// The guest's own cpumasks (lib/find_bit.c, include/linux/cpumask.h), sized by the number of CPU ids of the machine.
+
+import {
+  addressOf,
+  constant,
+  cpuCount,
+  global,
+  ptr,
+  routine,
+  u32,
+  u64,
+  type Builder,
+  type Local,
+  type Pointer,
+  type Value,
+} from "../../asm/index.ts";
+import { CpuMask } from "./mask.ts";
+
+/** __cpu_online_mask and the counter beside it (kernel/cpu.c). */
+export const onlineMask = global("__cpu_online_mask", CpuMask, { section: "arena", align: 64 });
+export const numOnlineCpus = global("__num_online_cpus", u32, { align: 64 });
+
+const allOnes = constant(u64, 0xffff_ffff_ffff_ffffn);
+
+/** Next set bit at or behind `start`; nr_cpu_ids or more when there is none. */
+export const findNextBit = routine(
+  "_find_next_bit",
+  [{ mask: ptr(CpuMask) }, { size: u32 }, { start: u32 }],
+  u32,
+  (k, { mask, size, start }) => {
+    k.if(start.ge(size), () => k.return(size));
+    const index = k.let("index", start.shr(6));
+    const word = k.let("word", mask.bits.at(index).and(allOnes.shl(start.and(63).to(u64))));
+    k.while(word.eq(0), () => {
+      k.set(index, index.add(1));
+      k.if(index.shl(6).ge(size), () => k.return(size));
+      k.set(word, mask.bits.at(index));
+    });
+    const bit = k.let("bit", index.shl(6).add(word.ctz().to(u32)));
+    k.if(bit.gt(size), () => k.return(size));
+    k.return(bit);
+  },
+);
+
+export function cpumaskFirst(k: Builder, mask: Pointer<typeof CpuMask>): Value<"u32"> {
+  return k.call(findNextBit, mask, cpuCount, 0);
+}
+
+/** for_each_cpu: runs the body with each member in ascending order. */
+export function forEachCpu(k: Builder, mask: Pointer<typeof CpuMask>, body: (cpu: Local<"u32">) => void): void {
+  const cpu = k.let("cpu", cpumaskFirst(k, mask));
+  k.while(cpu.lt(cpuCount), () => {
+    body(cpu);
+    k.set(cpu, k.call(findNextBit, mask, cpuCount, cpu.add(1)));
+  });
+}
+
+/** Hamming weight of a word without a population count instruction (lib/hweight.c). */
+function weightOf(k: Builder, value: Value<"u64">): Local<"u64"> {
+  const w = k.let("w", value.sub(value.shr(1).and(0x5555_5555_5555_5555n)));
+  k.set(w, w.and(0x3333_3333_3333_3333n).add(w.shr(2).and(0x3333_3333_3333_3333n)));
+  k.set(w, w.add(w.shr(4)).and(0x0f0f_0f0f_0f0f_0f0fn));
+  k.set(w, w.mul(0x0101_0101_0101_0101n).shr(56));
+  return w;
+}
+
+export const cpumaskWeight = routine("cpumask_weight", { mask: ptr(CpuMask) }, u32, (k, { mask }) => {
+  const total = k.let("total", 0, u32);
+  k.for("i", 0, cpuCount.add(63).shr(6), (i) => {
+    const word = k.let("word", mask.bits.at(i));
+    k.set(total, total.add(weightOf(k, word).to(u32)));
+  });
+  k.return(total);
+});
+
+/** The online mask as an argument. */
+export const onlineMaskPointer = addressOf(onlineMask);

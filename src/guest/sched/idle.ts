@@ -1,0 +1,93 @@
+// The idle task, by how a CPU waits (kernel/sched/idle.c; arch/x86/kernel/process.c; arch/arm64/kernel/idle.c).
+
+import { addressOf, nothing, routine, x64, type Builder } from "../../asm/index.ts";
+import { ThreadFlag, load, threadFlags } from "../percpu.ts";
+import { needResched, schedule } from "./schedule.ts";
+
+/** How an idle CPU waits: `cpu_load.idle`. */
+export const IdleKind = { Wait: 0, Poll: 1, Mwait: 2 } as const;
+
+/** Runs with preemption off; interrupts only come while it waits or polls. */
+export const doIdle = routine(
+  "do_idle",
+  [],
+  nothing,
+  (k) => {
+    k.loop(() => {
+      k.while(
+        () => needResched(k).eq(0),
+        () => {
+          k.irqDisable();
+          k.switch(load.here.idle, [
+            [IdleKind.Poll, () => poll(k)],
+            [IdleKind.Mwait, () => mwait(k)],
+          ], () => wait(k));
+          k.irqEnable();
+        },
+      );
+      k.call(schedule);
+    });
+  },
+  { noReturn: true },
+);
+
+/** cpu_idle_poll: need_resched is polled, so wakers needn't interrupt (where the architecture has the flag). */
+function poll(k: Builder): void {
+  setPolling(k);
+  k.irqEnable();
+  k.while(() => needResched(k).eq(0), () => k.cpuRelax());
+  clearPolling(k);
+}
+
+/** STI; HLT, or WFI with IRQs masked: a request that came before is not slept through. */
+function wait(k: Builder): void {
+  k.if(needResched(k).eq(0), () => k.idleWait());
+}
+
+/** mwait_idle: waits on the line of the thread flags, which a waker writes. Polls on arm64. */
+function mwait(k: Builder): void {
+  setPolling(k);
+  const flags = k.let("flags", addressOf(threadFlags.here));
+  k.arch(
+    {
+      x64: (a, { flags: line }) => void a.mov(x64.rax, line).mov(x64.ecx, 0).mov(x64.edx, 0).monitor(),
+      arm64: () => undefined,
+    },
+    { uses: { flags }, clobbers: { x64: ["rax", "rcx", "rdx"] } },
+  );
+  k.if(needResched(k).eq(0), () => {
+    k.mark("mwait");
+    k.arch(
+      {
+        x64: (a) => void a.mov(x64.eax, 0).mov(x64.ecx, 0).sti().mwait(),
+        arm64: (a) => void a.daifClr(3).yield(),
+      },
+      { clobbers: { x64: ["rax", "rcx"] } },
+    );
+  });
+  clearPolling(k);
+}
+
+/** The polling bit exists on x86 only; elsewhere every wake-up interrupts. */
+function setPolling(k: Builder): void {
+  const flags = k.let("flags", addressOf(threadFlags.here));
+  k.arch(
+    {
+      x64: (a, { flags: word }) => void a.lock().or(x64.at(word, 0, 32), ThreadFlag.Polling),
+      arm64: () => undefined,
+    },
+    { uses: { flags } },
+  );
+}
+
+function clearPolling(k: Builder): void {
+  const flags = k.let("flags", addressOf(threadFlags.here));
+  k.arch(
+    {
+      x64: (a, { flags: word }) => void a.lock().and(x64.at(word, 0, 32), ~ThreadFlag.Polling),
+      arm64: () => undefined,
+    },
+    { uses: { flags } },
+  );
+}
+

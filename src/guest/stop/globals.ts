@@ -1,0 +1,16 @@
+// Globals of the stop facility (kernel/stop_machine.c).
+
+import { global, struct, u32, u8 } from "../../asm/index.ts";
+
+/** A mutex: 0 when free. */
+const Mutex = struct("mutex", { owner: u32, reserved: u32 });
+
+const group = "stop_machine";
+
+/** One multi-CPU stop at a time, system-wide: there is one embedded work per CPU. */
+export const stopCpusMutex = global("stop_cpus_mutex", Mutex, { group, align: 64 });
+
+/** Tells the two-CPU variant that works are being queued, so that it can't invert their order. */
+export const stopCpusInProgress = global("stop_cpus_in_progress", u8, { group });
+
+export const stopMachineInitialized = global("stop_machine_initialized", u8, { group });

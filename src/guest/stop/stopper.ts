@@ -1,0 +1,166 @@
+// Per-CPU stopper threads and their queues (kernel/stop_machine.c; reference sections 3.2 and 3.3).
+
+import {
+  addressOf,
+  asInteger,
+  cast,
+  code,
+  containerOf,
+  i32,
+  isNull,
+  nothing,
+  opaque,
+  ptr,
+  routine,
+  u32,
+  u64,
+  type Builder,
+  type Pointer,
+  type Value,
+} from "../../asm/index.ts";
+
+import { cpumaskWeight, forEachCpu } from "../lib/cpumask.ts";
+import { listAddTail, listDelInit, listEmpty } from "../lib/list.ts";
+import { CpuMask } from "../lib/mask.ts";
+import { rawSpinLockIrqsave, rawSpinUnlockIrqrestore } from "../lib/spinlock.ts";
+import { Task, TaskState, local, stopper } from "../percpu.ts";
+import { complete, initCompletion, waitForCompletion } from "../sched/completion.ts";
+import { preemptDisable, preemptEnable, schedule, setCurrentState, wakeUpProcess } from "../sched/schedule.ts";
+import { CpuStopDone, CpuStopWork } from "./data.ts";
+import { stopCpusInProgress } from "./globals.ts";
+import { CpuStopFunction } from "./multi-stop.ts";
+
+/** cpu_stop_init_done */
+export function initDone(k: Builder, done: Pointer<typeof CpuStopDone>, todo: Value<"u32">): void {
+  k.set(done.nr_todo, todo);
+  k.set(done.ret, 0);
+  initCompletion(k, addressOf(done.completion));
+}
+
+/** The last of the CPUs to finish completes the requester. */
+export const signalDone = routine("cpu_stop_signal_done", { done: ptr(CpuStopDone) }, nothing, (k, { done }) => {
+  k.if(k.decAndTest(done.nr_todo), () => k.call(complete, addressOf(done.completion)));
+});
+
+/** Queues a work on a CPU's stopper, or counts it as done when the stopper is disabled. Returns whether it was queued. */
+export const cpuStopQueueWork = routine("cpu_stop_queue_work", [{ cpu: u32 }, { work: ptr(CpuStopWork) }], u32, (k, { cpu, work }) => {
+  const target = k.let("stopper", addressOf(stopper.of(cpu)));
+  preemptDisable(k);
+  const flags = rawSpinLockIrqsave(k, addressOf(target.lock));
+  const enabled = k.let("enabled", target.enabled);
+  k.if(
+    enabled.ne(0),
+    () => k.call(listAddTail, addressOf(work.list), addressOf(target.works)),
+    () => k.if(isNull(work.done).not(), () => k.call(signalDone, work.done)),
+  );
+  rawSpinUnlockIrqrestore(k, addressOf(target.lock), flags);
+  k.if(enabled.ne(0), () => k.call(wakeUpProcess, cast(target.thread, Task)));
+  k.call(preemptEnable);
+  k.return(enabled);
+});
+
+/**
+ * Queues the embedded work of every CPU of a mask, with preemption off: a stopper that ran here would wait for stoppers that
+ * are not queued yet. Returns whether any was queued.
+ */
+export const queueStopCpusWork = routine(
+  "queue_stop_cpus_work",
+  [{ mask: ptr(CpuMask) }, { fn: code }, { arg: u64 }, { done: ptr(CpuStopDone) }],
+  u32,
+  (k, { mask, fn, arg, done }) => {
+    const queued = k.let("queued", 0, u32);
+    preemptDisable(k);
+    k.writeOnce(stopCpusInProgress, 1);
+    forEachCpu(k, mask, (cpu) => {
+      const work = k.let("work", addressOf(stopper.of(cpu).stop_work));
+      k.set(work.fn, fn);
+      k.set(work.arg, arg);
+      k.set(work.done, done);
+      k.set(work.caller, asInteger(fn));
+      k.if(k.call(cpuStopQueueWork, cpu, work).ne(0), () => k.set(queued, 1));
+    });
+    k.writeOnce(stopCpusInProgress, 0);
+    k.call(preemptEnable);
+    k.return(queued);
+  },
+);
+
+const ENOENT = 2;
+
+/** __stop_cpus: runs fn(arg) in the stoppers of all CPUs of a mask, and waits until all are done. */
+export const stopCpusUnlocked = routine(
+  "__stop_cpus",
+  [{ mask: ptr(CpuMask) }, { fn: code }, { arg: u64 }],
+  i32,
+  (k, { mask, fn, arg }) => {
+    const done = k.stackStruct("done", CpuStopDone);
+    initDone(k, done, k.call(cpumaskWeight, mask));
+    k.if(k.call(queueStopCpusWork, mask, fn, arg, done).eq(0), () => k.return(-ENOENT));
+    k.call(waitForCompletion, addressOf(done.completion));
+    k.return(done.ret.to(i32));
+  },
+);
+
+/** Takes the first work off this CPU's queue, or null. */
+const nextWork = routine("cpu_stopper_next_work", [], ptr(CpuStopWork), (k) => {
+  const mine = k.let("stopper", addressOf(stopper.here));
+  const work = k.let("work", null, ptr(CpuStopWork));
+  const flags = rawSpinLockIrqsave(k, addressOf(mine.lock));
+  k.if(listEmpty(addressOf(mine.works)).not(), () => {
+    k.set(work, containerOf(mine.works.next, CpuStopWork, "list"));
+    k.call(listDelInit, addressOf(work.list));
+  });
+  rawSpinUnlockIrqrestore(k, addressOf(mine.lock), flags);
+  k.return(work);
+});
+
+/** Runs one work with preemption off, and reports to whoever waits for it. The last error wins. */
+const runWork = routine("cpu_stopper_run_work", { work: ptr(CpuStopWork) }, nothing, (k, { work }) => {
+  const mine = k.let("stopper", addressOf(stopper.here));
+  const done = k.let("done", work.done);
+  k.set(mine.caller, work.caller);
+  k.set(mine.fn, work.fn);
+  preemptDisable(k);
+  const ret = k.callPointer(work.fn, CpuStopFunction, work.arg);
+  k.if(isNull(done).not(), () => {
+    k.if(ret.ne(0), () => k.set(done.ret, ret.to(u32)));
+    k.call(signalDone, done);
+  });
+  k.call(preemptEnable);
+  k.set(mine.fn, null);
+  k.set(mine.caller, 0);
+});
+
+/** The thread migration/N (smpboot_thread_fn around cpu_stopper_thread): sleeps while its queue is empty. */
+export const stopperThread = routine(
+  "cpu_stopper_thread",
+  [],
+  nothing,
+  (k) => {
+    k.irqEnable();
+    k.loop(() => {
+      const work = k.let("work", k.call(nextWork));
+      k.if(
+        isNull(work),
+        () => {
+          setCurrentState(k, TaskState.Interruptible);
+          k.if(listEmpty(addressOf(stopper.here.works)), () => k.call(schedule));
+          const current = k.let("current", local.here.current);
+          k.writeOnce(current.state, TaskState.Running);
+        },
+        () => k.call(runWork, work),
+      );
+    });
+  },
+  { noReturn: true },
+);
+
+/** cpu_stopper_create: what the thread finds when its CPU comes up. */
+export function initStopper(k: Builder, task: Pointer<typeof Task>): void {
+  const mine = k.let("stopper", addressOf(stopper.here));
+  k.set(mine.thread, cast(task, opaque));
+  k.set(mine.lock, 0);
+  k.set(mine.works.next, addressOf(mine.works));
+  k.set(mine.works.prev, addressOf(mine.works));
+  k.set(mine.enabled, 1);
+}

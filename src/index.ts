@@ -1,0 +1,55 @@
+// The public contract of the library: every name that a user may rely on.
+
+export { AllstopError, errorCodes, type ErrorCode, type ErrorDetails } from "./errors.ts";
+
+export { runScenario } from "./run-scenario.ts";
+export { executeScenario, prepareMachine, type RunOptions, type RunResult } from "./scenario/run.ts";
+export { SCENARIO_FORMAT, parseScenario, parseScenarioText, scenarioLimits, type Scenario, type ScenarioInput } from "./scenario/document.ts";
+export { expandScenario, type ExpandedScenario } from "./scenario/expand.ts";
+export { REPORT_FORMAT, type MissingCpu, type PhaseReport, type Report, type RoundReport, type Straggler, type Verdict } from "./report/report.ts";
+export { formatNs, plain, reportLines, type Palette } from "./report/text.ts";
+
+export {
+  Machine,
+  type CpuView,
+  type MachineOptions,
+  type MachineStop,
+  type ProbeHandle,
+  type ProbeOptions,
+  type RunEnd,
+} from "./machine/machine.ts";
+export type { Accelerations } from "./machine/configuration.ts";
+export { TraceLog, type TraceRecord } from "./machine/trace-log.ts";
+export { registerNames } from "./machine/registers.ts";
+export { TraceKind } from "./abi.ts";
+export { loadCore, type CoreSource } from "./core/load.ts";
+
+export { buildKernel, kernelSymbols, perCpuOffsets, type KernelOptions } from "./guest/kernel.ts";
+export { buildImage, listing, parseElf, writeElf, Image, type ElfFile, type ImageOptions } from "./asm/index.ts";
+
+export { loadKinds, type LoadKind } from "./faults/load.ts";
+export { findPolicy, policies, type Phase, type Policy } from "./policies/index.ts";
+export { spreadOf, type Spread } from "./measure/statistics.ts";
+export type { Timeline } from "./measure/timeline.ts";
+
+export { findTimingModel, timingModels, timingParameters, type Sourced, type TimingModel, type TimingParameter } from "./timing/index.ts";
+export {
+  buildPreset,
+  buildTopology,
+  describeTopology,
+  formatCpuList,
+  formatTopologySpec,
+  onlineCpus,
+  parseCpuList,
+  parseHwlocXml,
+  parseTopologySpec,
+  presets,
+  topologyForCpus,
+  topologyFromText,
+  type Architecture,
+  type Cpu,
+  type HwlocOptions,
+  type Preset,
+  type Topology,
+  type TopologyParameters,
+} from "./topology/index.ts";

@@ -1,0 +1,103 @@
+// The JSON report of a run: a documented shape that later versions only extend.
+
+import type { Spread } from "../measure/statistics.ts";
+import type { Scenario } from "../scenario/document.ts";
+
+export const REPORT_FORMAT = "allstop.report/1";
+
+/**
+ * `completed`: the call returned. `hang`: the limit was reached with the call under way. `stopped`: the machine met a fatal
+ * event. `unhandled`: the guest met an exception or interrupt that its kernel doesn't handle.
+ */
+export type Verdict = "completed" | "hang" | "stopped" | "unhandled";
+
+export interface MissingCpu {
+  readonly cpu: number;
+  /** First state that it has not acknowledged, or that it has not entered at all. */
+  readonly missing: string;
+  /** What it does instead: its load, and where it is. */
+  readonly load: string;
+  readonly at: string;
+  readonly state: string;
+}
+
+export interface Straggler {
+  readonly cpu: number;
+  readonly load: string;
+  /** From the call to this CPU's arrival. */
+  readonly enteredNs: number;
+  /** Parts of that: until it was signalled, until it took the interrupt, until its stopper thread arrived. */
+  readonly signalledNs: number | null;
+  readonly interruptedNs: number | null;
+  /** From the call until it had interrupts off. */
+  readonly stoppedNs: number;
+}
+
+export interface PhaseReport {
+  readonly name: string;
+  readonly reached: string;
+  /** From the call, until the first and the last CPU had passed. */
+  readonly firstNs: number;
+  readonly lastNs: number;
+  readonly lastCpu: number;
+  /** CPUs that have passed. */
+  readonly passed: number;
+}
+
+export interface RoundReport {
+  readonly rendezvousNs: number;
+  readonly totalNs: number;
+}
+
+/** Times are simulated nanoseconds unless the name says otherwise. `host` is the only part that differs between hosts. */
+export interface Report {
+  readonly format: typeof REPORT_FORMAT;
+  readonly scenario: Scenario;
+  readonly machine: {
+    readonly name: string;
+    readonly arch: "x86-64" | "arm64";
+    readonly cpus: number;
+    readonly online: number;
+    readonly packages: number;
+    readonly llcDomains: number;
+    readonly nodes: number;
+    readonly timing: string;
+    readonly clockHz: number;
+  };
+  readonly outcome: {
+    readonly verdict: Verdict;
+    /** What the call returned; null when it didn't. */
+    readonly returned: number | null;
+    /** One sentence. */
+    readonly story: string;
+    /** CPUs on which the function ran, and how often in all. */
+    readonly calls: { readonly cpus: number; readonly total: number };
+    /** On a hang: who did not arrive. */
+    readonly missing: readonly MissingCpu[];
+    readonly missingCount: number;
+  };
+  /** Of the last round; null when the call did not get that far. */
+  readonly latency: {
+    /** From the call until every online CPU had stopped with interrupts off. */
+    readonly rendezvousNs: number | null;
+    /** From the call to its return. */
+    readonly totalNs: number | null;
+    /** Per CPU, from entering the rendezvous to leaving it. */
+    readonly frozenNs: Spread | null;
+  };
+  readonly rounds: readonly RoundReport[];
+  readonly phases: readonly PhaseReport[];
+  /** The last CPUs to arrive, latest first. */
+  readonly stragglers: readonly Straggler[];
+  /** State digest at the end. */
+  readonly digest: string;
+  /** Simulated time of the whole run. */
+  readonly simulatedNs: number;
+  /** Trace records lost to a full ring; 0 unless something is wrong. */
+  readonly recordsLost: number;
+  readonly host: {
+    readonly wallMs: number;
+    readonly guestInstructions: number;
+    readonly events: number;
+  };
+}
