@@ -67,7 +67,13 @@ type UnsizedItem =
       readonly long: readonly number[];
       isLong: boolean;
     }
-  | { readonly kind: "align"; readonly offset: number; readonly multiple: number; readonly fill: number; length: number }
+  | {
+      readonly kind: "align";
+      readonly offset: number;
+      readonly multiple: number;
+      readonly fill: number;
+      length: number;
+    }
   | { readonly kind: "padTo"; readonly offset: number; readonly target: number; readonly fill: number; length: number };
 
 /** A place whose bytes depend on where a label ends up. */
@@ -299,7 +305,12 @@ export class CodeBuffer {
     return {
       bytes,
       labels,
-      relocations: this.#relocations.map(({ at, kind, symbol, addend }) => ({ offset: shift(at), kind, symbol, addend })),
+      relocations: this.#relocations.map(({ at, kind, symbol, addend }) => ({
+        offset: shift(at),
+        kind,
+        symbol,
+        addend,
+      })),
       lines: this.#lines.map(({ at, item }) => ({ offset: shift(at), item })),
       marks: this.#marks.map(({ at, item }) => ({ offset: shift(at), item })),
       data: this.#data.map(({ start, end }) => ({ start: shift(start), end: shift(end) })),
@@ -351,7 +362,8 @@ export class CodeBuffer {
       bytes.set(this.#bytes.subarray(from, item.offset), to);
       to += item.offset - from;
       from = item.offset;
-      if (item.kind === "branch") this.#writeBranch(bytes, to, item, this.#target(item.label, sums) - to - lengthOf(item));
+      if (item.kind === "branch")
+        this.#writeBranch(bytes, to, item, this.#target(item.label, sums) - to - lengthOf(item));
       else bytes.fill(item.fill, to, to + item.length);
       to = item.offset + (sums[n + 1] ?? 0);
     });
@@ -376,7 +388,8 @@ function lengthOf(item: UnsizedItem): number {
 }
 
 function padding(start: number, target: number): number {
-  if (start > target) throw invalid("code is longer than its slot", { value: start, allowed: `at most ${target} bytes` });
+  if (start > target)
+    throw invalid("code is longer than its slot", { value: start, allowed: `at most ${target} bytes` });
   return target - start;
 }
 

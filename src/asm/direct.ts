@@ -26,7 +26,13 @@ export class DirectRoutine<P = unknown, R extends ResultType = ResultType> exten
   /** Position of the declaration: the line of all its code. */
   readonly source: SourceMark;
 
-  constructor(name: string, signature: Signature<P, R>, bodies: DirectBodies, source: SourceMark, options: DirectOptions) {
+  constructor(
+    name: string,
+    signature: Signature<P, R>,
+    bodies: DirectBodies,
+    source: SourceMark,
+    options: DirectOptions,
+  ) {
     super(name, signature, options);
     this.bodies = bodies;
     this.address = options.address;

@@ -109,19 +109,11 @@ export { X64Assembler } from "./x64/assembler.ts";
 export * as x64 from "./x64/registers.ts";
 export { Arm64Assembler } from "./arm64/assembler.ts";
 export * as arm64 from "./arm64/registers.ts";
-export type { Arm64Flavour } from "./arm64/values.ts";
+export type { Arm64Flavour } from "./arm64/operands.ts";
 
 export { buildImage, Image, recordPositions } from "./image/image.ts";
-export type {
-  ImageLine,
-  ImageMark,
-  ImageOptions,
-  ImageRoot,
-  ImageSection,
-  ImageSegment,
-  ImageSymbol,
-  MarkedLocal,
-} from "./image/image.ts";
+export type { ImageOptions, ImageRoot } from "./image/image.ts";
+export type { ImageLine, ImageMark, ImageSection, ImageSegment, ImageSymbol, MarkedLocal } from "./image/tables.ts";
 export type { Architecture } from "./image/collect.ts";
 export type { StructDescription } from "./image/structs.ts";
 export { writeElf } from "./elf/write.ts";

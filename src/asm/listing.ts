@@ -10,7 +10,10 @@ export interface ListingOptions {
   /** Source lines; true if not given. */
   readonly lines?: boolean;
   /** Text of the instructions, given their bytes and address, one line each; the caller's disassembler. */
-  readonly disassemble?: (bytes: Uint8Array, address: number) => readonly { readonly bytes: Uint8Array; readonly text: string }[];
+  readonly disassemble?: (
+    bytes: Uint8Array,
+    address: number,
+  ) => readonly { readonly bytes: Uint8Array; readonly text: string }[];
 }
 
 export function listing(image: Image, options: ListingOptions = {}): string {
@@ -30,13 +33,18 @@ export function listing(image: Image, options: ListingOptions = {}): string {
 function pieces(image: Image, unit: CodeUnit, address: number, bytes: Uint8Array, options: ListingOptions): string[] {
   const showLines = options.lines !== false;
   const positions = showLines ? image.lines.filter(({ routine }) => routine === unit.symbol.name) : [];
-  const breaks = [...new Set([0, ...unit.code.lines.map(({ offset }) => offset), ...unit.code.marks.map(({ offset }) => offset)])];
+  const breaks = [
+    ...new Set([0, ...unit.code.lines.map(({ offset }) => offset), ...unit.code.marks.map(({ offset }) => offset)]),
+  ];
   breaks.sort((one, other) => one - other);
   const text: string[] = [];
   breaks.forEach((start, i) => {
     const end = breaks[i + 1] ?? bytes.length;
     for (const { offset, item } of unit.code.marks) {
-      if (offset === start) text.push(`  ${unit.symbol.name}:${item.name}  ${localsOf(image, `${unit.symbol.name}:${item.name}`)}`.trimEnd());
+      if (offset === start)
+        text.push(
+          `  ${unit.symbol.name}:${item.name}  ${localsOf(image, `${unit.symbol.name}:${item.name}`)}`.trimEnd(),
+        );
     }
     if (end === start) return;
     const position = positions.filter((line) => line.address <= address + start).at(-1);

@@ -16,7 +16,7 @@ interface StackTraces {
   captureStackTrace?: (holder: object, above?: (...values: never[]) => unknown) => void;
 }
 
-const traces: StackTraces = Error as unknown as StackTraces;
+const traces: StackTraces = Error;
 
 /** Frames of a captured stack: the builder's method, then its caller. */
 const FRAMES_KEPT = 2;
@@ -75,9 +75,19 @@ function fileOf(place: string): string {
 }
 
 /** This file lies two folders below the package root, in the sources as in the built package. */
-const root = new URL("../../", import.meta.url);
+const root = packageRoot(import.meta.url);
+
+/** Undefined where modules have no hierarchical address, as in a blob. */
+export function packageRoot(module: string): URL | undefined {
+  try {
+    return new URL("../../", module);
+  } catch {
+    return undefined;
+  }
+}
 
 function relative(file: string): string {
+  if (root === undefined) return file;
   if (file.startsWith(root.href)) return file.slice(root.href.length);
   return file.startsWith(root.pathname) ? file.slice(root.pathname.length) : file;
 }

@@ -34,16 +34,40 @@ export class Arm64Assembler extends CodeBuffer {
   // --- arithmetic ---------------------------------------------------------------------------------------------------------------
 
   /** add with a register (optionally shifted) or an immediate of 12 bits, optionally shifted by 12; negative ones become sub. */
-  add(to: Arm64Register, one: Arm64Register, other: Arm64Register | ArmImmediate, shift: ArmShift = "lsl", amount = 0): this {
+  add(
+    to: Arm64Register,
+    one: Arm64Register,
+    other: Arm64Register | ArmImmediate,
+    shift: ArmShift = "lsl",
+    amount = 0,
+  ): this {
     return this.#addSub(0, to, one, other, shift, amount);
   }
-  sub(to: Arm64Register, one: Arm64Register, other: Arm64Register | ArmImmediate, shift: ArmShift = "lsl", amount = 0): this {
+  sub(
+    to: Arm64Register,
+    one: Arm64Register,
+    other: Arm64Register | ArmImmediate,
+    shift: ArmShift = "lsl",
+    amount = 0,
+  ): this {
     return this.#addSub(1 << 30, to, one, other, shift, amount);
   }
-  adds(to: Arm64Register, one: Arm64Register, other: Arm64Register | ArmImmediate, shift: ArmShift = "lsl", amount = 0): this {
+  adds(
+    to: Arm64Register,
+    one: Arm64Register,
+    other: Arm64Register | ArmImmediate,
+    shift: ArmShift = "lsl",
+    amount = 0,
+  ): this {
     return this.#addSub(1 << 29, to, one, other, shift, amount);
   }
-  subs(to: Arm64Register, one: Arm64Register, other: Arm64Register | ArmImmediate, shift: ArmShift = "lsl", amount = 0): this {
+  subs(
+    to: Arm64Register,
+    one: Arm64Register,
+    other: Arm64Register | ArmImmediate,
+    shift: ArmShift = "lsl",
+    amount = 0,
+  ): this {
     return this.#addSub(3 << 29, to, one, other, shift, amount);
   }
   cmp(one: Arm64Register, other: Arm64Register | ArmImmediate, shift: ArmShift = "lsl", amount = 0): this {
@@ -114,7 +138,8 @@ export class Arm64Assembler extends CodeBuffer {
     shift: ArmShift = "lsl",
     amount = 0,
   ): this {
-    if (other instanceof Arm64Register) return this.#logicalRegister(LOGICAL[operator], 0, to, one, other, shift, amount);
+    if (other instanceof Arm64Register)
+      return this.#logicalRegister(LOGICAL[operator], 0, to, one, other, shift, amount);
     const fields = bitmaskImmediate(BigInt(other), to.width);
     if (fields === undefined) throw invalid("not a bitmask immediate", { value: other });
     const immediate = (fields.n << 22) | (fields.immr << 16) | (fields.imms << 10);
@@ -136,16 +161,40 @@ export class Arm64Assembler extends CodeBuffer {
     );
   }
 
-  and(to: Arm64Register, one: Arm64Register, other: Arm64Register | ArmImmediate, shift: ArmShift = "lsl", amount = 0): this {
+  and(
+    to: Arm64Register,
+    one: Arm64Register,
+    other: Arm64Register | ArmImmediate,
+    shift: ArmShift = "lsl",
+    amount = 0,
+  ): this {
     return this.logical("and", to, one, other, shift, amount);
   }
-  orr(to: Arm64Register, one: Arm64Register, other: Arm64Register | ArmImmediate, shift: ArmShift = "lsl", amount = 0): this {
+  orr(
+    to: Arm64Register,
+    one: Arm64Register,
+    other: Arm64Register | ArmImmediate,
+    shift: ArmShift = "lsl",
+    amount = 0,
+  ): this {
     return this.logical("orr", to, one, other, shift, amount);
   }
-  eor(to: Arm64Register, one: Arm64Register, other: Arm64Register | ArmImmediate, shift: ArmShift = "lsl", amount = 0): this {
+  eor(
+    to: Arm64Register,
+    one: Arm64Register,
+    other: Arm64Register | ArmImmediate,
+    shift: ArmShift = "lsl",
+    amount = 0,
+  ): this {
     return this.logical("eor", to, one, other, shift, amount);
   }
-  ands(to: Arm64Register, one: Arm64Register, other: Arm64Register | ArmImmediate, shift: ArmShift = "lsl", amount = 0): this {
+  ands(
+    to: Arm64Register,
+    one: Arm64Register,
+    other: Arm64Register | ArmImmediate,
+    shift: ArmShift = "lsl",
+    amount = 0,
+  ): this {
     return this.logical("ands", to, one, other, shift, amount);
   }
   tst(one: Arm64Register, other: Arm64Register | ArmImmediate): this {
@@ -194,7 +243,9 @@ export class Arm64Assembler extends CodeBuffer {
 
   #bitField(opcode: number, to: Arm64Register, from: Arm64Register, immr: number, imms: number): this {
     const n = to.width === 64 ? 1 << 22 : 0;
-    const fields = (checkRange(immr, 0, to.width - 1, "bit position") << 16) | (checkRange(imms, 0, to.width - 1, "bit width") << 10);
+    const fields =
+      (checkRange(immr, 0, to.width - 1, "bit position") << 16) |
+      (checkRange(imms, 0, to.width - 1, "bit width") << 10);
     return this.#word(0x1300_0000 | sf(to) | (opcode << 29) | n | fields | (from.number << 5) | to.number);
   }
   sbfm(to: Arm64Register, from: Arm64Register, immr: number, imms: number): this {
@@ -263,7 +314,13 @@ export class Arm64Assembler extends CodeBuffer {
 
   // --- multiplication -----------------------------------------------------------------------------------------------------------
 
-  #threeSource(opcode: number, to: Arm64Register, one: Arm64Register, other: Arm64Register, accumulator: Arm64Register): this {
+  #threeSource(
+    opcode: number,
+    to: Arm64Register,
+    one: Arm64Register,
+    other: Arm64Register,
+    accumulator: Arm64Register,
+  ): this {
     return this.#word(
       0x1b00_0000 | sf(to) | opcode | (other.number << 16) | (accumulator.number << 10) | (one.number << 5) | to.number,
     );
@@ -287,9 +344,21 @@ export class Arm64Assembler extends CodeBuffer {
 
   // --- conditional select -------------------------------------------------------------------------------------------------------
 
-  #select(opcode: number, to: Arm64Register, one: Arm64Register, other: Arm64Register, condition: Arm64Condition): this {
+  #select(
+    opcode: number,
+    to: Arm64Register,
+    one: Arm64Register,
+    other: Arm64Register,
+    condition: Arm64Condition,
+  ): this {
     return this.#word(
-      0x1a80_0000 | sf(to) | opcode | (other.number << 16) | (armConditionNumber(condition) << 12) | (one.number << 5) | to.number,
+      0x1a80_0000 |
+        sf(to) |
+        opcode |
+        (other.number << 16) |
+        (armConditionNumber(condition) << 12) |
+        (one.number << 5) |
+        to.number,
     );
   }
   csel(to: Arm64Register, one: Arm64Register, other: Arm64Register, condition: Arm64Condition): this {
@@ -443,7 +512,8 @@ export class Arm64Assembler extends CodeBuffer {
       this.relocate(`load${(8 << size) as 8 | 16 | 32 | 64}Low12` satisfies RelocationKind, low12, offset);
       return this.#word(common | 0x0100_0000);
     }
-    if (mode === "offset" && isScaled12(offset, size)) return this.#word(common | 0x0100_0000 | ((offset >> size) << 10));
+    if (mode === "offset" && isScaled12(offset, size))
+      return this.#word(common | 0x0100_0000 | ((offset >> size) << 10));
     const imm9 = (checkRange(offset, -256, 255, "unscaled offset") & 0x1ff) << 12;
     return this.#word(common | imm9 | { offset: 0, post: 1 << 10, pre: 3 << 10 }[mode]);
   }
@@ -456,7 +526,8 @@ export class Arm64Assembler extends CodeBuffer {
   }
   #pair(isLoad: 0 | 1, one: Arm64Register, two: Arm64Register, { base, offset, mode }: Arm64Address): this {
     const bytes = one.width / 8;
-    if (offset % bytes !== 0) throw invalid("offset of a pair must be a multiple of the register size", { value: offset });
+    if (offset % bytes !== 0)
+      throw invalid("offset of a pair must be a multiple of the register size", { value: offset });
     const imm7 = checkRange(offset / bytes, -64, 63, "pair offset") & 0x7f;
     const form = { post: 1, offset: 2, pre: 3 }[mode] << 23;
     const size = one.width === 64 ? 1 << 31 : 0;
@@ -517,7 +588,13 @@ export class Arm64Assembler extends CodeBuffer {
     const acquire = ordering.startsWith("a") ? 1 << 22 : 0;
     const release = ordering.endsWith("l") ? 1 << 15 : 0;
     return this.#word(
-      0x08a0_7c00 | (accessSize(desired) << 30) | acquire | release | (expected.number << 16) | (base.number << 5) | desired.number,
+      0x08a0_7c00 |
+        (accessSize(desired) << 30) |
+        acquire |
+        release |
+        (expected.number << 16) |
+        (base.number << 5) |
+        desired.number,
     );
   }
   swp(ordering: ArmOrdering, from: Arm64Register, old: Arm64Register, base: Arm64Register): this {

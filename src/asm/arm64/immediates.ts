@@ -37,7 +37,9 @@ interface Run {
 function innerRun(element: bigint, size: number): Run | undefined {
   const start = trailingZeros(element);
   const ones = lowOnes(element >> BigInt(start));
-  return ones + start > size || element >> BigInt(start + ones) !== 0n ? undefined : { ones, rotation: (size - start) % size };
+  return ones + start > size || element >> BigInt(start + ones) !== 0n
+    ? undefined
+    : { ones, rotation: (size - start) % size };
 }
 
 /** Ones from bit 0 on, possibly continued at the top. */

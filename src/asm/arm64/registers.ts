@@ -103,7 +103,23 @@ export function low12(base: Arm64Register, symbol: LinkSymbol, bytes = 0): Arm64
 }
 
 /** Condition codes in encoding order (Arm ARM, table C1-1). */
-export const ARM_CONDITIONS = ["eq", "ne", "hs", "lo", "mi", "pl", "vs", "vc", "hi", "ls", "ge", "lt", "gt", "le", "al"] as const;
+export const ARM_CONDITIONS = [
+  "eq",
+  "ne",
+  "hs",
+  "lo",
+  "mi",
+  "pl",
+  "vs",
+  "vc",
+  "hi",
+  "ls",
+  "ge",
+  "lt",
+  "gt",
+  "le",
+  "al",
+] as const;
 export type Arm64Condition = (typeof ARM_CONDITIONS)[number];
 
 export function armConditionNumber(condition: Arm64Condition): number {

@@ -133,7 +133,8 @@ const registers = {
 
 export type SystemRegisterName = keyof typeof registers;
 /** A name from the table, or any register by its encoding as s<op0>_<op1>_c<CRn>_c<CRm>_<op2>. */
-export type SystemRegister = SystemRegisterName | `s${number}_${number}_c${number}_c${number}_${number}` | SystemRegisterCode;
+export type SystemRegister =
+  SystemRegisterName | `s${number}_${number}_c${number}_c${number}_${number}` | SystemRegisterCode;
 
 export const SYSTEM_REGISTER_NAMES = Object.keys(registers) as readonly SystemRegisterName[];
 

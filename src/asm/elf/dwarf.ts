@@ -1,6 +1,7 @@
 // Line table of an image as DWARF 4: .debug_line with standard opcodes only, and the one compile unit that makes gdb read it.
 
-import type { Image, ImageLine } from "../image/image.ts";
+import type { Image } from "../image/image.ts";
+import type { ImageLine } from "../image/tables.ts";
 import { ByteWriter } from "./bytes.ts";
 
 const VERSION = 4;
@@ -56,7 +57,14 @@ interface Range {
 function lineProgram(image: Image, files: readonly string[], code: readonly Range[]): Uint8Array {
   const writer = new ByteWriter().u32(0).u16(VERSION);
   const headerLengthAt = writer.length;
-  writer.u32(0).u8(1).u8(1).u8(1).u8(LINE_BASE & 0xff).u8(LINE_RANGE).u8(OPCODE_BASE);
+  writer
+    .u32(0)
+    .u8(1)
+    .u8(1)
+    .u8(1)
+    .u8(LINE_BASE & 0xff)
+    .u8(LINE_RANGE)
+    .u8(OPCODE_BASE);
   for (const length of STANDARD_LENGTHS) writer.u8(length);
   writer.u8(0);
   for (const file of files) writer.text(file).uleb(0).uleb(0).uleb(0);
@@ -112,7 +120,15 @@ function compileUnit(image: Image, sourceRoot: string): Uint8Array {
   const low = Math.min(...covered.map(({ address }) => address));
   const high = Math.max(...covered.map(({ address, size }) => address + size));
   const writer = new ByteWriter().u32(0).u16(VERSION).u32(0).u8(8);
-  writer.uleb(1).text("allstop").u16(DW_LANG_LO_USER).text("guest").text(sourceRoot).u32(0).u64(low).u64(high - low);
+  writer
+    .uleb(1)
+    .text("allstop")
+    .u16(DW_LANG_LO_USER)
+    .text("guest")
+    .text(sourceRoot)
+    .u32(0)
+    .u64(low)
+    .u64(high - low);
   writer.patch32(0, writer.length - 4);
   return writer.done();
 }

@@ -74,8 +74,12 @@ class ElfReader {
       architecture,
       entry: this.#u64(24, "entry"),
       segments,
-      symbols: sections.filter(({ type }) => type === elf.SHT_SYMTAB).flatMap((section) => this.#symbols(section, sections)),
-      marks: notes.flatMap((note) => (note.owner === elf.MARK_NOTE_OWNER && note.type === elf.MARK_NOTE_TYPE ? [markOf(note)] : [])),
+      symbols: sections
+        .filter(({ type }) => type === elf.SHT_SYMTAB)
+        .flatMap((section) => this.#symbols(section, sections)),
+      marks: notes.flatMap((note) =>
+        note.owner === elf.MARK_NOTE_OWNER && note.type === elf.MARK_NOTE_TYPE ? [markOf(note)] : [],
+      ),
       pvhEntry: pvh === undefined ? undefined : pvhEntryOf(pvh),
     };
   }
@@ -84,7 +88,11 @@ class ElfReader {
 
   #check(offset: number, bytes: number, what: string): void {
     if (offset + bytes > this.#file.length) {
-      throw invalidImage(`${what} lies outside the file`, { value: offset + bytes, allowed: `up to ${this.#file.length}`, at: `byte ${offset}` });
+      throw invalidImage(`${what} lies outside the file`, {
+        value: offset + bytes,
+        allowed: `up to ${this.#file.length}`,
+        at: `byte ${offset}`,
+      });
     }
   }
   #u16(offset: number, what: string): number {
@@ -113,8 +121,10 @@ class ElfReader {
 
   #identify(): Architecture {
     this.#check(0, elf.EHDR_BYTES, "the ELF header");
-    if (elf.MAGIC.some((byte, i) => this.#file[i] !== byte)) throw invalidImage("not an ELF file", { value: [...this.#file.subarray(0, 4)] });
-    if (this.#file[4] !== elf.CLASS_64) throw invalidImage("not a 64-bit ELF file", { value: this.#file[4], allowed: `class ${elf.CLASS_64}` });
+    if (elf.MAGIC.some((byte, i) => this.#file[i] !== byte))
+      throw invalidImage("not an ELF file", { value: [...this.#file.subarray(0, 4)] });
+    if (this.#file[4] !== elf.CLASS_64)
+      throw invalidImage("not a 64-bit ELF file", { value: this.#file[4], allowed: `class ${elf.CLASS_64}` });
     if (this.#file[5] !== elf.DATA_LITTLE) throw invalidImage("not a little-endian ELF file", { value: this.#file[5] });
     const type = this.#u16(16, "the file type");
     if (type !== elf.ET_EXEC && type !== elf.ET_DYN) {
@@ -123,7 +133,10 @@ class ElfReader {
     const machine = this.#u16(18, "the machine");
     if (machine === elf.MACHINES["x86-64"]) return "x86-64";
     if (machine === elf.MACHINES.arm64) return "arm64";
-    throw invalidImage("an ELF file of another architecture", { value: machine, allowed: "62 (x86-64) or 183 (AArch64)" });
+    throw invalidImage("an ELF file of another architecture", {
+      value: machine,
+      allowed: "62 (x86-64) or 183 (AArch64)",
+    });
   }
 
   #segments(): ElfSegment[] {
@@ -147,8 +160,10 @@ class ElfReader {
     const fileBytes = this.#u64(at + 32, what);
     const memoryBytes = this.#u64(at + 40, what);
     const address = this.#u64(at + 16, what);
-    if (memoryBytes < fileBytes) throw invalidImage(`${what} has more bytes than memory`, { value: fileBytes, allowed: `up to ${memoryBytes}` });
-    if (!Number.isSafeInteger(address + memoryBytes)) throw invalidImage(`${what} ends beyond every address`, { value: address });
+    if (memoryBytes < fileBytes)
+      throw invalidImage(`${what} has more bytes than memory`, { value: fileBytes, allowed: `up to ${memoryBytes}` });
+    if (!Number.isSafeInteger(address + memoryBytes))
+      throw invalidImage(`${what} ends beyond every address`, { value: address });
     return {
       address,
       physicalAddress: this.#u64(at + 24, what),
@@ -184,7 +199,8 @@ class ElfReader {
 
   #symbols(table: SectionHeader, sections: readonly SectionHeader[]): ElfSymbol[] {
     const strings = sections[table.link];
-    if (strings?.type !== elf.SHT_STRTAB) throw invalidImage("the symbol table has no string table", { value: table.link });
+    if (strings?.type !== elf.SHT_STRTAB)
+      throw invalidImage("the symbol table has no string table", { value: table.link });
     if (table.entryBytes < elf.SYM_BYTES) throw invalidImage("symbols are too short", { value: table.entryBytes });
     const names = this.#bytes(strings.offset, strings.size, "the string table");
     this.#check(table.offset, table.size, "the symbol table");
@@ -212,7 +228,8 @@ class ElfReader {
       const nameAt = at + 12;
       const descriptionAt = nameAt + 4 * Math.ceil(nameBytes / 4);
       const end = descriptionAt + 4 * Math.ceil(descriptionBytes / 4);
-      if (descriptionAt + descriptionBytes > content.length) throw invalidImage("a note ends behind its section", { value: end });
+      if (descriptionAt + descriptionBytes > content.length)
+        throw invalidImage("a note ends behind its section", { value: end });
       notes.push({
         owner: textAt(content.subarray(nameAt, nameAt + nameBytes), 0, "the owner of a note"),
         type: view.getUint32(at + 8, true),
@@ -249,7 +266,9 @@ function markOf({ description }: Note): ElfMark {
   const name = textAt(description, 8, "a mark");
   const places = textAt(description, 8 + new TextEncoder().encode(name).length + 1, "a mark's locals");
   const words = places === "" ? [] : places.split(" ");
-  const locals = Object.fromEntries(words.map((word) => [word.slice(0, word.indexOf("=")), word.slice(word.indexOf("=") + 1)]));
+  const locals = Object.fromEntries(
+    words.map((word) => [word.slice(0, word.indexOf("=")), word.slice(word.indexOf("=") + 1)]),
+  );
   return { name, address, locals };
 }
 

@@ -1,8 +1,9 @@
 // Writes an image as an ELF64 executable that objdump, gdb, readelf and QEMU's -kernel accept.
 
 import { invalid } from "../failure.ts";
-import type { Image, ImageMark, ImageSegment } from "../image/image.ts";
+import type { Image } from "../image/image.ts";
 import { PAGE_BYTES } from "../image/sections.ts";
+import type { ImageMark, ImageSegment } from "../image/tables.ts";
 import { roundUp } from "../types.ts";
 import { ByteWriter, StringTable } from "./bytes.ts";
 import { debugSections } from "./dwarf.ts";
@@ -43,7 +44,8 @@ class ElfWriter {
   readonly #sections: Section[] = [];
 
   constructor(image: Image, options: ElfOptions) {
-    if (options.pvhEntry !== undefined && image.architecture !== "x86-64") throw invalid("a PVH entry in an AArch64 image");
+    if (options.pvhEntry !== undefined && image.architecture !== "x86-64")
+      throw invalid("a PVH entry in an AArch64 image");
     this.#image = image;
     this.#options = options;
   }
@@ -73,7 +75,8 @@ class ElfWriter {
     });
     if (noteSection !== undefined) noteHeader(writer, noteSection);
     segments.forEach(({ bytes }, i) => writer.padTo(offsets[i] ?? 0).raw(bytes));
-    for (const { content, offset } of this.#sections) if (content !== undefined && content.length > 0) writer.padTo(offset).raw(content);
+    for (const { content, offset } of this.#sections)
+      if (content !== undefined && content.length > 0) writer.padTo(offset).raw(content);
     writer.padTo(end).raw(names).padTo(sectionsAt);
     nameSection.offset = end;
     this.#sectionHeaders(writer, names.length);
@@ -85,7 +88,9 @@ class ElfWriter {
   #imageSections(offsets: readonly number[]): void {
     const { segments, sections } = this.#image;
     for (const { name, address, size, align, hasBytes, writable, executable } of sections) {
-      const index = segments.findIndex((segment) => address >= segment.address && address + size <= segment.address + segment.memoryBytes);
+      const index = segments.findIndex(
+        (segment) => address >= segment.address && address + size <= segment.address + segment.memoryBytes,
+      );
       const segment = segments[index];
       this.#sections.push({
         name,
@@ -96,7 +101,9 @@ class ElfWriter {
         align,
         content: undefined,
         // Memory without bytes is said to lie where the segment's bytes end.
-        offset: (offsets[index] ?? 0) + (hasBytes || segment === undefined ? address - (segment?.address ?? address) : segment.bytes.length),
+        offset:
+          (offsets[index] ?? 0) +
+          (hasBytes || segment === undefined ? address - (segment?.address ?? address) : segment.bytes.length),
         link: 0,
         info: 0,
         entryBytes: 0,
@@ -105,7 +112,19 @@ class ElfWriter {
   }
 
   #contentSection(name: string, type: number, content: Uint8Array, align: number, entryBytes = 0): Section {
-    const section = { name, type, flags: 0, address: 0, size: content.length, align, content, offset: 0, link: 0, info: 0, entryBytes };
+    const section = {
+      name,
+      type,
+      flags: 0,
+      address: 0,
+      size: content.length,
+      align,
+      content,
+      offset: 0,
+      link: 0,
+      info: 0,
+      entryBytes,
+    };
     this.#sections.push(section);
     return section;
   }
@@ -113,7 +132,8 @@ class ElfWriter {
   #extraSections(): void {
     const { marks } = this.#image;
     if (marks.length > 0) this.#contentSection(".allstop.marks", elf.SHT_NOTE, markNotes(marks), 4);
-    const debug = this.#options.lines === false ? undefined : debugSections(this.#image, this.#options.sourceRoot ?? ".");
+    const debug =
+      this.#options.lines === false ? undefined : debugSections(this.#image, this.#options.sourceRoot ?? ".");
     if (debug !== undefined) {
       this.#contentSection(".debug_info", elf.SHT_PROGBITS, debug.info, 1);
       this.#contentSection(".debug_abbrev", elf.SHT_PROGBITS, debug.abbrev, 1);
@@ -150,11 +170,23 @@ class ElfWriter {
     const writer = new ByteWriter().raw(new Uint8Array(elf.SYM_BYTES));
     const mapping = this.#image.architecture === "arm64" ? this.#mappingSymbols() : [];
     for (const { name, address, section } of mapping) {
-      writer.u32(strings.add(name)).u8((elf.STB_LOCAL << 4) | elf.STT_NOTYPE).u8(0).u16(this.#numberOf(section)).u64(address).u64(0);
+      writer
+        .u32(strings.add(name))
+        .u8((elf.STB_LOCAL << 4) | elf.STT_NOTYPE)
+        .u8(0)
+        .u16(this.#numberOf(section))
+        .u64(address)
+        .u64(0);
     }
     for (const { name, address, size, kind, section } of this.#image.symbols) {
       const type = kind === "function" ? elf.STT_FUNC : elf.STT_OBJECT;
-      writer.u32(strings.add(name)).u8((elf.STB_GLOBAL << 4) | type).u8(0).u16(this.#numberOf(section)).u64(address).u64(size);
+      writer
+        .u32(strings.add(name))
+        .u8((elf.STB_GLOBAL << 4) | type)
+        .u8(0)
+        .u16(this.#numberOf(section))
+        .u64(address)
+        .u64(size);
     }
     return { symbols: writer.done(), strings: strings.done(), localCount: 1 + mapping.length };
   }
@@ -194,9 +226,16 @@ class ElfWriter {
     for (const byte of elf.MAGIC) writer.u8(byte);
     writer.u8(elf.CLASS_64).u8(elf.DATA_LITTLE).u8(elf.VERSION_CURRENT).padTo(16);
     writer.u16(elf.ET_EXEC).u16(elf.MACHINES[this.#image.architecture]).u32(elf.VERSION_CURRENT);
-    writer.u64(this.#image.entry ?? 0).u64(elf.EHDR_BYTES).u64(sectionsAt).u32(0);
+    writer
+      .u64(this.#image.entry ?? 0)
+      .u64(elf.EHDR_BYTES)
+      .u64(sectionsAt)
+      .u32(0);
     writer.u16(elf.EHDR_BYTES).u16(elf.PHDR_BYTES).u16(headerCount);
-    writer.u16(elf.SHDR_BYTES).u16(this.#sections.length + 1).u16(this.#sections.length);
+    writer
+      .u16(elf.SHDR_BYTES)
+      .u16(this.#sections.length + 1)
+      .u16(this.#sections.length);
   }
 
   #sectionHeaders(writer: ByteWriter, nameBytes: number): void {
@@ -211,7 +250,8 @@ class ElfWriter {
 }
 
 function programHeader(writer: ByteWriter, segment: ImageSegment, offset: number): void {
-  const flags = (segment.readable ? elf.PF_R : 0) | (segment.writable ? elf.PF_W : 0) | (segment.executable ? elf.PF_X : 0);
+  const flags =
+    (segment.readable ? elf.PF_R : 0) | (segment.writable ? elf.PF_W : 0) | (segment.executable ? elf.PF_X : 0);
   writer.u32(elf.PT_LOAD).u32(flags).u64(offset).u64(segment.address).u64(segment.address);
   writer.u64(segment.bytes.length).u64(segment.memoryBytes).u64(PAGE_BYTES);
 }
@@ -222,14 +262,24 @@ function noteHeader(writer: ByteWriter, { offset, size }: Section): void {
 
 function note(owner: string, type: number, description: Uint8Array): Uint8Array {
   const name = new ByteWriter().text(owner).done();
-  return new ByteWriter().u32(name.length).u32(description.length).u32(type).raw(name).alignTo(4).raw(description).alignTo(4).done();
+  return new ByteWriter()
+    .u32(name.length)
+    .u32(description.length)
+    .u32(type)
+    .raw(name)
+    .alignTo(4)
+    .raw(description)
+    .alignTo(4)
+    .done();
 }
 
 function markNotes(marks: readonly ImageMark[]): Uint8Array {
   const writer = new ByteWriter();
   for (const { name, address, locals } of marks) {
     const places = locals.map((local) => `${local.name}=${local.register ?? `sp+${local.stackOffset ?? 0}`}`).join(" ");
-    writer.raw(note(elf.MARK_NOTE_OWNER, elf.MARK_NOTE_TYPE, new ByteWriter().u64(address).text(name).text(places).done()));
+    writer.raw(
+      note(elf.MARK_NOTE_OWNER, elf.MARK_NOTE_TYPE, new ByteWriter().u64(address).text(name).text(places).done()),
+    );
   }
   return writer.done();
 }

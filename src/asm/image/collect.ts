@@ -2,11 +2,11 @@
 
 import { Arm64Assembler } from "../arm64/assembler.ts";
 import { Arm64Lowering } from "../arm64/lower.ts";
-import type { Arm64Flavour } from "../arm64/values.ts";
+import type { Arm64Flavour } from "../arm64/operands.ts";
 import type { Code, LinkSymbol } from "../code-buffer.ts";
 import { DirectRoutine } from "../direct.ts";
 import { invalid, unreachable } from "../failure.ts";
-import type { LoweredMark, LoweredRoutine, LoweringOptions } from "../lower/routine.ts";
+import type { LoweredMark, LoweredRoutine, LoweringOptions } from "../lower/lowered.ts";
 import { Binding, Callable } from "../record/callable.ts";
 import type { DataSymbol, ImageOption, ListBinding, PerCpuSymbol } from "../record/data.ts";
 import { CPU_COUNT, isOptionName, PER_CPU_STRIDE } from "../record/data.ts";
@@ -109,7 +109,10 @@ class Collector {
     for (let unit = this.#queue.shift(); unit !== undefined; unit = this.#queue.shift()) this.#make(unit);
     for (const mark of this.#options.without) {
       if (!this.#fences.has(mark)) {
-        throw invalid("no fence of this image has that mark", { value: mark, allowed: [...this.#fences].sort().join(", ") });
+        throw invalid("no fence of this image has that mark", {
+          value: mark,
+          allowed: [...this.#fences].sort().join(", "),
+        });
       }
     }
     const slots = new Map([...this.#slots].map(([slot, routine]) => [slot.name, routine.name]));
@@ -138,7 +141,8 @@ class Collector {
     if (option === CPU_COUNT) return BigInt(cpus);
     if (option === PER_CPU_STRIDE) return BigInt(perCpuStride);
     const given = options[option.name];
-    const value = this.#listCounts.get(option) ?? (given === undefined ? option.initial : checkedConstant(option.type, given));
+    const value =
+      this.#listCounts.get(option) ?? (given === undefined ? option.initial : checkedConstant(option.type, given));
     this.#values.set(option.name, value);
     return value;
   }
@@ -158,7 +162,8 @@ class Collector {
     let target: Callable = symbol;
     for (let steps = 0; target.kind === "slot"; steps++) {
       const bound = this.#slots.get(target);
-      if (bound === undefined) throw invalid(`slot ${target.name}, used by ${from}, is not bound`, { allowed: `bind(${target.name}, …)` });
+      if (bound === undefined)
+        throw invalid(`slot ${target.name}, used by ${from}, is not bound`, { allowed: `bind(${target.name}, …)` });
       if (steps > this.#slots.size) throw invalid(`slot ${symbol.name} is bound to itself`);
       target = bound;
     }
@@ -169,9 +174,12 @@ class Collector {
   /** Modules import downwards; what a slot is bound to is the image's choice. */
   #checkImport(from: Callable, to: Callable): void {
     const { imports } = this.#options;
-    if (imports === undefined || from.module === undefined || to.module === undefined || from.module === to.module) return;
+    if (imports === undefined || from.module === undefined || to.module === undefined || from.module === to.module)
+      return;
     if (imports[from.module]?.includes(to.module) !== true) {
-      throw invalid(`${from.name} of module ${from.module} uses ${to.name} of module ${to.module}, which it does not import`);
+      throw invalid(
+        `${from.name} of module ${from.module} uses ${to.name} of module ${to.module}, which it does not import`,
+      );
     }
   }
 
@@ -184,7 +192,10 @@ class Collector {
     }
     const unit = symbol instanceof Routine ? this.#lower(symbol) : this.#assemble(symbol);
     if (unit.code.bytes.length >= MAXIMUM_ROUTINE_BYTES && symbol instanceof Routine) {
-      throw invalid(`routine ${symbol.name} is too long`, { value: unit.code.bytes.length, allowed: `below ${MAXIMUM_ROUTINE_BYTES} bytes` });
+      throw invalid(`routine ${symbol.name} is too long`, {
+        value: unit.code.bytes.length,
+        allowed: `below ${MAXIMUM_ROUTINE_BYTES} bytes`,
+      });
     }
     this.#units.set(symbol, unit);
     for (const relocation of unit.code.relocations) this.#reach(relocation.symbol, symbol);
@@ -194,7 +205,8 @@ class Collector {
     const list = this.#lists.get(symbol);
     const type = list === undefined ? symbol.type : array(list.slot.element, list.entries.length);
     const initial = list === undefined ? symbol.initial : list.entries;
-    if (symbol.section === "arena") return { kind: "data", symbol, type, bytes: undefined, size: type.bytes, relocations: [] };
+    if (symbol.section === "arena")
+      return { kind: "data", symbol, type, bytes: undefined, size: type.bytes, relocations: [] };
     const { bytes, relocations } = initialBytes(symbol.name, type, initial);
     return { kind: "data", symbol, type, bytes, size: type.bytes, relocations };
   }
@@ -205,7 +217,14 @@ class Collector {
         ? new X64Lowering(symbol, this.#lowering)
         : new Arm64Lowering(symbol, this.#lowering, this.#options.flavour);
     const lowered = lowering.lower();
-    return { kind: "code", symbol, code: lowered.code, source: symbol.source, frameBytes: lowered.frame.bytes, lowered };
+    return {
+      kind: "code",
+      symbol,
+      code: lowered.code,
+      source: symbol.source,
+      frameBytes: lowered.frame.bytes,
+      lowered,
+    };
   }
 
   #assemble(symbol: DirectRoutine): CodeUnit {

@@ -1,25 +1,24 @@
 // Images of a guest: building them from roots, and what a machine, a debugger or an inspector asks of them.
 
-import type { Arm64Flavour } from "../arm64/values.ts";
-import { armGpr } from "../arm64/registers.ts";
+import type { Arm64Flavour } from "../arm64/operands.ts";
 import { PER_CPU_START } from "../code-buffer.ts";
 import { invalid } from "../failure.ts";
-import type { LocalPlace } from "../lower/routine.ts";
-import { Binding, Callable } from "../record/callable.ts";
-import type { ListBinding, PerCpu, PerCpuSymbol } from "../record/data.ts";
-import { DataSymbol, ListSlot, MAXIMUM_STRIDE, symbolicAddress } from "../record/data.ts";
-import type { PositionTable, SourceMark, SourcePosition } from "../source.ts";
+import type { Binding } from "../record/callable.ts";
+import { Callable } from "../record/callable.ts";
+import type { ListBinding, PerCpu, PerCpuSymbol, DataSymbol } from "../record/data.ts";
+import { ListSlot, MAXIMUM_STRIDE, symbolicAddress } from "../record/data.ts";
+import type { PositionTable, SourcePosition } from "../source.ts";
 import { isPowerOfTwo } from "../types.ts";
-import { gpr } from "../x64/registers.ts";
-import type { Architecture, Collected, CodeUnit, Unit } from "./collect.ts";
+import type { Architecture, Collected, Unit } from "./collect.ts";
 import { collect } from "./collect.ts";
 import type { Linked, LinkedSection } from "./link.ts";
 import { link } from "./link.ts";
 import { PAGE_BYTES } from "./sections.ts";
-import type { Rights } from "./sections.ts";
 import { Sha256 } from "./sha256.ts";
 import { describeStructs } from "./structs.ts";
 import type { StructDescription } from "./structs.ts";
+import { compareText, linesOf, marksOf, segmentsOf, symbolsOf, uniqueNames } from "./tables.ts";
+import type { ImageLine, ImageMark, ImageSection, ImageSegment, ImageSymbol } from "./tables.ts";
 
 /** A routine, the place of a global, a list slot or a per-CPU variable that must be in the image. */
 export type ImageRoot = Callable | ListSlot | PerCpu<unknown> | object;
@@ -49,51 +48,13 @@ export interface ImageOptions {
   readonly positions?: PositionTable;
 }
 
-export interface ImageSegment extends Rights {
-  readonly address: number;
-  readonly bytes: Uint8Array;
-  /** The memory behind the bytes starts as zero. */
-  readonly memoryBytes: number;
-}
-
-export interface ImageSection extends Rights {
-  readonly name: string;
-  readonly address: number;
-  readonly size: number;
-  readonly align: number;
-  readonly hasBytes: boolean;
-}
-
-export interface ImageSymbol {
-  readonly name: string;
-  readonly address: number;
-  readonly size: number;
-  readonly kind: "function" | "object";
-  readonly section: string;
-}
-
-/** From `address` on, code comes from this source line. */
-export interface ImageLine extends SourcePosition {
-  readonly address: number;
-  readonly routine: string;
-}
-
-export interface ImageMark {
-  /** routine:mark */
-  readonly name: string;
-  readonly address: number;
-  readonly locals: readonly MarkedLocal[];
-}
-
-/** A local at a mark: in a register by its 64-bit name, or in memory at sp + stackOffset. */
-export interface MarkedLocal {
-  readonly name: string;
-  readonly register?: string;
-  readonly stackOffset?: number;
-}
-
 const BASE_ADDRESSES: Readonly<Record<Architecture, number>> = { "x86-64": 0x20_0000, arm64: 0x4008_0000 };
-const DEFAULT_FLAVOUR: Arm64Flavour = { atomics: "lse", interrupts: "daif", pmrSync: true, perCpuRegister: "tpidr_el1" };
+const DEFAULT_FLAVOUR: Arm64Flavour = {
+  atomics: "lse",
+  interrupts: "daif",
+  pmrSync: true,
+  perCpuRegister: "tpidr_el1",
+};
 const DEFAULT_STRIDE = 16384;
 const MINIMUM_STRIDE = 64;
 /** More CPUs than any machine of this project has. */
@@ -233,10 +194,16 @@ export class Image {
   }
 
   #identity(): string {
-    const digest = new Sha256().text("allstop image 1").text(this.architecture).number(this.entry ?? 0);
+    const digest = new Sha256()
+      .text("allstop image 1")
+      .text(this.architecture)
+      .number(this.entry ?? 0);
     digest.number(this.cpus).number(this.perCpuStride);
     for (const { address, bytes, memoryBytes, readable, writable, executable } of this.segments) {
-      digest.number(address).number(memoryBytes).number(Number(readable) + 2 * Number(writable) + 4 * Number(executable));
+      digest
+        .number(address)
+        .number(memoryBytes)
+        .number(Number(readable) + 2 * Number(writable) + 4 * Number(executable));
       digest.number(bytes.length).update(bytes);
     }
     for (const { name, address, size, kind } of this.symbols) digest.text(name).number(address).number(size).text(kind);
@@ -246,9 +213,38 @@ export class Image {
 
   /** Everything but bytes and lines. */
   toJSON(): object {
-    const { architecture, flavour, entry, sections, symbols, marks, structs, slots, without, cpus, perCpuStride, perCpuStart, hash } = this;
+    const {
+      architecture,
+      flavour,
+      entry,
+      sections,
+      symbols,
+      marks,
+      structs,
+      slots,
+      without,
+      cpus,
+      perCpuStride,
+      perCpuStart,
+      hash,
+    } = this;
     const options = Object.fromEntries(Object.entries(this.options).map(([name, value]) => [name, String(value)]));
-    return { architecture, flavour, entry, sections, symbols, marks, structs, slots, options, without, cpus, perCpuStride, perCpuStart, hash };
+    return {
+      architecture,
+      flavour,
+      entry,
+      sections,
+      symbols,
+      marks,
+      structs,
+      slots,
+      options,
+      without,
+      cpus,
+      perCpuStride,
+      perCpuStart,
+      hash,
+    };
   }
 }
 
@@ -272,7 +268,16 @@ export function buildImage(options: ImageOptions): Image {
   const perCpuRoots = roots.flatMap((root) => (isPerCpu(root) ? [root.symbol] : []));
   const collected = collect(
     roots.flatMap((root) => (isPerCpu(root) ? [] : [rootSymbol(root)])),
-    { architecture, flavour, bindings, options: options.options ?? {}, without, cpus, perCpuStride, imports: options.imports },
+    {
+      architecture,
+      flavour,
+      bindings,
+      options: options.options ?? {},
+      without,
+      cpus,
+      perCpuStride,
+      imports: options.imports,
+    },
   );
   const usesPerCpu = collected.perCpu.size > 0 || perCpuRoots.length > 0 || referencesPerCpu(collected.units);
   const linked = link(collected, {
@@ -284,11 +289,16 @@ export function buildImage(options: ImageOptions): Image {
     codeFill: architecture === "x86-64" ? 0xcc : 0,
   });
   const positions = options.positions ?? {};
-  return new Image({ architecture, flavour, entry, without, cpus, perCpuStride, positions, perCpuRoots }, collected, linked);
+  return new Image(
+    { architecture, flavour, entry, without, cpus, perCpuStride, positions, perCpuRoots },
+    collected,
+    linked,
+  );
 }
 
 function checkOptions({ architecture, baseAddress }: ImageOptions, cpus: number, stride: number): void {
-  if (!(architecture in BASE_ADDRESSES)) throw invalid("unknown architecture", { value: architecture, allowed: "x86-64, arm64" });
+  if (!(architecture in BASE_ADDRESSES))
+    throw invalid("unknown architecture", { value: architecture, allowed: "x86-64, arm64" });
   if (!Number.isSafeInteger(cpus) || cpus < 1 || cpus > MAXIMUM_CPUS) {
     throw invalid("impossible number of CPUs", { value: cpus, allowed: `1 to ${MAXIMUM_CPUS}` });
   }
@@ -298,7 +308,10 @@ function checkOptions({ architecture, baseAddress }: ImageOptions, cpus: number,
       allowed: `powers of two from ${MINIMUM_STRIDE} to ${MAXIMUM_STRIDE}`,
     });
   }
-  if (baseAddress !== undefined && (baseAddress % PAGE_BYTES !== 0 || baseAddress < 0 || baseAddress >= MAXIMUM_ADDRESS)) {
+  if (
+    baseAddress !== undefined &&
+    (baseAddress % PAGE_BYTES !== 0 || baseAddress < 0 || baseAddress >= MAXIMUM_ADDRESS)
+  ) {
     throw invalid("impossible base address", { value: baseAddress, allowed: `multiples of ${PAGE_BYTES} below 2^47` });
   }
 }
@@ -311,112 +324,15 @@ function rootSymbol(root: ImageRoot): Callable | DataSymbol {
   if (root instanceof Callable) return root;
   if (root instanceof ListSlot) return root.symbol;
   const target = symbolicAddress(root);
-  if (target === undefined) throw invalid("not a root", { allowed: "routines, globals, list slots, per-CPU variables" });
+  if (target === undefined)
+    throw invalid("not a root", { allowed: "routines, globals, list slots, per-CPU variables" });
   return target.symbol;
 }
 
 function referencesPerCpu(units: readonly Unit[]): boolean {
-  return units.some((unit) => unit.kind === "code" && unit.code.relocations.some(({ symbol }) => symbol === PER_CPU_START));
-}
-
-/** Neighbouring sections of equal rights become one segment; memory without bytes comes last in it. */
-function segmentsOf(sections: readonly LinkedSection[]): ImageSegment[] {
-  const segments: ImageSegment[] = [];
-  let open: LinkedSection[] = [];
-  const close = (): void => {
-    const [first] = open;
-    const last = open.at(-1);
-    if (first === undefined || last === undefined) return;
-    const withBytes = open.filter(({ bytes }) => bytes !== undefined).at(-1);
-    const bytes = new Uint8Array(withBytes === undefined ? 0 : withBytes.address + withBytes.size - first.address);
-    for (const section of open) if (section.bytes !== undefined) bytes.set(section.bytes, section.address - first.address);
-    const { readable, writable, executable, address } = first;
-    segments.push({ address, bytes, memoryBytes: last.address + last.size - address, readable, writable, executable });
-    open = [];
-  };
-  for (const section of sections) {
-    const previous = open.at(-1);
-    const follows = previous !== undefined && section.address >= previous.address && section.address - previous.address - previous.size < PAGE_BYTES;
-    const isAlike = previous?.writable === section.writable && previous.executable === section.executable;
-    const bytesAfterZero = previous?.bytes === undefined && section.bytes !== undefined;
-    const startsFresh = section.bytes === undefined && previous?.bytes !== undefined && section.address % PAGE_BYTES === 0;
-    if (!follows || !isAlike || bytesAfterZero || startsFresh) close();
-    open.push(section);
-  }
-  close();
-  return segments;
-}
-
-function symbolsOf(collected: Collected, linked: Linked, options: ResolvedOptions): ImageSymbol[] {
-  const symbols: ImageSymbol[] = linked.units.map(({ unit, address, section }) => ({
-    name: unit.symbol.name,
-    address,
-    size: unit.kind === "code" ? unit.code.bytes.length : unit.size,
-    kind: unit.kind === "code" ? "function" : "object",
-    section,
-  }));
-  const { perCpuStart } = linked;
-  if (perCpuStart !== 0) {
-    const size = options.cpus * options.perCpuStride;
-    symbols.push({ name: PER_CPU_START.name, address: perCpuStart, size, kind: "object", section: ".percpu" });
-    for (const variable of checkedPerCpu([...collected.perCpu, ...options.perCpuRoots], options.perCpuStride)) {
-      const address = perCpuStart + variable.offset;
-      symbols.push({ name: variable.name, address, size: variable.type.bytes, kind: "object", section: ".percpu" });
-    }
-  }
-  return symbols.sort((one, other) => one.address - other.address || other.size - one.size || compareText(one.name, other.name));
-}
-
-/** Variables in offset order, once it is known that they fit the block and do not overlap. */
-function checkedPerCpu(variables: readonly PerCpuSymbol[], stride: number): PerCpuSymbol[] {
-  const sorted = [...new Set(variables)].sort((one, other) => one.offset - other.offset || compareText(one.name, other.name));
-  sorted.forEach((variable, i) => {
-    const end = variable.offset + variable.type.bytes;
-    const next = sorted[i + 1];
-    if (end > stride) throw invalid(`per-CPU variable ${variable.name} ends behind the block`, { value: end, allowed: `up to ${stride}` });
-    if (next !== undefined && end > next.offset) throw invalid(`per-CPU variables ${variable.name} and ${next.name} overlap`);
-  });
-  return sorted;
-}
-
-function uniqueNames(symbols: readonly ImageSymbol[]): Map<string, ImageSymbol> {
-  const byName = new Map<string, ImageSymbol>();
-  for (const symbol of symbols) {
-    if (byName.has(symbol.name)) throw invalid("two symbols of one name in an image", { value: symbol.name });
-    byName.set(symbol.name, symbol);
-  }
-  return byName;
-}
-
-function marksOf(linked: Linked, architecture: Architecture): ImageMark[] {
-  const registerName = (number: number): string => (architecture === "x86-64" ? gpr(number, 64).name : armGpr(number, 64).name);
-  const describe = ({ name, register, stackOffset }: LocalPlace): MarkedLocal =>
-    register !== undefined ? { name, register: registerName(register) } : { name, stackOffset: stackOffset ?? 0 };
-  const marks = linked.units.flatMap(({ unit, address }) =>
-    unit.kind === "data"
-      ? []
-      : unit.code.marks.map(({ offset, item }) => ({
-          name: `${unit.symbol.name}:${item.name}`,
-          address: address + offset,
-          locals: item.locals.map(describe),
-        })),
+  return units.some(
+    (unit) => unit.kind === "code" && unit.code.relocations.some(({ symbol }) => symbol === PER_CPU_START),
   );
-  const names = new Set<string>();
-  for (const { name } of marks) {
-    if (names.has(name)) throw invalid("two marks of one name in a routine", { value: name });
-    names.add(name);
-  }
-  return marks.sort((one, other) => one.address - other.address);
-}
-
-function linesOf({ code, symbol, source }: CodeUnit, address: number, positions: PositionTable): ImageLine[] {
-  const table = positions[symbol.name];
-  const positionOf = (mark: SourceMark, ordinal: number): SourcePosition | undefined => table?.[ordinal] ?? mark.position;
-  return code.lines.flatMap(({ offset, item }) => {
-    // Entry 0 of a recorded table is the declaration, statement n is entry n + 1.
-    const position = item === undefined ? positionOf(source, 0) : positionOf(item.source, item.ordinal + 1);
-    return position === undefined ? [] : [{ ...position, address: address + offset, routine: symbol.name }];
-  });
 }
 
 /** The positions of routines, to be shipped with a bundle whose own positions mean nothing. */
@@ -433,8 +349,3 @@ export function recordPositions(image: Image): PositionTable {
   }
   return table;
 }
-
-function compareText(one: string, other: string): number {
-  return one < other ? -1 : one > other ? 1 : 0;
-}
-

@@ -76,7 +76,8 @@ class InitialWriter {
     const element = type.element as FieldType;
     const content = typeof initial === "string" ? new TextEncoder().encode(initial) : initial;
     if (content instanceof Uint8Array) {
-      if (element.bytes !== 1 || content.length > type.bytes) throw invalid(`${this.#name}: bytes do not fit ${type.name}`);
+      if (element.bytes !== 1 || content.length > type.bytes)
+        throw invalid(`${this.#name}: bytes do not fit ${type.name}`);
       this.bytes.set(content, at);
       return;
     }
@@ -89,7 +90,8 @@ class InitialWriter {
   }
 
   #struct(type: AnyStruct, at: number, initial: unknown): void {
-    if (typeof initial !== "object" || initial === null) throw invalid(`${this.#name}: initial value of ${type.name} is no object`);
+    if (typeof initial !== "object" || initial === null)
+      throw invalid(`${this.#name}: initial value of ${type.name} is no object`);
     for (const [field, value] of Object.entries(initial)) {
       const offset = type.offsets.get(field);
       if (offset === undefined) throw invalid(`${this.#name}: struct ${type.name} has no field ${field}`);

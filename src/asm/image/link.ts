@@ -80,7 +80,10 @@ class Linker {
       const { symbol } = unit;
       if (!(symbol instanceof DirectRoutine) || symbol.address === undefined) return [];
       if (symbol.address % symbol.align !== 0) {
-        throw invalid(`${symbol.name} is not aligned at its address`, { value: symbol.address, allowed: `multiples of ${symbol.align}` });
+        throw invalid(`${symbol.name} is not aligned at its address`, {
+          value: symbol.address,
+          allowed: `multiples of ${symbol.align}`,
+        });
       }
       this.#addresses.set(symbol, symbol.address);
       const size = (unit as CodeUnit).code.bytes.length;
@@ -97,7 +100,8 @@ class Linker {
       const units = bySection.get(kind.name) ?? [];
       const isPerCpu = kind.name === ".percpu";
       if (isPerCpu ? !this.#options.hasPerCpu : units.length === 0) continue;
-      const newRights = previous !== undefined && (previous.writable !== kind.writable || previous.executable !== kind.executable);
+      const newRights =
+        previous !== undefined && (previous.writable !== kind.writable || previous.executable !== kind.executable);
       const align = isPerCpu ? Math.min(kind.align, this.#options.perCpuStride) : kind.align;
       const address = roundUp(next, Math.max(align, newRights ? PAGE_BYTES : 1));
       const section: OpenSection = { kind, address, units: [], size: 0 };
@@ -231,7 +235,8 @@ function relocate(view: DataView, at: number, kind: RelocationKind, value: numbe
 }
 
 function inRange(distance: number, limit: number, what: string): number {
-  if (distance < -limit || distance >= limit) throw invalid(`${what}: too far away`, { value: distance, allowed: `below ${limit}` });
+  if (distance < -limit || distance >= limit)
+    throw invalid(`${what}: too far away`, { value: distance, allowed: `below ${limit}` });
   return distance;
 }
 

@@ -71,7 +71,7 @@ export class Sha256 {
 
   hex(): string {
     const bits = BigInt(this.#total) * 8n;
-    const padding = new Uint8Array(((this.#used < 56 ? 56 : 120) - this.#used) + 8);
+    const padding = new Uint8Array((this.#used < 56 ? 56 : 120) - this.#used + 8);
     padding[0] = 0x80;
     new DataView(padding.buffer).setBigUint64(padding.length - 8, bits);
     this.update(padding);

@@ -6,7 +6,12 @@ import type { Collected } from "./collect.ts";
 export interface StructDescription {
   readonly name: string;
   readonly bytes: number;
-  readonly fields: readonly { readonly name: string; readonly type: string; readonly offset: number; readonly bytes: number }[];
+  readonly fields: readonly {
+    readonly name: string;
+    readonly type: string;
+    readonly offset: number;
+    readonly bytes: number;
+  }[];
 }
 
 /** Structs of globals, per-CPU variables, parameters and results, and what they contain or point to; by name. */

@@ -5,7 +5,21 @@
 
 import { unreachable } from "../failure.ts";
 import type { Clobbers, Instruction, InstructionList, Location, RegisterSet, VirtualRegister } from "./instructions.ts";
-import { ANY, DEF, def, isSlot, registerOf, roleOf, slotLocation, USE, use, withRegister } from "./instructions.ts";
+import {
+  ANY,
+  DEF,
+  def,
+  defAny,
+  isSlot,
+  registerOf,
+  roleOf,
+  slotLocation,
+  slotOf,
+  USE,
+  use,
+  useAny,
+  withRegister,
+} from "./instructions.ts";
 import { AT_END, AT_RESULT, AT_START, AT_USE, liveIntervals, POSITIONS } from "./intervals.ts";
 import type { Interval } from "./intervals.ts";
 
@@ -38,7 +52,7 @@ export function allocate<A>(list: InstructionList<A>, file: RegisterFile<A>): Al
       return { locations: scan.locations, intervals, saved: scan.used & file.callSaved, slots: slots.size };
     }
     for (const register of spilled) slots.set(register, slotLocation(slots.size));
-    insertReloads(list, file, slots, new Set(spilled));
+    insertReloads(list, file, new Set(spilled));
   }
 }
 
@@ -179,7 +193,6 @@ function lowerBound(entries: readonly Forbidden[], position: number): number {
 function insertReloads<A>(
   list: InstructionList<A>,
   file: RegisterFile<A>,
-  slots: ReadonlyMap<VirtualRegister, Location>,
   spilled: ReadonlySet<VirtualRegister>,
 ): void {
   const old = list.instructions.splice(0);
@@ -200,20 +213,26 @@ function insertReloads<A>(
       return withRegister(operand, reload);
     });
     for (const [register, reload] of replacements) {
-      const slot = -1 - (slots.get(register) ?? -1);
       const roles = instruction.operands.filter((operand) => registerOf(operand) === register).map(roleOf);
-      const shared = { clobbers: undefined, statement: instruction.statement, mark: undefined, jump: undefined, label: undefined };
+      const shared = {
+        clobbers: undefined,
+        statement: instruction.statement,
+        mark: undefined,
+        jump: undefined,
+        label: undefined,
+      };
+      // The slot stays an operand, so that the spilled value keeps an interval.
       if (roles.some((role) => role & USE)) {
-        const emit = (a: A, [to]: readonly Location[]): void => {
-          file.loadSlot(a, to ?? 0, slot);
+        const emit = (a: A, [to = 0, from = 0]: readonly Location[]): void => {
+          file.loadSlot(a, to, slotOf(from));
         };
-        list.instructions.push({ ...shared, operands: [def(reload)], emit });
+        list.instructions.push({ ...shared, operands: [def(reload), useAny(register)], emit });
       }
       if (roles.some((role) => role & DEF)) {
-        const emit = (a: A, [from]: readonly Location[]): void => {
-          file.storeSlot(a, slot, from ?? 0);
+        const emit = (a: A, [from = 0, to = 0]: readonly Location[]): void => {
+          file.storeSlot(a, slotOf(to), from);
         };
-        after.push({ ...shared, operands: [use(reload)], emit });
+        after.push({ ...shared, operands: [use(reload), defAny(register)], emit });
       }
     }
     list.instructions.push({ ...instruction, operands }, ...after);

@@ -22,7 +22,9 @@ export function resolve(expression: Expression, value: OptionValue): Expression 
     case "binary": {
       const left = resolve(expression.left, value);
       const right = resolve(expression.right, value);
-      return left === expression.left && right === expression.right ? expression : binary(expression.operator, left, right);
+      return left === expression.left && right === expression.right
+        ? expression
+        : binary(expression.operator, left, right);
     }
     case "unary": {
       const operand = resolve(expression.operand, value);
@@ -64,7 +66,9 @@ export function resolveCondition(condition: ConditionNode, value: OptionValue): 
     case "compare": {
       const left = resolve(condition.left, value);
       const right = resolve(condition.right, value);
-      return left === condition.left && right === condition.right ? condition : compare(condition.operator, left, right);
+      return left === condition.left && right === condition.right
+        ? condition
+        : compare(condition.operator, left, right);
     }
     case "bit":
       return { kind: "bit", address: resolveAddress(condition.address, value), bit: resolve(condition.bit, value) };
@@ -111,7 +115,11 @@ export function resolveStatement(statement: Statement, value: OptionValue): Stat
       return { ...statement, value: one(statement.value) };
     case "call": {
       const { target } = statement;
-      return { ...statement, target: "signature" in target ? target : one(target), arguments: statement.arguments.map(one) };
+      return {
+        ...statement,
+        target: "signature" in target ? target : one(target),
+        arguments: statement.arguments.map(one),
+      };
     }
     case "return":
       return statement.value === undefined ? statement : { ...statement, value: one(statement.value) };
@@ -137,7 +145,13 @@ export function resolveStatement(statement: Statement, value: OptionValue): Stat
       const uses = statement.block.uses.map((use) => ({ ...use, value: one(use.value) }));
       return { ...statement, block: { ...statement.block, uses } };
     }
-    default:
+    case "break":
+    case "continue":
+    case "fence":
+    case "relax":
+    case "idle":
+    case "bug":
+    case "mark":
       return statement;
   }
 }

@@ -11,7 +11,11 @@ export interface Move {
  * Orders the moves so that no source is overwritten before it is read; a cycle is broken through `scratch`. Slots are never both source
  * and destination here: arguments are read from slots, parameters are written to them.
  */
-export function parallelMoves(moves: readonly Move[], scratch: Location, emit: (to: Location, from: Location) => void): void {
+export function parallelMoves(
+  moves: readonly Move[],
+  scratch: Location,
+  emit: (to: Location, from: Location) => void,
+): void {
   let pending = moves.filter(({ from, to }) => from !== to);
   while (pending.length > 0) {
     const ready = pending.filter(({ to }) => !pending.some(({ from }) => from === to));

@@ -1,58 +1,38 @@
 // Lowering of one routine: the walk over the recorded tree that both architectures share. Subclasses select instructions.
 
-import type { Code, CodeBuffer } from "../code-buffer.ts";
+import type { CodeBuffer } from "../code-buffer.ts";
 import { invalid } from "../failure.ts";
 import type { Routine } from "../record/routine.ts";
-import type { PerCpuSymbol } from "../record/data.ts";
-import type { Address, Block, ConditionNode, Expression, FrameSlot, Local, Recording, Statement } from "../record/tree.ts";
+import type {
+  Address,
+  Block,
+  ConditionNode,
+  Expression,
+  FrameSlot,
+  Local,
+  Recording,
+  Statement,
+} from "../record/tree.ts";
 import { isWide } from "../record/tree.ts";
 import { roundUp } from "../types.ts";
 import type { ValueName } from "../types.ts";
 import type { Allocation, RegisterFile } from "./allocate.ts";
 import { allocate } from "./allocate.ts";
 import { resolveStatement } from "./constants.ts";
-import type { OptionValue } from "./constants.ts";
 import { AT_USE, POSITIONS } from "./intervals.ts";
+import type {
+  CallStatement,
+  EffectStatement,
+  Frame,
+  LeafCondition,
+  LocalPlace,
+  LoweredMark,
+  LoweredRoutine,
+  LoweringOptions,
+} from "./lowered.ts";
 import { defAny, InstructionList, isSlot, registerOf, slotOf } from "./instructions.ts";
 import type { VirtualRegister } from "./instructions.ts";
 import type { Move } from "./moves.ts";
-
-/** What an image decides about the code of all its routines. */
-export interface LoweringOptions {
-  readonly option: OptionValue;
-  /** Fences to leave out, as "routine:mark". */
-  readonly without: ReadonlySet<string>;
-  /** log2 of the distance between two CPUs' blocks. */
-  readonly perCpuShift: number;
-  /** Told about each per-CPU variable and each fence mark that the code has. */
-  readonly seen: (item: PerCpuSymbol | { readonly fence: string }) => void;
-}
-
-/** Where a local is at a mark: a register by its number, or bytes from the stack pointer. */
-export interface LocalPlace {
-  readonly name: string;
-  readonly register: number | undefined;
-  readonly stackOffset: number | undefined;
-}
-
-export interface LoweredMark {
-  readonly name: string;
-  readonly locals: readonly LocalPlace[];
-}
-
-export interface LoweredRoutine {
-  /** A line item of undefined is the prologue or the epilogue. */
-  readonly code: Code<Statement | undefined, LoweredMark>;
-  readonly frame: Frame;
-  readonly allocation: Allocation;
-}
-
-/** The stack frame below the saved registers: spill slots, then stack structs. */
-export interface Frame {
-  readonly bytes: number;
-  readonly saved: readonly number[];
-  readonly hasCalls: boolean;
-}
 
 interface LoopLabels {
   readonly breakLabel: number;
@@ -63,14 +43,6 @@ const SLOT_BYTES = 8;
 /** Kernel stacks are 4 KiB, and every frame offset must have an immediate form. */
 const MAXIMUM_FRAME_BYTES = 3840;
 const STACK_ALIGN = 16;
-
-/** The statements that the walk itself understands; the rest is left to `effect`. */
-export type EffectStatement = Exclude<
-  Statement,
-  { kind: "set" | "store" | "load" | "bool" | "if" | "loop" | "break" | "continue" | "switch" | "call" | "return" | "mark" }
->;
-export type CallStatement = Extract<Statement, { kind: "call" }>;
-export type LeafCondition = Extract<ConditionNode, { kind: "compare" | "bit" | "effect" }>;
 
 export abstract class RoutineLowering<A extends CodeBuffer> {
   protected readonly list = new InstructionList<A>();
@@ -110,6 +82,8 @@ export abstract class RoutineLowering<A extends CodeBuffer> {
   protected abstract effect(statement: EffectStatement): void;
   protected abstract jump(label: number): void;
   protected abstract newAssembler(): A;
+  /** Bytes between the stack pointer and the frame's slots and structs, once the frame is known. */
+  protected abstract get areaOffset(): number;
   protected abstract prologue(assembler: A): void;
   protected abstract epilogue(assembler: A): void;
   protected abstract moveParallel(assembler: A, moves: readonly Move[]): void;
@@ -149,7 +123,8 @@ export abstract class RoutineLowering<A extends CodeBuffer> {
       : [];
     this.list.push(parameters.map(defAny), (assembler, locations) => {
       for (const register of clears) this.clearUpper(assembler, register);
-      const sources = this.list.instructions[0]?.operands.map((operand) => parameters.indexOf(registerOf(operand))) ?? [];
+      const sources =
+        this.list.instructions[0]?.operands.map((operand) => parameters.indexOf(registerOf(operand))) ?? [];
       const moves = locations.map((to, i) => ({ to, from: this.argumentRegisters[sources[i] ?? 0] ?? 0 }));
       this.moveParallel(assembler, moves);
     });
@@ -211,7 +186,18 @@ export abstract class RoutineLowering<A extends CodeBuffer> {
       case "fence":
         if (!this.#isLeftOut(statement.mark)) this.effect(statement);
         return;
-      default:
+      case "update":
+      case "setBit":
+      case "clearBit":
+      case "fetch":
+      case "xchg":
+      case "cmpxchg":
+      case "interrupts":
+      case "relax":
+      case "idle":
+      case "bug":
+      case "cmpWait":
+      case "arch":
         this.effect(statement);
     }
   }
@@ -225,7 +211,8 @@ export abstract class RoutineLowering<A extends CodeBuffer> {
 
   /** For the address selection: remembers which variable is used. */
   protected seesPerCpu(base: Address["base"]): void {
-    if ((base.kind === "thisCpu" || base.kind === "otherCpu") && base.variable !== undefined) this.options.seen(base.variable);
+    if ((base.kind === "thisCpu" || base.kind === "otherCpu") && base.variable !== undefined)
+      this.options.seen(base.variable);
   }
 
   #loopLabel(kind: "break" | "continue"): number {
@@ -276,7 +263,9 @@ export abstract class RoutineLowering<A extends CodeBuffer> {
       case "literal":
         this.setConstant(result, condition.value ? 1n : 0n);
         return;
-      default: {
+      case "not":
+      case "and":
+      case "or": {
         const end = this.list.newLabel();
         this.setConstant(result, 0n);
         this.#branch(condition, end, false);
@@ -346,7 +335,8 @@ export abstract class RoutineLowering<A extends CodeBuffer> {
   #declaredIn(block: Block): VirtualRegister[] {
     return block.statements.flatMap((statement) => {
       if (statement.kind === "set") return [this.registerFor(statement.local)];
-      const result = "result" in statement ? statement.result : statement.kind === "arch" ? statement.block.result : undefined;
+      const result =
+        "result" in statement ? statement.result : statement.kind === "arch" ? statement.block.result : undefined;
       return result === undefined ? [] : [this.registerFor(result)];
     });
   }
@@ -354,19 +344,11 @@ export abstract class RoutineLowering<A extends CodeBuffer> {
   /** True if a `continue` of this loop, not of an inner one, is somewhere in the block. */
   #continues(block: Block): boolean {
     return block.statements.some((statement) => {
-      switch (statement.kind) {
-        case "continue":
-          return true;
-        case "if":
-          return this.#continues(statement.then) || (statement.otherwise !== undefined && this.#continues(statement.otherwise));
-        case "switch":
-          return (
-            statement.cases.some((one) => this.#continues(one.body)) ||
-            (statement.otherwise !== undefined && this.#continues(statement.otherwise))
-          );
-        default:
-          return false;
-      }
+      if (statement.kind === "continue") return true;
+      if (statement.kind !== "if" && statement.kind !== "switch") return false;
+      const inner = statement.kind === "if" ? [statement.then] : statement.cases.map(({ body }) => body);
+      if (statement.otherwise !== undefined) inner.push(statement.otherwise);
+      return inner.some((one) => this.#continues(one));
     });
   }
 
@@ -430,7 +412,10 @@ export abstract class RoutineLowering<A extends CodeBuffer> {
     }
     if (this.recording.frameSlots.length > 0) bytes = roundUp(bytes, STACK_ALIGN);
     if (bytes > MAXIMUM_FRAME_BYTES) {
-      throw invalid(`${this.recording.name}: stack frame too large`, { value: bytes, allowed: `up to ${MAXIMUM_FRAME_BYTES} bytes` });
+      throw invalid(`${this.recording.name}: stack frame too large`, {
+        value: bytes,
+        allowed: `up to ${MAXIMUM_FRAME_BYTES} bytes`,
+      });
     }
     const saved = this.#returns ? this.file.allocatable.filter((register) => (allocation.saved >>> register) & 1) : [];
     this.frame = { bytes, saved, hasCalls: this.hasCalls };
@@ -490,7 +475,7 @@ export abstract class RoutineLowering<A extends CodeBuffer> {
       if (localName === "" || location === undefined || start > position || end < position) continue;
       locals.push(
         isSlot(location)
-          ? { name: localName, register: undefined, stackOffset: this.slotOffset(slotOf(location)) }
+          ? { name: localName, register: undefined, stackOffset: this.areaOffset + this.slotOffset(slotOf(location)) }
           : { name: localName, register: location, stackOffset: undefined },
       );
     }

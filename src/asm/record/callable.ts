@@ -12,11 +12,7 @@ export type Parameter = Readonly<Record<string, ValueType>>;
 /** Parameters in order: `[{ msdata: ptr(X) }, { newstate: u32 }]`; one or none also as a plain object. */
 export type ParameterSpec = Parameter | readonly Parameter[];
 
-export type ParameterTuple<P> = P extends readonly unknown[]
-  ? P
-  : keyof P extends never
-    ? readonly []
-    : readonly [P];
+export type ParameterTuple<P> = P extends readonly unknown[] ? P : keyof P extends never ? readonly [] : readonly [P];
 
 type OperandsFor<L extends readonly unknown[]> = { -readonly [I in keyof L]: OperandFor<L[I][keyof L[I]]> };
 /** Types of the arguments of a call, in order. */
@@ -55,7 +51,8 @@ export function parameterList(routine: string, spec: ParameterSpec): readonly Na
   if (list.length > MAXIMUM_PARAMETERS) {
     throw invalid(`${routine} has too many parameters`, { value: list.length, allowed: `up to ${MAXIMUM_PARAMETERS}` });
   }
-  if (new Set(list.map(({ name }) => name)).size !== list.length) throw invalid(`${routine} has two parameters of one name`);
+  if (new Set(list.map(({ name }) => name)).size !== list.length)
+    throw invalid(`${routine} has two parameters of one name`);
   return list;
 }
 
@@ -110,7 +107,8 @@ export abstract class Callable<P = unknown, R extends ResultType = ResultType> {
   readonly module: string | undefined;
 
   constructor(name: string, signature: Signature<P, R>, options: CallableOptions) {
-    if (!/^[A-Za-z_.$][\w.$]*$/.test(name)) throw invalid("not a symbol name", { value: name, allowed: "letters, digits, _ . $" });
+    if (!/^[A-Za-z_.$][\w.$]*$/.test(name))
+      throw invalid("not a symbol name", { value: name, allowed: "letters, digits, _ . $" });
     this.name = name;
     this.signature = signature;
     this.section = options.section ?? "text";
@@ -152,7 +150,7 @@ export function bind<P, R extends ResultType>(slot: Slot<P, R>, routine: Callabl
   if (!fits || slot.signature.result.name !== routine.signature.result.name) {
     throw invalid(`slot ${slot.name} and routine ${routine.name} differ in their signatures`);
   }
-  return new Binding(slot as unknown as Slot, routine);
+  return new Binding(slot, routine);
 }
 
 /** The address of a routine as a value. */

@@ -3,11 +3,20 @@
 // A symbol carries what the linker needs; the routine author sees its place. Only what is reachable from an image's roots is placed.
 
 import { invalid } from "../failure.ts";
-import type { ArrayType, CodeType, FieldType, PointerType, ScalarType, StructType, ValueName } from "../types.ts";
+import type {
+  ArrayType,
+  CodeType,
+  FieldType,
+  Lineage,
+  PointerType,
+  ScalarType,
+  StructType,
+  ValueName,
+} from "../types.ts";
 import { array, isPowerOfTwo, opaque, u32, u8 } from "../types.ts";
 import type { Callable } from "./callable.ts";
 import { checkedConstant, pointedTo } from "./expressions.ts";
-import { nodeOf, placeAt, pointerTo, valueOf } from "./faces.ts";
+import { Face, nodeOf, placeAt, pointerTo, valueOf } from "./faces.ts";
 import { nextOrdinal } from "./ordinal.ts";
 import type { Address, Expression } from "./tree.ts";
 import type { AggregatePlace, AnyPointer, PlaceFor, Pointer, Target, Value } from "./values.ts";
@@ -16,18 +25,17 @@ import type { AggregatePlace, AnyPointer, PlaceFor, Pointer, Target, Value } fro
 export type DataSection = "rodata" | "readMostly" | "data" | "arch" | "arena";
 
 /** What a variable may start with; an address is that of a global, a string or a routine. */
-export type InitialFor<T> =
-  T extends ScalarType
-    ? number | bigint
-    : T extends PointerType
-      ? AnyPointer | AggregatePlace<unknown> | Target<unknown> | null
-      : T extends CodeType
-        ? Callable | null
-        : T extends ArrayType<infer E>
-          ? readonly InitialFor<E>[] | (E extends ScalarType<"u8"> ? string | Uint8Array : never)
-          : T extends StructType<infer _L, infer F>
-            ? { readonly [K in keyof F]?: InitialFor<F[K]> }
-            : never;
+export type InitialFor<T> = T extends ScalarType
+  ? number | bigint
+  : T extends PointerType
+    ? AnyPointer | AggregatePlace<unknown> | Target<unknown> | null
+    : T extends CodeType
+      ? Callable | null
+      : T extends ArrayType<infer E>
+        ? readonly InitialFor<E>[] | (E extends ScalarType<"u8"> ? string | Uint8Array : never)
+        : T extends StructType<Lineage, infer F>
+          ? { readonly [K in keyof F]?: InitialFor<F[K]> }
+          : never;
 
 export interface GlobalOptions<T> {
   readonly initial?: InitialFor<T>;
@@ -53,10 +61,17 @@ export class DataSymbol {
   /** Of the type's initial form; checked and encoded when an image is built. */
   readonly initial: unknown;
 
-  constructor(name: string, type: FieldType, options: Omit<GlobalOptions<unknown>, "initial"> & { readonly initial?: unknown }) {
+  constructor(
+    name: string,
+    type: FieldType,
+    options: Omit<GlobalOptions<unknown>, "initial"> & { readonly initial?: unknown },
+  ) {
     const align = options.align ?? type.align;
     if (!isPowerOfTwo(align) || align < type.align) {
-      throw invalid(`global ${name} can't be aligned so`, { value: align, allowed: `powers of two from ${type.align}` });
+      throw invalid(`global ${name} can't be aligned so`, {
+        value: align,
+        allowed: `powers of two from ${type.align}`,
+      });
     }
     this.name = name;
     this.type = type;
@@ -98,6 +113,7 @@ export function text(name: string, content: string): Pointer<ScalarType<"u8">> {
 
 /** The symbol and offset that an address constant refers to; undefined if the expression is more than that. */
 export function symbolicAddress(face: unknown): { symbol: DataSymbol | Callable; offset: number } | undefined {
+  if (!(face instanceof Face)) return undefined;
   const node = nodeOf(face);
   const address = node.kind === "address" || node.kind === "load" ? node.address : undefined;
   if (address?.base.kind !== "symbol" || address.index !== undefined) return undefined;
@@ -114,8 +130,16 @@ export class PerCpuSymbol {
   readonly offset: number;
 
   constructor(name: string, type: FieldType, offset: number) {
-    if (!Number.isSafeInteger(offset) || offset < 0 || offset % type.align !== 0 || offset + type.bytes > MAXIMUM_STRIDE) {
-      throw invalid(`per-CPU variable ${name} can't lie there`, { value: offset, allowed: `multiples of ${type.align}` });
+    if (
+      !Number.isSafeInteger(offset) ||
+      offset < 0 ||
+      offset % type.align !== 0 ||
+      offset + type.bytes > MAXIMUM_STRIDE
+    ) {
+      throw invalid(`per-CPU variable ${name} can't lie there`, {
+        value: offset,
+        allowed: `multiples of ${type.align}`,
+      });
     }
     this.name = name;
     this.type = type;
@@ -183,7 +207,11 @@ export function isOptionName(name: string): boolean {
 }
 
 /** A constant that buildImage({ options }) sets by name. A condition on it is decided when the image is built. */
-export function imageOption<N extends ValueName>(name: string, type: ScalarType<N>, initial: number | bigint): Value<N> {
+export function imageOption<N extends ValueName>(
+  name: string,
+  type: ScalarType<N>,
+  initial: number | bigint,
+): Value<N> {
   const option = new ImageOption(name, type.name, checkedConstant(type.name, initial));
   optionNames.add(name);
   return valueOf({ kind: "option", type: type.name, option }, type) as unknown as Value<N>;
@@ -219,7 +247,9 @@ export class ListSlot<E extends FieldType = FieldType> {
 
   /** The place of entry `index`. */
   at(index: number | Value<"u32"> | Value<"u64">): PlaceFor<E, never> {
-    const whole = placeAt(symbolAddress(this.symbol), array(this.element, 0)) as unknown as { at(index: unknown): unknown };
+    const whole = placeAt(symbolAddress(this.symbol), array(this.element, 0)) as unknown as {
+      at(index: unknown): unknown;
+    };
     return whole.at(index) as PlaceFor<E, never>;
   }
 }
@@ -241,5 +271,5 @@ export class ListBinding {
 }
 
 export function bindList<E extends FieldType>(slot: ListSlot<E>, entries: readonly InitialFor<E>[]): ListBinding {
-  return new ListBinding(slot as unknown as ListSlot, entries);
+  return new ListBinding(slot, entries);
 }

@@ -2,7 +2,14 @@
 //
 // Each records one statement; results are fresh locals. Their lowering is in x64/effects.ts and arm64/effects.ts.
 
-import type { AtomicType, ConditionEffect, FenceKind, Local as LocalVariable, Ordering, UpdateOperator } from "./tree.ts";
+import type {
+  AtomicType,
+  ConditionEffect,
+  FenceKind,
+  Local as LocalVariable,
+  Ordering,
+  UpdateOperator,
+} from "./tree.ts";
 import { bytesOf, isWide, promoted } from "./tree.ts";
 import { here } from "../source.ts";
 import type { SourceMark } from "../source.ts";
@@ -116,7 +123,10 @@ export class EffectRecorder {
     this.state.add(here(), { kind: "clearBit", ...this.#bitOf(bitmap, bit) });
   }
 
-  #bitOf(bitmap: Bitmap, bit: BitNumber): { address: ReturnType<typeof build.pointedTo>; bit: ReturnType<typeof bitNode> } {
+  #bitOf(
+    bitmap: Bitmap,
+    bit: BitNumber,
+  ): { address: ReturnType<typeof build.pointedTo>; bit: ReturnType<typeof bitNode> } {
     const address = this.state.checkedAddress(build.pointedTo(nodeOf(bitmap)));
     return { address, bit: this.state.checked(bitNode(bit)) };
   }
@@ -227,8 +237,10 @@ export class EffectRecorder {
 
   protected mutableLocal(target: unknown): LocalVariable {
     const node = nodeOf(target);
-    if (node.kind !== "local") throw this.state.refuse("not a local", { allowed: "what k.let returned, or a parameter" });
-    if (!node.local.mutable) throw this.state.refuse("the result of an effect can't be set", { allowed: "a copy made with k.let" });
+    if (node.kind !== "local")
+      throw this.state.refuse("not a local", { allowed: "what k.let returned, or a parameter" });
+    if (!node.local.mutable)
+      throw this.state.refuse("the result of an effect can't be set", { allowed: "a copy made with k.let" });
     this.state.checked(node);
     return node.local;
   }

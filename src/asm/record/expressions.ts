@@ -35,7 +35,8 @@ const commutative: ReadonlySet<BinaryOperator> = new Set(["add", "mul", "and", "
 
 export function binary(operator: BinaryOperator, left: Expression, right: Expression): Expression {
   const type = left.type;
-  if (left.kind === "constant" && right.kind === "constant") return literal(type, evaluateBinary(operator, type, left.value, right.value));
+  if (left.kind === "constant" && right.kind === "constant")
+    return literal(type, evaluateBinary(operator, type, left.value, right.value));
   if (left.kind === "constant" && commutative.has(operator)) return binary(operator, right, left);
   if (right.kind === "constant") return withConstant(operator, left, right.value);
   return { kind: "binary", type, operator, left, right };
@@ -205,11 +206,30 @@ export function element(pointer: Expression, index: Expression, bytes: number): 
   const wide = convert(isSigned(index.type) ? "i64" : "u64", index);
   return start.index === undefined
     ? { ...base, index: wide, scale: bytes }
-    : { base: { kind: "value", value: { kind: "address", type: "u64", address: start } }, index: wide, scale: bytes, offset: 0 };
+    : {
+        base: { kind: "value", value: { kind: "address", type: "u64", address: start } },
+        index: wide,
+        scale: bytes,
+        offset: 0,
+      };
 }
 
-const swapped: Readonly<Record<Comparison, Comparison>> = { eq: "eq", ne: "ne", lt: "gt", le: "ge", gt: "lt", ge: "le" };
-const negated: Readonly<Record<Comparison, Comparison>> = { eq: "ne", ne: "eq", lt: "ge", le: "gt", gt: "le", ge: "lt" };
+const swapped: Readonly<Record<Comparison, Comparison>> = {
+  eq: "eq",
+  ne: "ne",
+  lt: "gt",
+  le: "ge",
+  gt: "lt",
+  ge: "le",
+};
+const negated: Readonly<Record<Comparison, Comparison>> = {
+  eq: "ne",
+  ne: "eq",
+  lt: "ge",
+  le: "gt",
+  gt: "le",
+  ge: "lt",
+};
 
 export function compare(operator: Comparison, left: Expression, right: Expression): ConditionNode {
   if (left.kind === "constant" && right.kind === "constant") {
@@ -244,7 +264,10 @@ export function not(operand: ConditionNode): ConditionNode {
       return { kind: "literal", value: !operand.value };
     case "compare":
       return { ...operand, operator: negated[operand.operator] };
-    default:
+    case "bit":
+    case "and":
+    case "or":
+    case "effect":
       return { kind: "not", operand };
   }
 }
@@ -321,7 +344,9 @@ export function hasEffect(condition: ConditionNode): boolean {
       return hasEffect(condition.left) || hasEffect(condition.right);
     case "not":
       return hasEffect(condition.operand);
-    default:
+    case "compare":
+    case "bit":
+    case "literal":
       return false;
   }
 }
@@ -383,7 +408,18 @@ export function fitsLowHalf(expression: Expression): boolean {
       if (right.kind !== "constant" || type !== "u64") return false;
       return operator === "and" ? right.value < 0x1_0000_0000n : operator === "shr" && right.value >= 32n;
     }
-    default:
+    case "constant":
+    case "option":
+    case "local":
+    case "load":
+    case "address":
       return false;
   }
+}
+
+/** The value without conversions that only change bits above the lowest `width`, for stores of that width. */
+export function lowBits(value: Expression, width: number): Expression {
+  if (value.kind !== "convert") return value;
+  const kept = Math.min(widthOf(value.type), widthOf(value.operand.type));
+  return width <= kept ? lowBits(value.operand, width) : value;
 }

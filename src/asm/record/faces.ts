@@ -4,7 +4,16 @@
 // same object at run time and differ in their static type. The casts from the untyped tree to the typed face are all in this file.
 
 import { invalid } from "../failure.ts";
-import type { AnyStruct, ArrayType, CellType, Pointee, PointerType, ScalarType, ValueName, ValueType } from "../types.ts";
+import type {
+  AnyStruct,
+  ArrayType,
+  CellType,
+  Pointee,
+  PointerType,
+  ScalarType,
+  ValueName,
+  ValueType,
+} from "../types.ts";
 import { code, pointsTo, ptr, u64 } from "../types.ts";
 import * as build from "./expressions.ts";
 import type { Address, BinaryOperator, Comparison, ConditionNode, Expression, UnaryOperator } from "./tree.ts";
@@ -127,7 +136,9 @@ class ScalarFace extends Face {
   #divide(operator: "div" | "rem", divisor: unknown): unknown {
     if (divisor instanceof UncheckedFace) return this.#binary(operator, divisor.divisor);
     if (typeof divisor !== "number" && typeof divisor !== "bigint") {
-      throw invalid("a divisor that could be 0 traps on one architecture only", { allowed: "a constant, or k.unchecked(value)" });
+      throw invalid("a divisor that could be 0 traps on one architecture only", {
+        allowed: "a constant, or k.unchecked(value)",
+      });
     }
     if (BigInt(divisor) === 0n) throw invalid("division by the constant 0");
     return this.#binary(operator, divisor);
@@ -136,7 +147,9 @@ class ScalarFace extends Face {
     const { type } = this[NODE];
     const node = typeof count === "number" ? build.constant("u64", count) : nodeOf(count);
     if (node.kind !== "constant" && node.type !== type && node.type !== "u32") {
-      throw invalid(`shift count of type ${node.type} for a value of type ${type}`, { allowed: `number, u32 or ${type}` });
+      throw invalid(`shift count of type ${node.type} for a value of type ${type}`, {
+        allowed: `number, u32 or ${type}`,
+      });
     }
     return new ScalarFace(build.binary(operator, this[NODE], build.convert(type, node)), this[TYPE]);
   }
@@ -209,7 +222,10 @@ function pointerFace(node: Expression, to: Pointee): PointerFace {
       return new (structFace(to))(node, to);
     case "opaque":
       return new PointerFace(node, to);
-    default:
+    case "scalar":
+    case "pointer":
+    case "code":
+    case "array":
       return new ElementsFace(node, to);
   }
 }
@@ -245,7 +261,12 @@ export function pointerTo<T extends Pointee>(address: Address, to: T): Pointer<T
 }
 
 export function valueOf<T extends ValueType>(node: Expression, type: T): ValueFor<T> {
-  const face = type.kind === "scalar" ? new ScalarFace(node, type) : type.kind === "code" ? new CodeFace(node, type) : pointerFace(node, type.to as Pointee);
+  const face =
+    type.kind === "scalar"
+      ? new ScalarFace(node, type)
+      : type.kind === "code"
+        ? new CodeFace(node, type)
+        : pointerFace(node, type.to as Pointee);
   return face as unknown as ValueFor<T>;
 }
 
@@ -254,7 +275,10 @@ export function valueOf<T extends ValueType>(node: Expression, type: T): ValueFo
 /** The wrapped expression of a value, place or pointer. */
 export function nodeOf(face: unknown): Expression {
   if (face instanceof Face) return face[NODE];
-  throw invalid("not a value of the assembler", { value: face, allowed: "values, places, pointers; constants where a type is given" });
+  throw invalid("not a value of the assembler", {
+    value: face,
+    allowed: "values, places, pointers; constants where a type is given",
+  });
 }
 
 /** The type of the cell or value that a face stands for. */
@@ -266,14 +290,19 @@ export function typeOf(face: unknown): ScalarType | PointerType | typeof code {
 
 export function conditionOf(condition: Condition): ConditionNode {
   if (condition instanceof Condition) return condition[NODE];
-  throw invalid("not a condition", { value: condition, allowed: "comparisons such as x.eq(0), isNull(p), testBit(mask, n)" });
+  throw invalid("not a condition", {
+    value: condition,
+    allowed: "comparisons such as x.eq(0), isNull(p), testBit(mask, n)",
+  });
 }
 
 function scalarOperand(type: ValueName, operand: unknown): Expression {
   if (typeof operand === "number" || typeof operand === "bigint") return build.constant(type, operand);
-  if (!(operand instanceof ScalarFace)) throw invalid(`operand of ${type} arithmetic is no scalar value`, { value: operand });
+  if (!(operand instanceof ScalarFace))
+    throw invalid(`operand of ${type} arithmetic is no scalar value`, { value: operand });
   const node = operand[NODE];
-  if (node.type !== type) throw invalid(`operand of type ${node.type} where ${type} is needed`, { allowed: `convert with .to(${type})` });
+  if (node.type !== type)
+    throw invalid(`operand of type ${node.type} where ${type} is needed`, { allowed: `convert with .to(${type})` });
   return node;
 }
 
@@ -284,7 +313,8 @@ function indexNode(index: Index): Expression {
 /** The address of a cell that a load, store or atomic acts on. */
 export function cellOf(place: unknown): { address: Address; type: CellType } {
   const node = nodeOf(place);
-  if (node.kind !== "load") throw invalid("not a place in memory", { allowed: "fields, globals, per-CPU variables, array elements" });
+  if (node.kind !== "load")
+    throw invalid("not a place in memory", { allowed: "fields, globals, per-CPU variables, array elements" });
   return { address: node.address, type: typeOf(place) };
 }
 
@@ -300,7 +330,8 @@ export function operandFor(type: CellType, operand: unknown): Expression {
     if (operand instanceof CodeFace) return operand[NODE];
     throw invalid("not a code address", { value: operand, allowed: "codeOf(routine), a place of type code, or null" });
   }
-  if (!(operand instanceof PointerFace)) throw invalid(`not a pointer where ${type.name} is needed`, { value: operand });
+  if (!(operand instanceof PointerFace))
+    throw invalid(`not a pointer where ${type.name} is needed`, { value: operand });
   if (!pointsTo(operand[TYPE], type.to)) throw invalid(`pointer to ${operand[TYPE].name} where ${type.name} is needed`);
   return operand[NODE];
 }
@@ -322,7 +353,7 @@ export function isNull(pointer: AnyPointer | CodeValue): Condition {
 }
 
 /** True if both point to the same address. */
-export function same<P extends AnyPointer | CodeValue>(one: P, other: P): Condition {
+export function same<P extends AnyPointer | AggregatePlace<unknown> | CodeValue>(one: P, other: P): Condition {
   return new Condition(build.compare("eq", nodeOf(one), nodeOf(other)));
 }
 
@@ -344,7 +375,11 @@ export function asCode(address: Value<"u64">): CodeValue {
 }
 
 /** The struct whose field `field` the pointer points to. */
-export function containerOf<S extends AnyStruct>(pointer: AnyPointer, type: S, field: keyof S["fields"] & string): Pointer<S> {
+export function containerOf<S extends AnyStruct>(
+  pointer: AnyPointer,
+  type: S,
+  field: keyof S["fields"] & string,
+): Pointer<S> {
   const offset = type.offsets.get(field);
   if (offset === undefined) throw invalid(`struct ${type.name} has no field ${field}`);
   return pointerFace(build.addressValue(build.pointedTo(nodeOf(pointer), -offset)), type) as unknown as Pointer<S>;
@@ -362,7 +397,10 @@ export function elementsOf<T extends CellType>(place: AggregatePlace<ArrayType> 
 }
 
 /** Bit `bit` of the bitmap that starts there: 64-bit words, least significant bit first. A plain load. */
-export function testBit(bitmap: AnyPointer | AggregatePlace<unknown>, bit: number | Value<"u32"> | Value<"u64">): Condition {
+export function testBit(
+  bitmap: AnyPointer | AggregatePlace<unknown>,
+  bit: number | Value<"u32"> | Value<"u64">,
+): Condition {
   return new Condition({ kind: "bit", address: build.pointedTo(nodeOf(bitmap)), bit: bitNode(bit) });
 }
 

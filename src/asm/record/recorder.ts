@@ -92,7 +92,11 @@ export class Recorder<R extends ResultType = ResultType> extends EffectRecorder 
   let<N extends ValueName>(name: string, value: Value<N>): Local<N>;
   let<P>(name: string, value: Pointer<P>): PointerLocal<P>;
   let(name: string, value: CodeValue): CodePlace;
-  let<T extends ScalarType<ValueName> | PointerType | CodeType>(name: string, value: OperandFor<T>, type: T): LocalFor<T>;
+  let<T extends ScalarType<ValueName> | PointerType | CodeType>(
+    name: string,
+    value: OperandFor<T>,
+    type: T,
+  ): LocalFor<T>;
   let(name: string, value: unknown, given?: ValueType): unknown {
     const type = given ?? typeOf(value);
     const node = this.state.checked(given === undefined ? nodeOf(value) : operandFor(given, value));
@@ -127,7 +131,11 @@ export class Recorder<R extends ResultType = ResultType> extends EffectRecorder 
   }
 
   /** Room in this routine's stack frame. `alignAt` puts it that many bytes behind a 64-byte line boundary. */
-  stackStruct<S extends AnyStruct>(name: string, type: S, options: { readonly alignAt?: number } = {}): PointerLocal<S> {
+  stackStruct<S extends AnyStruct>(
+    name: string,
+    type: S,
+    options: { readonly alignAt?: number } = {},
+  ): PointerLocal<S> {
     const { alignAt } = options;
     const source = here();
     const aligned = alignAt === undefined;
@@ -137,7 +145,8 @@ export class Recorder<R extends ResultType = ResultType> extends EffectRecorder 
         allowed: `multiples of ${type.align} below ${LINE_BYTES}`,
       });
     }
-    if (type.align > STACK_ALIGN) throw this.state.refuse(`stack struct ${name} needs more than ${STACK_ALIGN}-byte alignment`);
+    if (type.align > STACK_ALIGN)
+      throw this.state.refuse(`stack struct ${name} needs more than ${STACK_ALIGN}-byte alignment`);
     const slot: FrameSlot = {
       index: this.state.frameSlots.length,
       name,
@@ -293,9 +302,17 @@ export class Recorder<R extends ResultType = ResultType> extends EffectRecorder 
     return this.#call(here(), "the pointer", this.state.checked(nodeOf(target)), as, values) as ResultFor<T>;
   }
 
-  #call(source: SourceMark, name: string, target: Callable | Expression, type: Signature, values: readonly unknown[]): unknown {
+  #call(
+    source: SourceMark,
+    name: string,
+    target: Callable | Expression,
+    type: Signature,
+    values: readonly unknown[],
+  ): unknown {
     if (values.length !== type.parameters.length) {
-      throw this.state.refuse(`call of ${name} with ${values.length} arguments`, { allowed: `${type.parameters.length}` });
+      throw this.state.refuse(`call of ${name} with ${values.length} arguments`, {
+        allowed: `${type.parameters.length}`,
+      });
     }
     const nodes = type.parameters.map((parameter, i) => this.state.checked(operandFor(parameter.type, values[i])));
     const fresh = type.result.kind === "nothing" ? undefined : this.fresh(type.result);
@@ -313,11 +330,14 @@ export class Recorder<R extends ResultType = ResultType> extends EffectRecorder 
   // --- one architecture only ----------------------------------------------------------------------------------------------------
 
   /** Direct instructions, per architecture. An image of an architecture without a body here can't be built. */
-  arch<const U extends ArchUses, T extends ValueType>(
+  arch<const U extends ArchUses = Record<never, never>, T extends ValueType = ValueType>(
     bodies: ArchBodies<keyof U & string>,
     options: ArchOptions<U, T> & { readonly result: T },
   ): ValueFor<T>;
-  arch<const U extends ArchUses>(bodies: ArchBodies<keyof U & string>, options?: ArchOptions<U, undefined>): void;
+  arch<const U extends ArchUses = Record<never, never>>(
+    bodies: ArchBodies<keyof U & string>,
+    options?: ArchOptions<U, undefined>,
+  ): void;
   arch(bodies: ArchBodies<string>, options: ArchOptions<ArchUses, ValueType | undefined> = {}): unknown {
     const source = here();
     const uses = archUses(options.uses ?? {});

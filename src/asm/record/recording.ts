@@ -118,7 +118,8 @@ export class RecordingState {
   /** A condition given by value is recorded once, so its effects would happen once, before the loop. */
   #refuseSingleEvaluation(condition: ConditionNode): void {
     const hint = "pass a function: k.while(() => condition, …)";
-    if (hasEffect(condition)) throw this.refuse("a read-modify-write as loop condition would happen once only", { allowed: hint });
+    if (hasEffect(condition))
+      throw this.refuse("a read-modify-write as loop condition would happen once only", { allowed: hint });
     const fresh = new Set<Local>();
     for (let i = this.#block.statements.length - 1; i >= 0; i--) {
       const statement = this.#block.statements[i];
@@ -128,7 +129,9 @@ export class RecordingState {
     }
     eachLocalOfCondition(condition, ({ local }) => {
       if (fresh.has(local)) {
-        throw this.refuse("the effect in this loop condition would happen once only", { allowed: `${hint}, or name it with k.let` });
+        throw this.refuse("the effect in this loop condition would happen once only", {
+          allowed: `${hint}, or name it with k.let`,
+        });
       }
     });
   }

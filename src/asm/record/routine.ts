@@ -23,7 +23,13 @@ export class Routine<P = unknown, R extends ResultType = ResultType> extends Cal
   readonly #body: RoutineBody;
   #recording: Recording | undefined;
 
-  constructor(name: string, signature: Signature<P, R>, body: RoutineBody, source: SourceMark, options: RoutineOptions) {
+  constructor(
+    name: string,
+    signature: Signature<P, R>,
+    body: RoutineBody,
+    source: SourceMark,
+    options: RoutineOptions,
+  ) {
     super(name, signature, options);
     this.callableFromC = options.callableFromC ?? false;
     this.source = source;

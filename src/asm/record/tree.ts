@@ -130,7 +130,12 @@ export type StatementBody =
       readonly order: "once" | "acquire";
     }
   | { readonly kind: "bool"; readonly result: Local; readonly condition: ConditionNode }
-  | { readonly kind: "if"; readonly condition: ConditionNode; readonly then: Block; readonly otherwise: Block | undefined }
+  | {
+      readonly kind: "if";
+      readonly condition: ConditionNode;
+      readonly then: Block;
+      readonly otherwise: Block | undefined;
+    }
   | {
       /** `prelude` holds the effects of the condition and runs before each test. `step` runs before it, also on continue. */
       readonly kind: "loop";
@@ -237,7 +242,10 @@ export function promoted(memory: ScalarName): ValueName {
     case "i8":
     case "i16":
       return "i32";
-    default:
+    case "u32":
+    case "i32":
+    case "u64":
+    case "i64":
       return memory;
   }
 }

@@ -7,6 +7,7 @@ import type {
   AnyStruct,
   ArrayType,
   CodeType,
+  Lineage,
   NothingType,
   OpaqueType,
   PointerType,
@@ -86,7 +87,7 @@ interface PointerBrand<P> {
 export type Index = number | Value;
 
 type Members<P> =
-  P extends StructType<infer _L, infer F>
+  P extends StructType<Lineage, infer F>
     ? { readonly [K in keyof F]: PlaceFor<F[K], P> }
     : P extends ArrayType<infer E>
       ? { at(index: Index): PlaceFor<E, never> }
@@ -135,15 +136,20 @@ export type LocalFor<T> =
         ? CodePlace
         : never;
 
-/** What may be given where a T is expected: constants for scalars, null for pointers. */
+/** What may be given where a T is expected: constants for scalars, null or a struct's place for pointers. */
 export type OperandFor<T> =
   T extends ScalarType<infer N>
     ? Operand<Promoted<N>>
     : T extends PointerType<infer P>
-      ? (P extends OpaqueType ? PointerBrand<unknown> : PointerBrand<P>) | null
+      ? PointerOperand<P> | null
       : T extends CodeType
         ? CodeValue | null
         : never;
+
+/** A pointer, or the place of a whole struct or array, which stands for its address. */
+type PointerOperand<P> = P extends OpaqueType
+  ? AnyPointer | AggregatePlace<unknown>
+  : PointerBrand<P> | AggregatePlace<P>;
 
 export type ResultFor<R extends ResultType> = R extends NothingType ? void : ValueFor<R>;
 

@@ -138,7 +138,9 @@ export class X64Assembler extends X64Encoder {
 
   /** With a memory operand always locked (SDM volume 3, section 9.1.2.1). */
   xchg(one: RegisterOrMemory, other: X64Register): this {
-    if (one instanceof X64Register && one.width !== 8) {
+    // xchg eax, eax is no NOP: it clears the upper half, so the one-byte form must not stand for it (SDM, XCHG).
+    const isNop = one instanceof X64Register && one.number === 0 && other.number === 0 && one.width === 32;
+    if (one instanceof X64Register && one.width !== 8 && !isNop) {
       if (one.number === 0) return this.opcodeRegister(one.width, [0x90], other);
       if (other.number === 0) return this.opcodeRegister(one.width, [0x90], one);
     }
@@ -180,12 +182,14 @@ export class X64Assembler extends X64Encoder {
   /** `opcode` with direction and size bits: register to register or memory, or memory to register. */
   #twoOperands(opcode: number, to: RegisterOrMemory, from: RegisterOrMemory): this {
     if (from instanceof X64Register) {
-      if (from.width !== to.width) throw invalid("operands of different widths", { value: `${to.width} and ${from.width}` });
+      if (from.width !== to.width)
+        throw invalid("operands of different widths", { value: `${to.width} and ${from.width}` });
       const direction = opcode | wide(from.width);
       return this.modRm({ width: from.width, opcode: [direction], reg: from.number, regWidth: from.width, rm: to });
     }
     if (!(to instanceof X64Register)) throw invalid("two memory operands");
-    if (from.width !== to.width) throw invalid("operands of different widths", { value: `${to.width} and ${from.width}` });
+    if (from.width !== to.width)
+      throw invalid("operands of different widths", { value: `${to.width} and ${from.width}` });
     return this.modRm({
       width: to.width,
       opcode: [opcode | 2 | wide(to.width)],
@@ -240,7 +244,12 @@ export class X64Assembler extends X64Encoder {
     return this.modRm({ width: operand.width, opcode: [0xfe | wide(operand.width)], reg: 1, rm: operand });
   }
   #group3(operator: keyof typeof GROUP3, operand: RegisterOrMemory): this {
-    return this.modRm({ width: operand.width, opcode: [0xf6 | wide(operand.width)], reg: GROUP3[operator], rm: operand });
+    return this.modRm({
+      width: operand.width,
+      opcode: [0xf6 | wide(operand.width)],
+      reg: GROUP3[operator],
+      rm: operand,
+    });
   }
   not(operand: RegisterOrMemory): this {
     return this.#group3("not", operand);

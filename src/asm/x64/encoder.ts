@@ -69,7 +69,9 @@ export class X64Encoder extends CodeBuffer {
       this.#lockNext = false;
       this.byte(LOCK);
     }
-    const extension = isRegister ? high(rm.number, REX_B) : high(rm.index?.number, REX_X) | high(rm.base?.number, REX_B);
+    const extension = isRegister
+      ? high(rm.number, REX_B)
+      : high(rm.index?.number, REX_X) | high(rm.base?.number, REX_B);
     const rex = (width === 64 ? REX_W : 0) | high(reg, REX_R) | extension;
     if (rex !== 0 || needsEmptyRex) this.byte(REX | rex);
     for (const value of opcode) this.byte(value);
@@ -101,7 +103,8 @@ export class X64Encoder extends CodeBuffer {
     const needsSib = index !== undefined || (base !== undefined && (base.number & 7) === 4);
     const mode = base === undefined ? 0 : this.#mode(base, displacement, symbol !== undefined);
     this.byte((mode << 6) | (reg << 3) | (needsSib ? 4 : (base?.number ?? 0) & 7));
-    if (needsSib) this.byte(sib(rm.scale, index === undefined ? 4 : index.number, base === undefined ? 5 : base.number));
+    if (needsSib)
+      this.byte(sib(rm.scale, index === undefined ? 4 : index.number, base === undefined ? 5 : base.number));
     if (mode === 1) this.byte(displacement & 0xff);
     else if (mode === 2 || base === undefined) this.#displacement32(rm);
   }
@@ -175,7 +178,10 @@ export function signedImmediate(width: Width, value: Immediate): bigint {
   const isNumberOfWidth = signed === exact || BigInt.asUintN(width, exact) === exact;
   const fits = width !== 64 || BigInt.asIntN(32, signed) === signed;
   if (!isNumberOfWidth || !fits) {
-    throw invalid("immediate does not fit", { value: exact, allowed: width === 64 ? "32 bits, sign-extended" : `${width} bits` });
+    throw invalid("immediate does not fit", {
+      value: exact,
+      allowed: width === 64 ? "32 bits, sign-extended" : `${width} bits`,
+    });
   }
   return signed;
 }

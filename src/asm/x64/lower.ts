@@ -1,29 +1,32 @@
 // x86-64 lowering of calls, frames, atomics, fences and interrupt state (instruction forms as the Linux kernel uses them).
 
-import { invalid } from "../failure.ts";
+import { loc } from "../lower/calls.ts";
 import { def, early, held, registerSet, update, use, useAny } from "../lower/instructions.ts";
 import type { Location, OperandCode } from "../lower/instructions.ts";
-import { parallelMoves } from "../lower/moves.ts";
-import type { Move } from "../lower/moves.ts";
-import { archOperands } from "../lower/arch.ts";
-import type { CallStatement, EffectStatement } from "../lower/routine.ts";
+import type { EffectStatement } from "../lower/lowered.ts";
 import type { ArchBlock } from "../record/arch.ts";
+import type { Callable } from "../record/callable.ts";
 import type { ConditionEffect, Expression, FenceKind, Statement, UpdateOperator } from "../record/tree.ts";
 import { widthOf } from "../record/tree.ts";
 import { X64Assembler } from "./assembler.ts";
+import { X64Conditions } from "./conditions.ts";
+import type { MemoryTemplate } from "./operands.ts";
+import { fitsImmediate, moveConstant, RAX, SCRATCH } from "./operands.ts";
 import { at, gpr, memory, rsp, x64RegisterNumber } from "./registers.ts";
 import type { X64Condition, X64Register } from "./registers.ts";
-import { ARGUMENT_REGISTERS, CALL_CLOBBERED, fitsImmediate, loc, moveConstant, SCRATCH, SECOND_SCRATCH, X64Values } from "./values.ts";
-import type { MemoryTemplate } from "./values.ts";
 
-const RAX = 0;
 /** RFLAGS.IF (SDM volume 1, section 3.4.3). */
 const INTERRUPT_FLAG = 0x200;
 const INTERRUPT_FLAG_BIT = 9;
 
-export class X64Lowering extends X64Values {
+export class X64Lowering extends X64Conditions {
   protected newAssembler(): X64Assembler {
     return new X64Assembler();
+  }
+
+  /** Slots and structs begin at rsp; the saved registers lie above them. */
+  protected get areaOffset(): number {
+    return 0;
   }
 
   // --- frame: pushes, then room for slots and structs; rsp is 16-aligned at calls -------------------------------------------------
@@ -51,102 +54,6 @@ export class X64Lowering extends X64Values {
 
   protected jump(label: number): void {
     this.list.jump(label, (a) => a.jmp(label));
-  }
-
-  // --- calls ----------------------------------------------------------------------------------------------------------------------
-
-  protected moveParallel(a: X64Assembler, moves: readonly Move[]): void {
-    parallelMoves(moves, SECOND_SCRATCH, (to, from) => {
-      this.moveLocation(a, to, from);
-    });
-  }
-
-  protected clearUpper(a: X64Assembler, register: number): void {
-    a.mov(gpr(register, 32), gpr(register, 32));
-  }
-
-  protected call(statement: CallStatement): void {
-    const operands: OperandCode[] = [];
-    const moves: { register: number; operand: number }[] = [];
-    const late: ((a: X64Assembler) => void)[] = [];
-    const { target } = statement;
-    const isDirect = "signature" in target;
-    if (!isDirect) {
-      const pointer = this.value(target);
-      this.list.hint(pointer, RAX);
-      operands.push(useAny(pointer));
-    }
-    statement.arguments.forEach((argument, i) => {
-      const register = ARGUMENT_REGISTERS[i] ?? 0;
-      const rematerialised = this.#rematerialise(argument, register);
-      if (rematerialised !== undefined) {
-        late.push(rematerialised);
-        return;
-      }
-      const value = this.value(argument);
-      this.list.hint(value, register);
-      moves.push({ register, operand: operands.push(useAny(value)) - 1 });
-    });
-    const hasResult = statement.result !== undefined;
-    if (statement.result !== undefined) {
-      const result = this.registerFor(statement.result);
-      this.list.hint(result, RAX);
-      operands.push(def(result));
-    }
-    const resultAt = operands.length - 1;
-    this.list.push(
-      operands,
-      (a, r) => {
-        const pointer = isDirect ? SCRATCH : this.#pointerRegister(a, loc(r, 0));
-        this.moveParallel(
-          a,
-          moves.map(({ register, operand }) => ({ to: register, from: loc(r, operand) })),
-        );
-        for (const emit of late) emit(a);
-        if (isDirect) a.call(target);
-        else a.callIndirect(gpr(pointer, 64));
-        if (hasResult) this.moveLocation(a, loc(r, resultAt), RAX);
-      },
-      { across: CALL_CLOBBERED },
-    );
-  }
-
-  /** Where the target of a call survives the argument moves: rax takes no argument. */
-  #pointerRegister(a: X64Assembler, target: Location): number {
-    if (target === RAX) return RAX;
-    this.moveLocation(a, SCRATCH, target);
-    return SCRATCH;
-  }
-
-  /** Arguments that are made in their register behind the other moves, without taking one before. */
-  #rematerialise(argument: Expression, register: number): ((a: X64Assembler) => void) | undefined {
-    if (argument.kind === "constant") {
-      const pattern = BigInt.asUintN(widthOf(argument.type), argument.value);
-      return (a) => {
-        moveConstant(a, register, pattern);
-      };
-    }
-    if (argument.kind !== "address" || argument.address.index !== undefined) return undefined;
-    const { base, offset } = argument.address;
-    if (base.kind === "symbol") {
-      const source = memory(64, { symbol: base.symbol, displacement: offset });
-      return (a) => a.lea(gpr(register, 64), source);
-    }
-    if (base.kind !== "frame") return undefined;
-    return (a) => a.lea(gpr(register, 64), at(rsp, this.frameOffset(base.slot) + offset));
-  }
-
-  protected returnValue(value: Expression): void {
-    const rematerialised = this.#rematerialise(value, RAX);
-    if (rematerialised !== undefined) {
-      this.list.push([], rematerialised);
-      return;
-    }
-    const register = this.value(value);
-    this.list.hint(register, RAX);
-    this.list.push([useAny(register)], (a, r) => {
-      this.moveLocation(a, RAX, loc(r, 0), widthOf(value.type));
-    });
   }
 
   // --- effects --------------------------------------------------------------------------------------------------------------------
@@ -187,7 +94,7 @@ export class X64Lowering extends X64Values {
         this.list.push([], (a) => a.ud2());
         return;
       case "arch":
-        this.#arch(statement.block);
+        this.arch(statement.block);
     }
   }
 
@@ -234,7 +141,10 @@ export class X64Lowering extends X64Values {
   }
 
   /** There is no xadd for or and and: a compare-and-swap loop. */
-  #fetchLoop({ address, memory: type, operand, result }: Extract<Statement, { kind: "fetch" }>, operator: UpdateOperator): void {
+  #fetchLoop(
+    { address, memory: type, operand, result }: Extract<Statement, { kind: "fetch" }>,
+    operator: UpdateOperator,
+  ): void {
     const width = widthOf(type);
     const register = this.registerFor(result);
     const source = this.value(operand);
@@ -290,7 +200,7 @@ export class X64Lowering extends X64Values {
 
   /** Brings the compared value into rax inside the instruction that needs it there. */
   #intoRax(expected: Expression): { operands: OperandCode[]; emit: (a: X64Assembler, r: readonly Location[]) => void } {
-    const rematerialised = this.#rematerialise(expected, RAX);
+    const rematerialised = this.rematerialise(expected, RAX);
     if (rematerialised !== undefined) return { operands: [], emit: rematerialised };
     const value = this.value(expected);
     return {
@@ -371,13 +281,21 @@ export class X64Lowering extends X64Values {
   #interrupts(statement: Extract<Statement, { kind: "interrupts" }>): void {
     switch (statement.action) {
       case "save":
-        this.list.push([def(this.registerFor(statement.result))], (a, r) => a.pushfq().pop(gpr(loc(r, 0), 64)).cli());
+        this.list.push([def(this.registerFor(statement.result))], (a, r) =>
+          a
+            .pushfq()
+            .pop(gpr(loc(r, 0), 64))
+            .cli(),
+        );
         return;
       case "restore": {
         const flags = this.value(statement.flags);
         this.list.push([use(flags)], (a, r) => {
           const off = a.newLabel();
-          a.test(gpr(loc(r, 0), 32), INTERRUPT_FLAG).jcc("e", off).sti().place(off);
+          a.test(gpr(loc(r, 0), 32), INTERRUPT_FLAG)
+            .jcc("e", off)
+            .sti()
+            .place(off);
         });
         return;
       }
@@ -397,26 +315,44 @@ export class X64Lowering extends X64Values {
     }
   }
 
-  #arch(block: ArchBlock): void {
-    const body = block.x64;
-    if (body === undefined) throw invalid(`${this.recording.name}: an arch block without an x86-64 body in an x86-64 image`);
-    if (block.calls) this.hasCalls = true;
-    const operands = archOperands(this.recording.name, block, "x64", x64RegisterNumber, (use) => this.value(use));
-    const clobbered = operands.clobbered | (block.calls ? CALL_CLOBBERED : 0);
-    const result = block.result === undefined ? undefined : this.registerFor(block.result);
-    const codes = result === undefined ? operands.codes : [...operands.codes, operands.resultIn === undefined ? early(result) : def(result)];
-    if (result !== undefined && operands.resultIn !== undefined) this.list.hint(result, operands.resultIn);
-    this.list.push(
-      codes,
-      (a, r) => {
-        this.moveParallel(a, operands.moves(r));
-        const named = operands.registers(r, (number, width): X64Register => gpr(number, width));
-        const resultNumber = operands.resultIn ?? loc(r, r.length - 1);
-        body(a, { ...named, result: gpr(resultNumber, block.result === undefined ? 64 : widthOf(block.result.type)) });
-        if (result !== undefined && operands.resultIn !== undefined) this.moveLocation(a, loc(r, r.length - 1), operands.resultIn);
-      },
-      operands.resultIn === undefined ? { all: clobbered } : { operands: clobbered },
-    );
+  // --- calls and architecture blocks ----------------------------------------------------------------------------------------------
+
+  protected callDirect(a: X64Assembler, target: Callable): void {
+    a.call(target);
+  }
+  protected callRegister(a: X64Assembler, register: number): void {
+    a.callIndirect(gpr(register, 64));
+  }
+  protected takesNoArgument(register: Location): boolean {
+    return register === RAX;
+  }
+  protected clearUpper(a: X64Assembler, register: number): void {
+    a.mov(gpr(register, 32), gpr(register, 32));
+  }
+  protected archBody(block: ArchBlock): ArchBlock["x64"] {
+    return block.x64;
+  }
+  protected registerObject(number: number, width: 32 | 64): X64Register {
+    return gpr(number, width);
+  }
+  protected registerNumber(name: string): number {
+    return x64RegisterNumber(name);
+  }
+
+  protected rematerialise(value: Expression, register: number): ((a: X64Assembler) => void) | undefined {
+    if (value.kind === "constant") {
+      const pattern = BigInt.asUintN(widthOf(value.type), value.value);
+      return (a) => {
+        moveConstant(a, register, pattern);
+      };
+    }
+    if (value.kind !== "address" || value.address.index !== undefined) return undefined;
+    const { base, offset } = value.address;
+    if (base.kind === "symbol") {
+      const source = memory(64, { symbol: base.symbol, displacement: offset });
+      return (a) => a.lea(gpr(register, 64), source);
+    }
+    if (base.kind !== "frame") return undefined;
+    return (a) => a.lea(gpr(register, 64), at(rsp, this.frameOffset(base.slot) + offset));
   }
 }
-

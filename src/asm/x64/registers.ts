@@ -50,7 +50,8 @@ const numbersByName = new Map(banks[64].map(({ name, number }) => [name, number]
 /** Number of a 64-bit register by its name. */
 export function x64RegisterNumber(name: string): number {
   const number = numbersByName.get(name);
-  if (number === undefined) throw invalid("no such x86-64 register", { value: name, allowed: [...numbersByName.keys()].join(" ") });
+  if (number === undefined)
+    throw invalid("no such x86-64 register", { value: name, allowed: [...numbersByName.keys()].join(" ") });
   return number;
 }
 
@@ -112,7 +113,24 @@ export function at(base: X64Register, displacement = 0, width: Width = 64): X64M
 }
 
 /** Condition codes in encoding order (SDM volume 1, appendix B). */
-export const CONDITIONS = ["o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l", "ge", "le", "g"] as const;
+export const CONDITIONS = [
+  "o",
+  "no",
+  "b",
+  "ae",
+  "e",
+  "ne",
+  "be",
+  "a",
+  "s",
+  "ns",
+  "p",
+  "np",
+  "l",
+  "ge",
+  "le",
+  "g",
+] as const;
 export type X64Condition = (typeof CONDITIONS)[number];
 
 export function conditionNumber(condition: X64Condition): number {

@@ -1,111 +1,36 @@
-// x86-64 instruction selection for expressions, conditions, loads and stores.
+// x86-64 instruction selection for expressions, loads and stores.
 //
 // Values of 32-bit type live in registers with a zero upper half, which every 32-bit instruction leaves (SDM volume 1, 3.4.1.1).
 
-import { PER_CPU_START } from "../code-buffer.ts";
 import { unreachable } from "../failure.ts";
-import type { RegisterFile } from "../lower/allocate.ts";
-import { scaledIndex, scaleShift, withSplitBase } from "../lower/addresses.ts";
-import { def, defAny, held, isSlot, registerSet, slotOf, use, useAny } from "../lower/instructions.ts";
-import type { Location, VirtualRegister } from "../lower/instructions.ts";
-import type { LeafCondition } from "../lower/routine.ts";
-import { RoutineLowering } from "../lower/routine.ts";
-import { binary, fitsLowHalf, sameAddress } from "../record/expressions.ts";
-import type { Address, BinaryOperator, Expression, FrameSlot, Statement } from "../record/tree.ts";
+import { loc } from "../lower/calls.ts";
+import { def, held, registerSet, use } from "../lower/instructions.ts";
+import type { VirtualRegister } from "../lower/instructions.ts";
+import { fitsLowHalf, lowBits, sameAddress } from "../record/expressions.ts";
+import type { Address, BinaryOperator, Expression, Statement } from "../record/tree.ts";
 import { bytesOf, isSigned, isWide, widthOf } from "../record/tree.ts";
-import type { LinkSymbol } from "../code-buffer.ts";
 import type { ScalarName } from "../types.ts";
-import type { AluOperator } from "./assembler.ts";
-import { X64Assembler } from "./assembler.ts";
-import { gpr, invertCondition, memory, rsp } from "./registers.ts";
-import type { Width, X64Condition, X64Memory, X64Register } from "./registers.ts";
-
-const RAX = 0;
-const RCX = 1;
-const RDX = 2;
-
-/** Not allocated: the targets of indirect calls and the way out of move cycles. */
-export const SCRATCH = 11;
-export const SECOND_SCRATCH = 10;
-
-export const ARGUMENT_REGISTERS: readonly number[] = [7, 6, 2, 1, 8, 9];
-/** Registers that a call destroys, among the allocatable ones. */
-export const CALL_CLOBBERED = registerSet([0, 1, 2, 6, 7, 8, 9]);
-const CALL_SAVED = registerSet([3, 5, 12, 13, 14, 15]);
-
-/** A memory operand whose registers are still virtual. */
-export interface MemoryTemplate {
-  readonly registers: readonly VirtualRegister[];
-  /** `first` is the position of the first of `registers` among the instruction's operands. */
-  build(width: Width, locations: readonly Location[], first: number): X64Memory;
-}
+import type { AluOperator, X64Assembler } from "./assembler.ts";
+import type { MemoryTemplate } from "./operands.ts";
+import { fitsImmediate, isFoldable, RAX, RCX, RDX, X64Operands } from "./operands.ts";
+import { gpr, memory } from "./registers.ts";
+import type { Width, X64Memory, X64Register } from "./registers.ts";
 
 type RightOperand =
   | { readonly kind: "immediate"; readonly value: bigint }
   | { readonly kind: "memory"; readonly template: MemoryTemplate }
   | { readonly kind: "register"; readonly register: VirtualRegister };
 
-const ALU: Readonly<Partial<Record<BinaryOperator, AluOperator>>> = { add: "add", sub: "sub", and: "and", or: "or", xor: "xor" };
+const ALU: Readonly<Partial<Record<BinaryOperator, AluOperator>>> = {
+  add: "add",
+  sub: "sub",
+  and: "and",
+  or: "or",
+  xor: "xor",
+};
 const COMMUTATIVE: ReadonlySet<BinaryOperator> = new Set(["add", "and", "or", "xor", "mul"]);
 
-const UNSIGNED = { eq: "e", ne: "ne", lt: "b", le: "be", gt: "a", ge: "ae" } as const;
-const SIGNED = { eq: "e", ne: "ne", lt: "l", le: "le", gt: "g", ge: "ge" } as const;
-
-export function fitsImmediate(value: bigint, width: Width): boolean {
-  return width !== 64 || BigInt.asIntN(32, value) === BigInt.asIntN(64, value);
-}
-
-export const loc = (locations: readonly Location[], i: number): number => locations[i] ?? 0;
-
-export abstract class X64Values extends RoutineLowering<X64Assembler> {
-  protected readonly argumentRegisters = ARGUMENT_REGISTERS;
-  protected readonly file: RegisterFile<X64Assembler> = {
-    allocatable: [0, 2, 1, 6, 7, 8, 9, 3, 5, 12, 13, 14, 15],
-    callSaved: CALL_SAVED,
-    loadSlot: (a, register, slot) => a.mov(gpr(register, 64), this.slotMemory(slot, 64)),
-    storeSlot: (a, slot, register) => a.mov(this.slotMemory(slot, 64), gpr(register, 64)),
-  };
-
-  protected slotMemory(slot: number, width: Width): X64Memory {
-    return memory(width, { base: rsp, displacement: this.slotOffset(slot) });
-  }
-
-  /** Register or slot as an operand. */
-  protected place(location: Location, width: Width): X64Register | X64Memory {
-    return isSlot(location) ? this.slotMemory(slotOf(location), width) : gpr(location, width);
-  }
-
-  protected temporary(): VirtualRegister {
-    return this.list.newRegister();
-  }
-
-  // --- constants and copies -----------------------------------------------------------------------------------------------------
-
-  protected setConstant(register: VirtualRegister, value: bigint): void {
-    this.list.push([def(register)], (a, r) => {
-      moveConstant(a, loc(r, 0), value);
-    });
-  }
-
-  protected copy(to: VirtualRegister, from: VirtualRegister, width: 32 | 64): void {
-    if (to === from) return;
-    this.list.pair(to, from);
-    this.list.push([defAny(to), useAny(from)], (a, r) => {
-      this.moveLocation(a, loc(r, 0), loc(r, 1), width);
-    });
-  }
-
-  /** Slots always hold 64 bits; between registers a 32-bit move of a 32-bit value is the shorter one. */
-  protected moveLocation(a: X64Assembler, to: Location, from: Location, width: 32 | 64 = 64): void {
-    if (to === from) return;
-    if (isSlot(to) && isSlot(from)) {
-      a.mov(gpr(SCRATCH, 64), this.place(from, 64)).mov(this.place(to, 64), gpr(SCRATCH, 64));
-    } else {
-      const moved = isSlot(to) || isSlot(from) ? 64 : width;
-      a.mov(this.place(to, moved), this.place(from, moved));
-    }
-  }
-
+export abstract class X64Values extends X64Operands {
   // --- expressions --------------------------------------------------------------------------------------------------------------
 
   protected value(expression: Expression, into?: VirtualRegister): VirtualRegister {
@@ -169,75 +94,10 @@ export abstract class X64Values extends RoutineLowering<X64Assembler> {
     return this.#addressValue({ base: { kind: "value", value }, index, scale, offset }, into);
   }
 
-  // --- memory operands ------------------------------------------------------------------------------------------------------------
-
-  protected template(given: Address): MemoryTemplate {
-    const address = withSplitBase(given);
-    const { base, offset } = address;
-    const index = this.#index(address);
-    this.seesPerCpu(base);
-    switch (base.kind) {
-      case "value":
-        return this.#template({ base: this.value(base.value), index, offset });
-      case "symbol":
-        return this.#template({ symbol: base.symbol, index, offset });
-      case "thisCpu":
-        return this.#template({ segment: "gs", index, offset });
-      case "otherCpu": {
-        const distance = this.#blockDistance(base.cpu);
-        if (distance.kind === "constant") {
-          return this.#template({ symbol: PER_CPU_START, index, offset: offset + Number(distance.value) });
-        }
-        return this.#template({ base: this.value(distance), symbol: PER_CPU_START, index, offset });
-      }
-      case "frame":
-        return this.#template({ slot: base.slot, index, offset });
-    }
-  }
-
-  #blockDistance(cpu: Expression): Expression {
-    return binary("shl", cpu, { kind: "constant", type: "u64", value: BigInt(this.options.perCpuShift) });
-  }
-
-  #index({ index, scale }: Address): { register: VirtualRegister; scale: 1 | 2 | 4 | 8 } | undefined {
-    if (index === undefined) return undefined;
-    const shift = scaleShift(scale);
-    if (shift !== undefined && shift <= 3) return { register: this.value(index), scale: scale as 1 | 2 | 4 | 8 };
-    return { register: this.value(scaledIndex(index, scale)), scale: 1 };
-  }
-
-  #template(parts: {
-    base?: VirtualRegister;
-    index: { register: VirtualRegister; scale: 1 | 2 | 4 | 8 } | undefined;
-    offset: number;
-    symbol?: LinkSymbol;
-    segment?: "gs";
-    slot?: FrameSlot;
-  }): MemoryTemplate {
-    const { base, index, offset, symbol, segment, slot } = parts;
-    const registers = [...(base === undefined ? [] : [base]), ...(index === undefined ? [] : [index.register])];
-    return {
-      registers,
-      build: (width, locations, first) => {
-        const indexAt = first + (base === undefined ? 0 : 1);
-        const baseRegister = slot !== undefined ? rsp : base === undefined ? undefined : gpr(loc(locations, first), 64);
-        return {
-          width,
-          base: baseRegister,
-          index: index === undefined ? undefined : gpr(loc(locations, indexAt), 64),
-          scale: index?.scale ?? 1,
-          displacement: offset + (slot === undefined ? 0 : this.frameOffset(slot)),
-          symbol,
-          segment,
-        };
-      },
-    };
-  }
-
   // --- arithmetic -----------------------------------------------------------------------------------------------------------------
 
   /** The right side of an operation: immediate, memory of the same width, or register. */
-  #right(expression: Expression, width: 32 | 64): RightOperand {
+  protected right(expression: Expression, width: 32 | 64): RightOperand {
     if (expression.kind === "constant" && fitsImmediate(expression.value, width)) {
       return { kind: "immediate", value: expression.value };
     }
@@ -268,7 +128,12 @@ export abstract class X64Values extends RoutineLowering<X64Assembler> {
   #foldableRight(expression: Extract<Expression, { kind: "binary" }>): Extract<Expression, { kind: "binary" }> {
     const { operator, left, right } = expression;
     const width = widthOf(expression.type);
-    if (!COMMUTATIVE.has(operator) || !isFoldable(left, width) || isFoldable(right, width) || right.kind === "constant") {
+    if (
+      !COMMUTATIVE.has(operator) ||
+      !isFoldable(left, width) ||
+      isFoldable(right, width) ||
+      right.kind === "constant"
+    ) {
       return expression;
     }
     return { ...expression, left: right, right: left };
@@ -281,7 +146,7 @@ export abstract class X64Values extends RoutineLowering<X64Assembler> {
       return this.#narrow(left, into);
     }
     const one = this.value(left);
-    const other = this.#right(right, width);
+    const other = this.right(right, width);
     const memoryRegisters = other.kind === "memory" ? other.template.registers : [];
     const isUnsafe = into !== undefined && into !== one && memoryRegisters.includes(into);
     const to = into === undefined || isUnsafe ? this.temporary() : into;
@@ -313,7 +178,10 @@ export abstract class X64Values extends RoutineLowering<X64Assembler> {
     return into ?? to;
   }
 
-  #shift({ operator, type, left, right }: Extract<Expression, { kind: "binary" }>, into?: VirtualRegister): VirtualRegister {
+  #shift(
+    { operator, type, left, right }: Extract<Expression, { kind: "binary" }>,
+    into?: VirtualRegister,
+  ): VirtualRegister {
     const width = widthOf(type);
     const kind = operator === "shl" ? "shl" : isSigned(type) ? "sar" : "shr";
     const one = this.value(left);
@@ -340,7 +208,10 @@ export abstract class X64Values extends RoutineLowering<X64Assembler> {
     return to;
   }
 
-  #divide({ operator, type, left, right }: Extract<Expression, { kind: "binary" }>, into?: VirtualRegister): VirtualRegister {
+  #divide(
+    { operator, type, left, right }: Extract<Expression, { kind: "binary" }>,
+    into?: VirtualRegister,
+  ): VirtualRegister {
     const width = widthOf(type);
     const one = this.value(left);
     const other = this.value(right);
@@ -401,7 +272,8 @@ export abstract class X64Values extends RoutineLowering<X64Assembler> {
 
   /** The low half: not a no-op even within one register, since it clears the upper half. */
   #narrow(operand: Expression, into?: VirtualRegister): VirtualRegister {
-    if (operand.kind === "load" && bytesOf(operand.memory) === 8) return this.#loadValue("u32", operand.address, 32, into);
+    if (operand.kind === "load" && bytesOf(operand.memory) === 8)
+      return this.#loadValue("u32", operand.address, 32, into);
     if (fitsLowHalf(operand)) return this.value(operand, into);
     const one = this.value(operand);
     const to = into ?? this.temporary();
@@ -417,7 +289,7 @@ export abstract class X64Values extends RoutineLowering<X64Assembler> {
     const { address, memory: memoryType, order } = statement;
     const width = (8 * bytesOf(memoryType)) as Width;
     if (order === "plain" && this.#storeUpdate(statement, width)) return;
-    const value = lowPart(statement.value, width);
+    const value = lowBits(statement.value, width);
     if (value.kind === "constant" && fitsImmediate(value.value, width)) {
       const template = this.template(address);
       const immediate = BigInt.asIntN(width, value.value);
@@ -435,7 +307,8 @@ export abstract class X64Values extends RoutineLowering<X64Assembler> {
   #storeUpdate({ address, memory: memoryType, value }: Extract<Statement, { kind: "store" }>, width: Width): boolean {
     if (value.kind !== "binary" || value.left.kind !== "load") return false;
     const operator = ALU[value.operator];
-    if (operator === undefined || value.left.memory !== memoryType || !sameAddress(value.left.address, address)) return false;
+    if (operator === undefined || value.left.memory !== memoryType || !sameAddress(value.left.address, address))
+      return false;
     const { right } = value;
     if (right.kind === "constant") {
       const immediate = BigInt.asIntN(width, right.value);
@@ -455,151 +328,6 @@ export abstract class X64Values extends RoutineLowering<X64Assembler> {
   protected load({ result, address, memory: memoryType }: Extract<Statement, { kind: "load" }>): void {
     this.#loadValue(memoryType, address, widthOf(result.type), this.registerFor(result));
   }
-
-  // --- conditions -----------------------------------------------------------------------------------------------------------------
-
-  protected branchOn(condition: LeafCondition, label: number, sense: boolean): void {
-    const flags = this.flags(condition);
-    const taken = sense ? flags : invertCondition(flags);
-    this.list.push([], (a) => a.jcc(taken, label));
-  }
-
-  protected boolOf(condition: LeafCondition, result: VirtualRegister): void {
-    const flags = this.flags(condition);
-    this.list.push([def(result)], (a, r) => {
-      const number = loc(r, 0);
-      a.setcc(flags, gpr(number, 8)).movzx(gpr(number, 32), gpr(number, 8));
-    });
-  }
-
-  /** Sets the flags; the next instruction must use them. Constants are in their registers before. */
-  protected flags(condition: LeafCondition): X64Condition {
-    switch (condition.kind) {
-      case "compare":
-        return this.#compare(condition);
-      case "bit":
-        this.bitInstruction("bt", condition.address, condition.bit, false);
-        return "b";
-      case "effect":
-        return this.conditionEffect(condition.effect);
-    }
-  }
-
-  protected abstract conditionEffect(effect: Extract<LeafCondition, { kind: "effect" }>["effect"]): X64Condition;
-
-  #compare(condition: Extract<LeafCondition, { kind: "compare" }>): X64Condition {
-    const { operator, left, right } = condition;
-    const width = widthOf(left.type);
-    const code = (isSigned(left.type) ? SIGNED : UNSIGNED)[operator];
-    if (right.kind === "constant" && fitsImmediate(right.value, width)) {
-      return this.#compareConstant(left, right.value, width, code);
-    }
-    const other = this.#right(right, width);
-    if (other.kind === "register" && isFoldable(left, width)) {
-      const template = this.template(left.address);
-      this.list.push([use(other.register), ...template.registers.map(use)], (a, r) => {
-        a.cmp(template.build(width, r, 1), gpr(loc(r, 0), width));
-      });
-      return code;
-    }
-    const one = this.value(left);
-    if (other.kind === "register") {
-      this.list.push([use(one), use(other.register)], (a, r) => a.cmp(gpr(loc(r, 0), width), gpr(loc(r, 1), width)));
-    } else if (other.kind === "memory") {
-      const { template } = other;
-      this.list.push([use(one), ...template.registers.map(use)], (a, r) => {
-        a.cmp(gpr(loc(r, 0), width), template.build(width, r, 1));
-      });
-    }
-    return code;
-  }
-
-  #compareConstant(left: Expression, value: bigint, width: 32 | 64, code: X64Condition): X64Condition {
-    const isEquality = code === "e" || code === "ne";
-    if (value === 0n && isEquality && left.kind === "binary" && left.operator === "and") {
-      this.#test(left, width);
-      return code;
-    }
-    const narrow = narrowCompareWidth(left, value);
-    if (left.kind === "load" && narrow !== undefined) {
-      const template = this.template(left.address);
-      this.list.push(template.registers.map(use), (a, r) => a.cmp(template.build(narrow, r, 0), value));
-      return code;
-    }
-    const one = this.value(left);
-    this.list.push([use(one)], (a, r) => {
-      const register = gpr(loc(r, 0), width);
-      if (value === 0n) a.test(register, register);
-      else a.cmp(register, value);
-    });
-    return code;
-  }
-
-  /** (a & b) compared with 0. */
-  #test({ left, right }: Extract<Expression, { kind: "binary" }>, width: 32 | 64): void {
-    if (right.kind === "constant" && fitsImmediate(right.value, width)) {
-      const mask = right.value;
-      if (isFoldable(left, width)) {
-        const template = this.template(left.address);
-        this.list.push(template.registers.map(use), (a, r) => a.test(template.build(width, r, 0), mask));
-        return;
-      }
-      const one = this.value(left);
-      this.list.push([use(one)], (a, r) => a.test(gpr(loc(r, 0), width), mask));
-      return;
-    }
-    const one = this.value(left);
-    const other = this.value(right);
-    this.list.push([use(one), use(other)], (a, r) => a.test(gpr(loc(r, 0), width), gpr(loc(r, 1), width)));
-  }
-
-  /** bt, bts or btr on a bitmap of 64-bit words: a register addresses beyond the first word, a constant would wrap. */
-  protected bitInstruction(operator: "bt" | "bts" | "btr", address: Address, bit: Expression, isLocked: boolean): void {
-    if (bit.kind === "constant") {
-      const number = Number(bit.value);
-      const template = this.template({ ...address, offset: address.offset + 8 * Math.floor(number / 64) });
-      this.list.push(template.registers.map(use), (a, r) => {
-        if (isLocked) a.lock();
-        a.bit(operator, template.build(64, r, 0), number % 64);
-      });
-      return;
-    }
-    const number = this.value(bit);
-    const template = this.template(address);
-    this.list.push([use(number), ...template.registers.map(use)], (a, r) => {
-      if (isLocked) a.lock();
-      a.bit(operator, template.build(64, r, 1), gpr(loc(r, 0), 64));
-    });
-  }
-}
-
-type FoldableLoad = Extract<Expression, { kind: "load" }>;
-
-/** A load that can be the memory operand of an instruction of that width. */
-function isFoldable(expression: Expression, width: 32 | 64): expression is FoldableLoad {
-  return expression.kind === "load" && 8 * bytesOf(expression.memory) === width;
-}
-
-/** The width at which a load can be compared in memory with a constant: its own, if the constant has the same meaning there. */
-function narrowCompareWidth(left: Expression, value: bigint): Width | undefined {
-  if (left.kind !== "load") return undefined;
-  const width = (8 * bytesOf(left.memory)) as Width;
-  const inRange = isSigned(left.memory) ? BigInt.asIntN(width, value) === value : BigInt.asUintN(width, value) === value;
-  return inRange && fitsImmediate(value, width) ? width : undefined;
-}
-
-/** The expression without conversions that only change bits a store of that width drops. */
-export function lowPart(value: Expression, width: Width): Expression {
-  if (value.kind !== "convert") return value;
-  const kept = Math.min(widthOf(value.type), widthOf(value.operand.type));
-  return width <= kept ? lowPart(value.operand, width) : value;
-}
-
-/** The pattern of all 64 bits; 32-bit values have a zero upper half. */
-export function moveConstant(a: X64Assembler, register: number, pattern: bigint): void {
-  if (pattern === 0n) a.xor(gpr(register, 32), gpr(register, 32));
-  else if (pattern <= 0xffff_ffffn) a.mov(gpr(register, 32), pattern);
-  else a.mov(gpr(register, 64), pattern);
 }
 
 function moveRegister(a: X64Assembler, width: Width, to: number, from: number): void {
@@ -676,6 +404,7 @@ function combineImmediate(
   }
   if (to !== one) a.mov(to, one);
   // sub of the smallest 8-bit number has a shorter immediate than add of 128.
-  if (operator === "add" && (signed === 128n || (signed < 0n && signed !== -128n && signed !== -0x8000_0000n))) a.sub(to, -signed);
+  if (operator === "add" && (signed === 128n || (signed < 0n && signed !== -128n && signed !== -0x8000_0000n)))
+    a.sub(to, -signed);
   else apply(a, to, signed);
 }
