@@ -1,13 +1,14 @@
 // The guest kernel as an image: which routines go in, and what its slots are bound to.
 
 import { bind, buildImage, type Arm64Flavour, type Binding, type Callable, type Image } from "../asm/index.ts";
-import { initArm64 } from "./boot/arm64.ts";
 import { secondaryEntry } from "./boot/entry.ts";
 import { initArchitecture } from "./boot/init-cpu.ts";
 import { initX64 } from "./boot/x64.ts";
-import { gicSendReschedule, sendReschedule, x2apicSendReschedule } from "./ipi/send.ts";
+import { endOfInterrupt, initLocalApic, sendReschedule } from "./irqchip/controller.ts";
+import { gicInit, gicSendReschedule } from "./irqchip/gicv3.ts";
+import { x2apicEoi, x2apicInit, x2apicSendReschedule } from "./irqchip/x2apic.ts";
 import { onlineMask } from "./lib/cpumask.ts";
-import { outcome, requestedMask, requester } from "./load/requester.ts";
+import { carryOn, outcome, requestedMask, requester, requestsDone } from "./load/requester.ts";
 import { busyWork, irqsOffWork, wedgedWork } from "./load/work.ts";
 import { counters, load } from "./percpu.ts";
 import { runDirectly, runFunction } from "./stop/multi-stop.ts";
@@ -16,6 +17,8 @@ export interface KernelOptions {
   readonly architecture: "x86-64" | "arm64";
   /** CPU numbers from 0 to this are possible: nr_cpu_ids. */
   readonly cpus: number;
+  /** Where execution starts; `secondaryEntry` if not given. */
+  readonly entry?: Callable;
   /** Constants of the image by name (load/parameters.ts). */
   readonly parameters?: Readonly<Record<string, number | bigint>>;
   /** What the policy binds; a slot that it leaves out is bound as in mainline. */
@@ -44,21 +47,30 @@ export const perCpuOffsets = {
   calls: counters.symbol.offset + 16,
 } as const;
 
-function defaultBindings(architecture: KernelOptions["architecture"]): Binding[] {
-  return architecture === "x86-64"
-    ? [bind(sendReschedule, x2apicSendReschedule), bind(initArchitecture, initX64), bind(runFunction, runDirectly)]
-    : [bind(sendReschedule, gicSendReschedule), bind(initArchitecture, initArm64), bind(runFunction, runDirectly)];
-}
+const COMMON_BINDINGS: readonly Binding[] = [bind(runFunction, runDirectly), bind(requestsDone, carryOn)];
+
+/** Mainline's choices for a machine that the host starts CPU by CPU. */
+const DEFAULT_BINDINGS: Readonly<Record<KernelOptions["architecture"], readonly Binding[]>> = {
+  "x86-64": [
+    ...COMMON_BINDINGS,
+    bind(initArchitecture, initX64),
+    bind(initLocalApic, x2apicInit),
+    bind(sendReschedule, x2apicSendReschedule),
+    bind(endOfInterrupt, x2apicEoi),
+  ],
+  arm64: [...COMMON_BINDINGS, bind(initArchitecture, gicInit), bind(sendReschedule, gicSendReschedule)],
+};
 
 /** Builds the kernel. @throws ASSEMBLY_INVALID, IMAGE_INVALID */
-export function buildKernel({ architecture, cpus, parameters = {}, bindings = [], flavour }: KernelOptions): Image {
+export function buildKernel(options: KernelOptions): Image {
+  const { architecture, cpus, entry = secondaryEntry, parameters = {}, bindings = [], flavour } = options;
   const bound = new Set(bindings.map(({ slot }) => slot.name));
   const works: readonly Callable[] = [busyWork, irqsOffWork, wedgedWork];
   return buildImage({
     architecture,
     roots: [secondaryEntry, requester, ...works, onlineMask, outcome, requestedMask],
-    entry: secondaryEntry,
-    bindings: [...bindings, ...defaultBindings(architecture).filter(({ slot }) => !bound.has(slot.name))],
+    entry,
+    bindings: [...bindings, ...DEFAULT_BINDINGS[architecture].filter(({ slot }) => !bound.has(slot.name))],
     options: parameters,
     cpus,
     ...(flavour === undefined ? {} : { flavour }),

@@ -80,6 +80,13 @@ export const runQueue = perCpu("runqueue", RunQueue, { offset: 0x480 });
 export const load = perCpu("cpu_load", Load, { offset: 0x4c0 });
 export const counters = perCpu("cpu_counters", Counters, { offset: 0x500 });
 
-export const STACK_TOP = { idle: 0x1800, work: 0x2000, stop: 0x3000, nmi: 0x3400, doubleFault: 0x3800, machineCheck: 0x3c00 } as const;
+export const STACK_TOP = {
+  idle: 0x1800,
+  work: 0x2000,
+  stop: 0x3000,
+  nmi: 0x3400,
+  doubleFault: 0x3800,
+  machineCheck: 0x3c00,
+} as const;
 export const GDT_OFFSET = 0x600;
 export const TSS_OFFSET = 0x640;

@@ -4,46 +4,41 @@ import {
   addressOf,
   asInteger,
   codeOf,
-  global,
   nothing,
   perCpuBlock,
   routine,
   slot,
   u32,
-  u64,
   type Builder,
   type Pointer,
 } from "../../asm/index.ts";
 import { numOnlineCpus, onlineMask } from "../lib/cpumask.ts";
-import { STACK_TOP, Task, TaskClass, TaskState, ThreadFlag, idleTask, load, local, runQueue, stopTask, threadFlags, workTask } from "../percpu.ts";
+import type { Task } from "../percpu.ts";
+import {
+  STACK_TOP,
+  TaskClass,
+  TaskState,
+  ThreadFlag,
+  idleTask,
+  load,
+  local,
+  runQueue,
+  stopTask,
+  threadFlags,
+  workTask,
+} from "../percpu.ts";
 import { doIdle } from "../sched/idle.ts";
 import { prepareStack } from "../sched/switch.ts";
 import { initStopper, stopperThread } from "../stop/stopper.ts";
 
-/** Descriptor tables and interrupt controller of one CPU. */
+/** Descriptor tables and interrupt controller of the calling CPU. */
 export const initArchitecture = slot("init_architecture", { cpu: u32 }, nothing);
 
-/** Set by the CPU that does what is to be done once; others wait for `done`. */
-const onceStarted = global("boot_once_started", u64, { align: 64 });
-const onceDone = global("boot_once_done", u32, { align: 64 });
-
-/** Runs the body on the first CPU that comes here; the others wait until it is through. */
-export function once(k: Builder, body: () => void): void {
-  k.if(
-    k.testAndSetBit(addressOf(onceStarted), 0),
-    () =>
-      k.while(
-        () => k.loadAcquire(onceDone).eq(0),
-        () => k.cpuRelax(),
-      ),
-    () => {
-      body();
-      k.storeRelease(onceDone, 1);
-    },
-  );
-}
-
-function initTask(k: Builder, task: Pointer<typeof Task>, fields: { cpu: Parameters<typeof perCpuBlock>[0]; class: number; state: number; preemptCount: number }): void {
+function initTask(
+  k: Builder,
+  task: Pointer<typeof Task>,
+  fields: { cpu: Parameters<typeof perCpuBlock>[0]; class: number; state: number; preemptCount: number },
+): void {
   k.set(task.cpu, fields.cpu);
   k.set(task.class, fields.class);
   k.set(task.state, fields.state);

@@ -1,10 +1,26 @@
-// x86-64: descriptor tables and local APIC of a CPU (Intel SDM 3A 3.4.5, 6.14, 8.7, 11.12).
+// x86-64: descriptor tables of a CPU (Intel SDM 3A 3.4.5, 6.14, 8.7).
 
-import { addressOf, array, asInteger, cast, codeOf, global, nothing, perCpuBlock, routine, u16, u32, u64, x64, type Builder, type Value } from "../../asm/index.ts";
+import {
+  addressOf,
+  array,
+  asInteger,
+  cast,
+  codeOf,
+  global,
+  nothing,
+  perCpuBlock,
+  routine,
+  u16,
+  u32,
+  u64,
+  x64,
+  type Builder,
+  type Value,
+} from "../../asm/index.ts";
 import { STUB_BYTES, VECTORS, x64VectorStubs } from "../entry/x64.ts";
-import { logicalApicIds } from "../ipi/send.ts";
-import { GDT_OFFSET, STACK_TOP, TSS_OFFSET, local } from "../percpu.ts";
-import { once } from "./init-cpu.ts";
+import { GDT_OFFSET, STACK_TOP, TSS_OFFSET } from "../percpu.ts";
+import { initLocalApic } from "../irqchip/controller.ts";
+import { once, onceGuard } from "../lib/once.ts";
 
 const KERNEL_CS = 0x08;
 const KERNEL_DS = 0x10;
@@ -26,14 +42,10 @@ const STACKS = [
   [18, STACK_TOP.machineCheck],
 ] as const;
 
-const MSR_APIC_BASE = 0x1b;
-const APIC_BASE_X2APIC = 0xc00;
-const MSR_X2APIC_ID = 0x802;
-const MSR_X2APIC_SVR = 0x80f;
-const SVR_ENABLE = 0x1ff;
-
 /** The interrupt descriptor table, shared by all CPUs. */
 const idt = global("idt_table", array(u64, VECTORS * 2), { section: "arch", align: 4096 });
+
+const idtBuilt = onceGuard("idt_built");
 
 /** Scratch of LGDT and LIDT: limit in the upper 16 bits of one word, base in the next. */
 const PSEUDO_DESCRIPTOR = TSS_OFFSET + 0x70;
@@ -42,7 +54,10 @@ function buildIdt(k: Builder): void {
   const stubs = k.let("stubs", asInteger(codeOf(x64VectorStubs)));
   k.for("vector", 0, VECTORS, (vector) => {
     const address = k.let("address", stubs.add(vector.to(u64).mul(STUB_BYTES)));
-    const low = address.and(0xffff).or(KERNEL_CS << 16).or(GATE_TYPE << 40n);
+    const low = address
+      .and(0xffff)
+      .or(KERNEL_CS << 16)
+      .or(GATE_TYPE << 40n);
     k.set(idt.at(vector.mul(2)), low.or(address.shr(16).and(0xffff).shl(48)));
     k.set(idt.at(vector.mul(2).add(1)), address.shr(32));
   });
@@ -101,30 +116,12 @@ function loadSegments(k: Builder): void {
   );
 }
 
-/** x2apic_enable and setup_local_APIC, as far as IPIs need them. @returns the x2APIC id */
-function enableX2apic(k: Builder): Value<"u32"> {
-  return k.arch(
-    {
-      x64: (a) => {
-        a.mov(x64.ecx, MSR_APIC_BASE).rdmsr().or(x64.eax, APIC_BASE_X2APIC).wrmsr();
-        a.mov(x64.ecx, MSR_X2APIC_SVR).mov(x64.eax, SVR_ENABLE).xor(x64.edx, x64.edx).wrmsr();
-        a.mov(x64.ecx, MSR_X2APIC_ID).rdmsr();
-      },
-    },
-    { uses: {}, result: u32, resultIn: { x64: "rax" }, clobbers: { x64: ["rax", "rcx", "rdx"] } },
-  );
-}
-
 export const initX64 = routine("cpu_init_x64", { cpu: u32 }, nothing, (k, { cpu }) => {
-  once(k, () => buildIdt(k));
+  once(k, idtBuilt, () => buildIdt(k));
   const block = k.let("block", asInteger(perCpuBlock(cpu)));
   buildTables(k, block);
   loadTable(k, block, block.add(GDT_OFFSET), GDT_LIMIT, "gdt");
   loadTable(k, block, asInteger(addressOf(idt)), IDT_LIMIT, "idt");
   loadSegments(k);
-  const id = enableX2apic(k);
-  k.set(local.here.hardware_id, id.to(u64));
-  // Cluster in the upper half, one of sixteen bits below (SDM 3A 11.12.10.2).
-  const bit = k.let("bit", 1, u32);
-  k.set(logicalApicIds.at(cpu), id.shr(4).shl(16).or(bit.shl(id.and(15))));
+  k.call(initLocalApic, cpu);
 });

@@ -27,9 +27,13 @@ export const arm64Vectors = asmRoutine(
       const pairs = Array.from({ length: 14 }, (_, index) => 2 + 2 * index);
       for (const first of pairs) a.stp(arm64.armGpr(first, 64), arm64.armGpr(first + 1, 64), offset(sp, 8 * first));
       a.add(x0, sp, Arm64Regs.bytes).stp(x30, x0, offset(sp, 240));
-      a.mrs(x0, "elr_el1").mrs(x1, "spsr_el1").stp(x0, x1, offset(sp, offsetOf("pc")));
+      a.mrs(x0, "elr_el1")
+        .mrs(x1, "spsr_el1")
+        .stp(x0, x1, offset(sp, offsetOf("pc")));
       a.call(arm64Interrupt);
-      a.ldp(x0, x1, offset(sp, offsetOf("pc"))).msr("elr_el1", x0).msr("spsr_el1", x1);
+      a.ldp(x0, x1, offset(sp, offsetOf("pc")))
+        .msr("elr_el1", x0)
+        .msr("spsr_el1", x1);
       for (const first of pairs) a.ldp(arm64.armGpr(first, 64), arm64.armGpr(first + 1, 64), offset(sp, 8 * first));
       a.ldr(x30, offset(sp, 240)).ldp(x0, x1, offset(sp)).add(sp, sp, Arm64Regs.bytes).eret();
     },

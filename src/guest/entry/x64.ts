@@ -10,7 +10,21 @@ export const STUB_BYTES = 16;
 const WITH_ERROR_CODE = new Set([8, 10, 11, 12, 13, 14, 17, 21, 29, 30]);
 /** Pushed in this order: struct x64_regs from its top down. */
 const SAVED = [
-  x64.rdi, x64.rsi, x64.rdx, x64.rcx, x64.rax, x64.r8, x64.r9, x64.r10, x64.r11, x64.rbx, x64.rbp, x64.r12, x64.r13, x64.r14, x64.r15,
+  x64.rdi,
+  x64.rsi,
+  x64.rdx,
+  x64.rcx,
+  x64.rax,
+  x64.r8,
+  x64.r9,
+  x64.r10,
+  x64.r11,
+  x64.rbx,
+  x64.rbp,
+  x64.r12,
+  x64.r13,
+  x64.r14,
+  x64.r15,
 ];
 const VECTOR_OFFSET = X64Regs.offsets.get("vector") ?? 0;
 

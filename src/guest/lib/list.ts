@@ -1,6 +1,16 @@
 // Doubly linked lists (include/linux/list.h).
 
-import { nothing, ptr, routine, same, self, struct, type Builder, type Condition, type Pointer } from "../../asm/index.ts";
+import {
+  nothing,
+  ptr,
+  routine,
+  same,
+  self,
+  struct,
+  type Builder,
+  type Condition,
+  type Pointer,
+} from "../../asm/index.ts";
 
 export const ListHead = struct("list_head", { next: ptr(self), prev: ptr(self) }, { size: 16 });
 type ListPointer = Pointer<typeof ListHead>;
@@ -15,13 +25,18 @@ export function listEmpty(list: ListPointer): Condition {
   return same(list.next, list);
 }
 
-export const listAddTail = routine("list_add_tail", [{ entry: ptr(ListHead) }, { head: ptr(ListHead) }], nothing, (k, { entry, head }) => {
-  const prev = k.let("prev", head.prev);
-  k.set(head.prev, entry);
-  k.set(entry.next, head);
-  k.set(entry.prev, prev);
-  k.writeOnce(prev.next, entry);
-});
+export const listAddTail = routine(
+  "list_add_tail",
+  [{ entry: ptr(ListHead) }, { head: ptr(ListHead) }],
+  nothing,
+  (k, { entry, head }) => {
+    const prev = k.let("prev", head.prev);
+    k.set(head.prev, entry);
+    k.set(entry.next, head);
+    k.set(entry.prev, prev);
+    k.writeOnce(prev.next, entry);
+  },
+);
 
 export const listDelInit = routine("list_del_init", { entry: ptr(ListHead) }, nothing, (k, { entry }) => {
   const next = k.let("next", entry.next);

@@ -1,6 +1,15 @@
 // Raw spinlocks: an uncontended lock is one compare-and-swap, as with the kernel's queued ones; waiters poll.
 
-import { nothing, ptr, routine, u32, type Builder, type Pointer, type ScalarType, type Value } from "../../asm/index.ts";
+import {
+  nothing,
+  ptr,
+  routine,
+  u32,
+  type Builder,
+  type Pointer,
+  type ScalarType,
+  type Value,
+} from "../../asm/index.ts";
 
 type LockPointer = Pointer<ScalarType<"u32">>;
 

@@ -1,6 +1,20 @@
 // The task that calls stop_machine(), and the function that it has run.
 
-import { addressOf, asInteger, cast, codeOf, global, i32, nothing, ptr, routine, struct, u32, u64 } from "../../asm/index.ts";
+import {
+  addressOf,
+  asInteger,
+  cast,
+  codeOf,
+  global,
+  i32,
+  nothing,
+  ptr,
+  routine,
+  slot,
+  struct,
+  u32,
+  u64,
+} from "../../asm/index.ts";
 import { numOnlineCpus, onlineMaskPointer } from "../lib/cpumask.ts";
 import { CpuMask } from "../lib/mask.ts";
 import { TaskState, counters, local } from "../percpu.ts";
@@ -28,6 +42,13 @@ const stoppedFunction = routine("stopped_function", { data: u64 }, i32, (k, { da
   k.return(0);
 });
 
+/** What follows the last round: nothing, or a line on the console and the machine's end (self-boot/report.ts). */
+export const requestsDone = slot("requests_done", {}, nothing);
+
+export const carryOn = routine("carry_on", [], nothing, () => {
+  // The CPU goes idle.
+});
+
 export const requester = routine(
   "requester",
   [],
@@ -50,6 +71,7 @@ export const requester = routine(
     });
     k.set(outcome.calls, shared);
     k.mark("done");
+    k.call(requestsDone);
     k.loop(() => {
       const current = k.let("current", local.here.current);
       k.writeOnce(current.state, TaskState.Uninterruptible);

@@ -21,22 +21,26 @@ export const complete = routine("complete", { completion: ptr(Completion) }, not
 });
 
 /** Sleeps until the completion is done. IRQs are on. */
-export const waitForCompletion = routine("wait_for_completion", { completion: ptr(Completion) }, nothing, (k, { completion }) => {
-  const lock = addressOf(completion.lock);
-  k.irqDisable();
-  k.call(rawSpinLock, lock);
-  k.while(completion.done.eq(0), () => {
-    const current = k.let("current", local.here.current);
-    k.set(completion.waiter, cast(current, opaque));
-    k.writeOnce(current.state, TaskState.Uninterruptible);
-    rawSpinUnlock(k, lock);
-    k.irqEnable();
-    k.call(schedule);
+export const waitForCompletion = routine(
+  "wait_for_completion",
+  { completion: ptr(Completion) },
+  nothing,
+  (k, { completion }) => {
+    const lock = addressOf(completion.lock);
     k.irqDisable();
     k.call(rawSpinLock, lock);
-  });
-  k.set(completion.done, completion.done.sub(1));
-  rawSpinUnlock(k, lock);
-  k.irqEnable();
-});
-
+    k.while(completion.done.eq(0), () => {
+      const current = k.let("current", local.here.current);
+      k.set(completion.waiter, cast(current, opaque));
+      k.writeOnce(current.state, TaskState.Uninterruptible);
+      rawSpinUnlock(k, lock);
+      k.irqEnable();
+      k.call(schedule);
+      k.irqDisable();
+      k.call(rawSpinLock, lock);
+    });
+    k.set(completion.done, completion.done.sub(1));
+    rawSpinUnlock(k, lock);
+    k.irqEnable();
+  },
+);

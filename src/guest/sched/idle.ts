@@ -18,10 +18,14 @@ export const doIdle = routine(
         () => needResched(k).eq(0),
         () => {
           k.irqDisable();
-          k.switch(load.here.idle, [
-            [IdleKind.Poll, () => poll(k)],
-            [IdleKind.Mwait, () => mwait(k)],
-          ], () => wait(k));
+          k.switch(
+            load.here.idle,
+            [
+              [IdleKind.Poll, () => poll(k)],
+              [IdleKind.Mwait, () => mwait(k)],
+            ],
+            () => wait(k),
+          );
           k.irqEnable();
         },
       );
@@ -35,7 +39,10 @@ export const doIdle = routine(
 function poll(k: Builder): void {
   setPolling(k);
   k.irqEnable();
-  k.while(() => needResched(k).eq(0), () => k.cpuRelax());
+  k.while(
+    () => needResched(k).eq(0),
+    () => k.cpuRelax(),
+  );
   clearPolling(k);
 }
 
@@ -90,4 +97,3 @@ function clearPolling(k: Builder): void {
     { uses: { flags } },
   );
 }
-

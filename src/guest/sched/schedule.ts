@@ -3,7 +3,6 @@
 
 import {
   addressOf,
-
   nothing,
   ptr,
   routine,
@@ -13,9 +12,20 @@ import {
   type Pointer,
   type Value,
 } from "../../asm/index.ts";
-import { sendReschedule } from "../ipi/send.ts";
+import { sendReschedule } from "../irqchip/controller.ts";
 import { rawSpinLock, rawSpinLockIrqsave, rawSpinUnlock, rawSpinUnlockIrqrestore } from "../lib/spinlock.ts";
-import { Task, TaskClass, TaskState, ThreadFlag, idleTask, local, runQueue, stopTask, threadFlags, workTask } from "../percpu.ts";
+import {
+  Task,
+  TaskClass,
+  TaskState,
+  ThreadFlag,
+  idleTask,
+  local,
+  runQueue,
+  stopTask,
+  threadFlags,
+  workTask,
+} from "../percpu.ts";
 import { switchTo } from "./switch.ts";
 
 type TaskPointer = Pointer<typeof Task>;

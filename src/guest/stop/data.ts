@@ -38,4 +38,3 @@ export const MultiStopData = struct(
 
 /** enum multi_stop_state */
 export const MultiStopState = { None: 0, Prepare: 1, DisableIrq: 2, Run: 3, Exit: 4 } as const;
-

@@ -1,18 +1,6 @@
 // The rendezvous itself: multi_cpu_stop and its state machine (kernel/stop_machine.c; reference sections 3.3 and 3.4).
 
-import {
-  cast,
-  i32,
-  isNull,
-  nothing,
-  ptr,
-  routine,
-  signature,
-  slot,
-  testBit,
-  u32,
-  u64,
-} from "../../asm/index.ts";
+import { cast, i32, isNull, nothing, ptr, routine, signature, slot, testBit, u32, u64 } from "../../asm/index.ts";
 import { cpumaskFirst, onlineMaskPointer } from "../lib/cpumask.ts";
 import { counters, local } from "../percpu.ts";
 import { MultiStopData, MultiStopState } from "./data.ts";
@@ -32,11 +20,16 @@ export const runDirectly = routine("stop_run_fn_direct", { msdata: ptr(MultiStop
 });
 
 /** Re-arms the counter, then publishes the state: a CPU that sees the new state decrements the new count. */
-export const setState = routine("set_state", [{ msdata: ptr(MultiStopData) }, { newstate: u32 }], nothing, (k, { msdata, newstate }) => {
-  k.set(msdata.thread_ack, msdata.num_threads);
-  k.smpWmb("publish");
-  k.writeOnce(msdata.state, newstate);
-});
+export const setState = routine(
+  "set_state",
+  [{ msdata: ptr(MultiStopData) }, { newstate: u32 }],
+  nothing,
+  (k, { msdata, newstate }) => {
+    k.set(msdata.thread_ack, msdata.num_threads);
+    k.smpWmb("publish");
+    k.writeOnce(msdata.state, newstate);
+  },
+);
 
 /** The last CPU to acknowledge a state moves to the next. */
 export const ackState = routine("ack_state", { msdata: ptr(MultiStopData) }, nothing, (k, { msdata }) => {
@@ -92,4 +85,3 @@ export const multiCpuStop = routine("multi_cpu_stop", { data: u64 }, i32, (k, { 
   k.mark("leave");
   k.return(err);
 });
-

@@ -43,21 +43,26 @@ export const signalDone = routine("cpu_stop_signal_done", { done: ptr(CpuStopDon
 });
 
 /** Queues a work on a CPU's stopper, or counts it as done when the stopper is disabled. Returns whether it was queued. */
-export const cpuStopQueueWork = routine("cpu_stop_queue_work", [{ cpu: u32 }, { work: ptr(CpuStopWork) }], u32, (k, { cpu, work }) => {
-  const target = k.let("stopper", addressOf(stopper.of(cpu)));
-  preemptDisable(k);
-  const flags = rawSpinLockIrqsave(k, addressOf(target.lock));
-  const enabled = k.let("enabled", target.enabled);
-  k.if(
-    enabled.ne(0),
-    () => k.call(listAddTail, addressOf(work.list), addressOf(target.works)),
-    () => k.if(isNull(work.done).not(), () => k.call(signalDone, work.done)),
-  );
-  rawSpinUnlockIrqrestore(k, addressOf(target.lock), flags);
-  k.if(enabled.ne(0), () => k.call(wakeUpProcess, cast(target.thread, Task)));
-  k.call(preemptEnable);
-  k.return(enabled);
-});
+export const cpuStopQueueWork = routine(
+  "cpu_stop_queue_work",
+  [{ cpu: u32 }, { work: ptr(CpuStopWork) }],
+  u32,
+  (k, { cpu, work }) => {
+    const target = k.let("stopper", addressOf(stopper.of(cpu)));
+    preemptDisable(k);
+    const flags = rawSpinLockIrqsave(k, addressOf(target.lock));
+    const enabled = k.let("enabled", target.enabled);
+    k.if(
+      enabled.ne(0),
+      () => k.call(listAddTail, addressOf(work.list), addressOf(target.works)),
+      () => k.if(isNull(work.done).not(), () => k.call(signalDone, work.done)),
+    );
+    rawSpinUnlockIrqrestore(k, addressOf(target.lock), flags);
+    k.if(enabled.ne(0), () => k.call(wakeUpProcess, cast(target.thread, Task)));
+    k.call(preemptEnable);
+    k.return(enabled);
+  },
+);
 
 /**
  * Queues the embedded work of every CPU of a mask, with preemption off: a stopper that ran here would wait for stoppers that

@@ -1,10 +1,32 @@
-// arm64: the GIC of a CPU (drivers/irqchip/irq-gic-v3.c; Arm IHI 0069H).
+// GICv3 (drivers/irqchip/irq-gic-v3.c; Arm IHI 0069H): a CPU's redistributor and CPU interface, SGIs, acknowledge and end of interrupt.
 
 import { GICD_BASE, GICR_BASE, GICR_FIRST_WINDOW_CPUS, GICR_SECOND_BASE, GICR_STRIDE } from "../../abi.ts";
-import { cast, constant, routine, nothing, u32, u64, type Builder, type Value } from "../../asm/index.ts";
-import { cpuLogicalMap } from "../ipi/send.ts";
+import {
+  arm64,
+  array,
+  cast,
+  constant,
+  global,
+  nothing,
+  routine,
+  u32,
+  u64,
+  type Builder,
+  type Value,
+} from "../../asm/index.ts";
+import { NR_CPUS } from "../lib/mask.ts";
+import { once, onceGuard } from "../lib/once.ts";
 import { local } from "../percpu.ts";
-import { once } from "./init-cpu.ts";
+
+/** cpu_logical_map: MPIDR affinity by CPU number. */
+const cpuLogicalMap = global("__cpu_logical_map", array(u64, NR_CPUS), { section: "arena", align: 64 });
+
+const distributorEnabled = onceGuard("distributor_enabled");
+
+/** IPI numbers are SGI numbers (arch/arm64/kernel/smp.c, enum ipi_msg_type). */
+export const IPI_RESCHEDULE = 0;
+/** INTIDs from here on are special: nothing was acknowledged. */
+export const FIRST_SPECIAL_INTID = 1020;
 
 const GICD_CTLR_ENABLE = (1 << 4) | (1 << 1); // ARE_NS, EnableGrp1
 const GICR_WAKER = 0x14;
@@ -47,8 +69,8 @@ function initRedistributor(k: Builder, base: Value<"u64">): void {
   k.writeOnce(register(base, GICR_ISENABLER0), ALL_SGIS);
 }
 
-export const initArm64 = routine("gic_cpu_init", { cpu: u32 }, nothing, (k, { cpu }) => {
-  once(k, () => k.writeOnce(cast(constant(u64, GICD_BASE), u32).at(0), GICD_CTLR_ENABLE));
+export const gicInit = routine("gic_cpu_init", { cpu: u32 }, nothing, (k, { cpu }) => {
+  once(k, distributorEnabled, () => k.writeOnce(cast(constant(u64, GICD_BASE), u32).at(0), GICD_CTLR_ENABLE));
   initRedistributor(k, redistributorOf(k, cpu));
   const open = k.let("open", PRIORITY_MASK_OPEN, u64);
   const enable = k.let("enable", 1, u64);
@@ -68,3 +90,35 @@ export const initArm64 = routine("gic_cpu_init", { cpu: u32 }, nothing, (k, { cp
   k.set(local.here.hardware_id, affinity);
   k.set(cpuLogicalMap.at(cpu), affinity);
 });
+
+/** gic_ipi_send_mask for one CPU: DSB ISHST, ICC_SGI1R_EL1, ISB. */
+export const gicSendReschedule = routine("gic_send_reschedule", { cpu: u32 }, nothing, (k, { cpu }) => {
+  const mpidr = k.let("mpidr", cpuLogicalMap.at(cpu));
+  // Aff3 55:48, Aff2 39:32, RS 47:44, Aff1 23:16, target list 15:0.
+  const affinity = k.let("affinity", mpidr.shr(32).and(0xff).shl(48));
+  k.set(affinity, affinity.or(mpidr.shr(16).and(0xff).shl(32)).or(mpidr.shr(8).and(0xff).shl(16)));
+  k.set(affinity, affinity.or(mpidr.shr(4).and(0xf).shl(44)));
+  const list = k.let("list", 1, u64);
+  k.set(list, list.shl(mpidr.and(0xf)));
+  const sgi = k.let("sgi", affinity.or(list).or(IPI_RESCHEDULE * 2 ** 24));
+  k.interprocessorFence("gic");
+  k.mark("send");
+  k.arch({ arm64: (a, { sgi: value }) => a.msr("icc_sgi1r_el1", value) }, { uses: { sgi } });
+  k.instructionFence();
+});
+
+/** Acknowledges the highest pending interrupt. @returns its INTID, or a special one if there is none */
+export function gicAcknowledge(k: Builder): Value<"u32"> {
+  const acknowledged = k.arch(
+    { arm64: (a, { result }) => void a.mrs(arm64.armWithWidth(result, 64), "icc_iar1_el1").dsb("sy") },
+    { uses: {}, result: u32 },
+  );
+  return k.let("id", acknowledged);
+}
+
+export function gicEndOfInterrupt(k: Builder, id: Value<"u32">): void {
+  k.arch(
+    { arm64: (a, { id: number }) => void a.msr("icc_eoir1_el1", arm64.armWithWidth(number, 64)).isb() },
+    { uses: { id } },
+  );
+}

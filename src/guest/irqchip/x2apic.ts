@@ -1,0 +1,63 @@
+// The local APIC in x2APIC mode, by cluster (arch/x86/kernel/apic/x2apic_cluster.c; Intel SDM 3A 11.12).
+
+import { array, global, nothing, routine, u32, u64, x64 } from "../../asm/index.ts";
+import { LinuxVector } from "../../abi.ts";
+import { NR_CPUS } from "../lib/mask.ts";
+import { local } from "../percpu.ts";
+
+/** x86_cpu_to_logical_apicid: filled by each CPU as it comes up. */
+const logicalApicIds = global("x86_cpu_to_logical_apicid", array(u32, NR_CPUS), { section: "arena", align: 64 });
+
+const MSR_APIC_BASE = 0x1b;
+const APIC_BASE_X2APIC = 0xc00;
+const MSR_X2APIC_ID = 0x802;
+const MSR_X2APIC_EOI = 0x80b;
+const MSR_X2APIC_SVR = 0x80f;
+const MSR_X2APIC_ICR = 0x830;
+const SVR_ENABLE = 0x100 | LinuxVector.SPURIOUS_APIC;
+/** ICR bit 11: logical destination. */
+const ICR_LOGICAL = 0x800;
+
+/** x2apic_enable and setup_local_APIC, as far as IPIs need them. */
+export const x2apicInit = routine("x2apic_init", { cpu: u32 }, nothing, (k, { cpu }) => {
+  const id = k.arch(
+    {
+      x64: (a) => {
+        a.mov(x64.ecx, MSR_APIC_BASE).rdmsr().or(x64.eax, APIC_BASE_X2APIC).wrmsr();
+        a.mov(x64.ecx, MSR_X2APIC_SVR).mov(x64.eax, SVR_ENABLE).xor(x64.edx, x64.edx).wrmsr();
+        a.mov(x64.ecx, MSR_X2APIC_ID).rdmsr();
+      },
+    },
+    { uses: {}, result: u32, resultIn: { x64: "rax" }, clobbers: { x64: ["rax", "rcx", "rdx"] } },
+  );
+  k.set(local.here.hardware_id, id.to(u64));
+  // Cluster in the upper half, one of sixteen bits below (SDM 3A 11.12.10.2).
+  const bit = k.let("bit", 1, u32);
+  k.set(bit, bit.shl(id.and(15)));
+  k.set(logicalApicIds.at(cpu), id.shr(4).shl(16).or(bit));
+});
+
+/** x2apic_send_IPI: fence, then one MSR write with a logical destination. The write itself orders nothing. */
+export const x2apicSendReschedule = routine("x2apic_send_reschedule", { cpu: u32 }, nothing, (k, { cpu }) => {
+  const destination = k.let("destination", logicalApicIds.at(cpu));
+  k.interprocessorFence("x2apic");
+  k.mark("send");
+  k.arch(
+    {
+      x64: (a, { destination: value }) => {
+        a.mov(x64.edx, value);
+        a.mov(x64.eax, ICR_LOGICAL | LinuxVector.RESCHEDULE);
+        a.mov(x64.ecx, MSR_X2APIC_ICR);
+        a.wrmsr();
+      },
+    },
+    { uses: { destination }, clobbers: { x64: ["rax", "rcx", "rdx"] } },
+  );
+});
+
+export const x2apicEoi = routine("x2apic_eoi", [], nothing, (k) => {
+  k.arch(
+    { x64: (a) => void a.xor(x64.eax, x64.eax).xor(x64.edx, x64.edx).mov(x64.ecx, MSR_X2APIC_EOI).wrmsr() },
+    { clobbers: { x64: ["rax", "rcx", "rdx"] } },
+  );
+});
