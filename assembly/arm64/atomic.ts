@@ -4,56 +4,84 @@
 
 import { Cpu } from "../cpu.ts";
 import { machine } from "../machine.ts";
-import { Access, checkRights, loadBytes, locate, outcome, readSlow, storeBytes, writeSlow } from "../memory/access.ts";
+import { Access, loadBytes, locate, outcome, readSlow, storeBytes, writeSlow } from "../memory/access.ts";
+import { readable, writable } from "../memory/copies.ts";
 import { lineOf } from "../memory/map.ts";
 import { unwatchLine, watchLine } from "../time/watch.ts";
 import { arm64, readX, writeX } from "./cpu.ts";
 import { ATOMIC_SWAP, EXCLUSIVE_PAIR } from "./decodeLoadStore.ts";
 import { alignmentFault } from "./exception.ts";
+import { target } from "./fields.ts";
 import { A64, Op } from "./operations.ts";
 import { Step } from "./step.ts";
 
 export function executeAtomic(cpu: Cpu, d: A64, operation: i32): Step {
   const base = changetype<usize>(cpu);
   const address = readX(base, d.rn);
-  const size: u32 = 1 << (d.extra & 3);
-  const pair = operation == Op.COMPARE_AND_SWAP_PAIR || (isExclusive(operation) && (d.extra & EXCLUSIVE_PAIR) != 0);
-  const bytes = pair ? size << 1 : size;
-  if (operation == Op.CLREX) {
-    openMonitor(cpu);
-    return Step.NEXT;
-  }
+  const bytes = <u32>d.immediate;
   if ((address & (bytes - 1)) != 0) {
-    if (changetype<usize>(cpu) == machine().shadow) return Step.REFUSED;
-    alignmentFault(cpu, address, operation != Op.LOAD_ACQUIRE && operation != Op.LOAD_EXCLUSIVE);
+    if (base == machine().shadow) return Step.REFUSED;
+    alignmentFault(cpu, address, operation == Op.STORE_RELEASE || operation == Op.STORE_EXCLUSIVE);
     return Step.EXCEPTION;
   }
   switch (operation) {
-    case Op.LOAD_ACQUIRE: {
-      const value = readSlow(cpu, address, size);
-      if (outcome() != Access.DONE) return Step.ACCESS;
-      writeX(base, d.rd, value);
-      return Step.NEXT;
-    }
+    case Op.LOAD_ACQUIRE:
+      return loadAcquire(cpu, d, address, bytes);
     case Op.STORE_RELEASE:
-      writeSlow(cpu, address, size, readX(base, d.rd));
-      return outcome() == Access.DONE ? Step.NEXT : Step.ACCESS;
+      return storeRelease(cpu, d, address, bytes);
     case Op.LOAD_EXCLUSIVE:
-      return loadExclusive(cpu, d, address, size, bytes);
+      return loadExclusive(cpu, d, address, bytes);
     case Op.STORE_EXCLUSIVE:
-      return storeExclusive(cpu, d, address, size, bytes);
+      return storeExclusive(cpu, d, address, bytes);
     case Op.ATOMIC:
-      return atomic(cpu, d, address, size);
+      return atomic(cpu, d, address, bytes);
     case Op.COMPARE_AND_SWAP:
-      return compareAndSwap(cpu, d, address, size);
+      return compareAndSwap(cpu, d, address, bytes);
     default:
-      return compareAndSwapPair(cpu, d, address, size);
+      return compareAndSwapPair(cpu, d, address, bytes);
   }
 }
 
-function isExclusive(operation: i32): bool {
-  return operation == Op.LOAD_EXCLUSIVE || operation == Op.STORE_EXCLUSIVE;
+/** Operations that read and write memory in one access. */
+export function isReadModifyWrite(operation: i32): bool {
+  return operation >= Op.ATOMIC && operation <= Op.COMPARE_AND_SWAP_PAIR;
 }
+
+/** Host address of an aligned access to RAM; 0 when it can't be done now. */
+function hostFor(cpu: Cpu, address: u64, bytes: u32, write: bool): usize {
+  const base = changetype<usize>(cpu);
+  const host = write ? writable(base, address, bytes) : readable(base, address, bytes);
+  return host != 0 ? host : locate(cpu, address, write);
+}
+
+// --- ordered ---------------------------------------------------------------------------------------------------------
+
+/** LDAR, LDAPR: plain loads as far as RAM and devices go. */
+function loadAcquire(cpu: Cpu, d: A64, address: u64, bytes: u32): Step {
+  const base = changetype<usize>(cpu);
+  const host = readable(base, address, bytes);
+  if (host != 0) {
+    writeX(base, d.rd, loadBytes(host, bytes));
+    return Step.NEXT;
+  }
+  const value = readSlow(cpu, address, bytes);
+  if (outcome() != Access.DONE) return Step.ACCESS;
+  writeX(base, d.rd, value);
+  return Step.NEXT;
+}
+
+function storeRelease(cpu: Cpu, d: A64, address: u64, bytes: u32): Step {
+  const value = readX(changetype<usize>(cpu), d.rd);
+  const host = writable(changetype<usize>(cpu), address, bytes);
+  if (host != 0) {
+    storeBytes(host, bytes, value);
+    return Step.NEXT;
+  }
+  writeSlow(cpu, address, bytes, value);
+  return outcome() == Access.DONE ? Step.NEXT : Step.ACCESS;
+}
+
+// --- exclusive -------------------------------------------------------------------------------------------------------
 
 /** Opens the local monitor: the next exclusive store fails. */
 export function openMonitor(cpu: Cpu): void {
@@ -61,30 +89,38 @@ export function openMonitor(cpu: Cpu): void {
   unwatchLine(cpu);
 }
 
-function loadExclusive(cpu: Cpu, d: A64, address: u64, size: u32, bytes: u32): Step {
+/** Bytes of one register of an exclusive access. */
+function elementBytes(d: A64, bytes: u32): u32 {
+  return (d.extra & EXCLUSIVE_PAIR) != 0 ? bytes >>> 1 : bytes;
+}
+
+function loadExclusive(cpu: Cpu, d: A64, address: u64, bytes: u32): Step {
   const base = changetype<usize>(cpu);
-  const host = locate(cpu, address, false);
+  const host = hostFor(cpu, address, bytes, false);
   if (host == 0) return Step.ACCESS;
   const state = arm64(cpu);
   state.exclusiveAddress = address;
   state.exclusiveSize = bytes;
   watchLine(cpu, lineOf(address));
+  const size = elementBytes(d, bytes);
   writeX(base, d.rd, loadBytes(host, size));
   if (bytes != size) writeX(base, d.ra, loadBytes(host + size, size));
   return Step.NEXT;
 }
 
-/** Status 0 and a store when the monitor still holds the same bytes, else status 1 (C6.2.395). Clears the monitor. */
-function storeExclusive(cpu: Cpu, d: A64, address: u64, size: u32, bytes: u32): Step {
+/**
+ * Status 0 and a store when the monitor still holds the same bytes, else status 1 and no access (C6.2.395). Clears the
+ * monitor.
+ */
+function storeExclusive(cpu: Cpu, d: A64, address: u64, bytes: u32): Step {
   const base = changetype<usize>(cpu);
   const state = arm64(cpu);
   let status: u64 = 1;
-  if (!checkRights(address, bytes, true)) return Step.ACCESS;
   if (state.exclusiveSize == bytes && state.exclusiveAddress == address) {
-    const host = locate(cpu, address, true);
+    const host = hostFor(cpu, address, bytes, true);
     if (host == 0) return Step.ACCESS;
-    const first = readX(base, d.rd);
-    storeBytes(host, size, first);
+    const size = elementBytes(d, bytes);
+    storeBytes(host, size, readX(base, d.rd));
     if (bytes != size) storeBytes(host + size, size, readX(base, d.ra));
     status = 0;
   }
@@ -93,12 +129,14 @@ function storeExclusive(cpu: Cpu, d: A64, address: u64, size: u32, bytes: u32): 
   return Step.NEXT;
 }
 
-function atomic(cpu: Cpu, d: A64, address: u64, size: u32): Step {
+// --- atomic ----------------------------------------------------------------------------------------------------------
+
+function atomic(cpu: Cpu, d: A64, address: u64, bytes: u32): Step {
   const base = changetype<usize>(cpu);
-  const host = locate(cpu, address, true);
+  const host = hostFor(cpu, address, bytes, true);
   if (host == 0) return Step.ACCESS;
-  const old = loadBytes(host, size);
-  storeBytes(host, size, combine(d.extra >>> 4, old, readX(base, d.rm), size));
+  const old = loadBytes(host, bytes);
+  storeBytes(host, bytes, combine(d.extra >>> 4, old, readX(base, d.rm), bytes));
   writeX(base, d.rd, old);
   return Step.NEXT;
 }
@@ -106,9 +144,9 @@ function atomic(cpu: Cpu, d: A64, address: u64, size: u32): Step {
 /** MemAtomic(): operations numbered as encoded in o3:opc. */
 function combine(operation: u32, old: u64, operand: u64, size: u32): u64 {
   const shift = <i64>(64 - (size << 3));
-  const signedOld = (<i64>old << shift) >> shift;
-  const signedOperand = (<i64>operand << shift) >> shift;
-  const unsignedOperand = (operand << <u64>shift) >>> <u64>shift;
+  const signedOld = ((<i64>old) << shift) >> shift;
+  const signedOperand = ((<i64>operand) << shift) >> shift;
+  const unsignedOperand = (operand << (<u64>shift)) >>> (<u64>shift);
   switch (operation) {
     case 0:
       return old + operand;
@@ -132,40 +170,39 @@ function combine(operation: u32, old: u64, operand: u64, size: u32): u64 {
   }
 }
 
+/** The low `bytes` bytes of a register. */
+// @ts-ignore: decorator
+@inline
+function truncated(value: u64, bytes: u32): u64 {
+  const shift = <u64>(64 - (bytes << 3));
+  return (value << shift) >>> shift;
+}
+
 /** `ra` receives the old value, `rm` holds the value to compare with: one register, but XZR differs. */
-function compareAndSwap(cpu: Cpu, d: A64, address: u64, size: u32): Step {
+function compareAndSwap(cpu: Cpu, d: A64, address: u64, bytes: u32): Step {
   const base = changetype<usize>(cpu);
-  const host = locate(cpu, address, true);
+  const host = hostFor(cpu, address, bytes, true);
   if (host == 0) return Step.ACCESS;
-  const shift = <u64>(64 - (size << 3));
-  const old = loadBytes(host, size);
-  if (old == (readX(base, d.rm) << shift) >>> shift) storeBytes(host, size, readX(base, d.rd));
+  const old = loadBytes(host, bytes);
+  if (old == truncated(readX(base, d.rm), bytes)) storeBytes(host, bytes, readX(base, d.rd));
   writeX(base, d.ra, old);
   return Step.NEXT;
 }
 
-function compareAndSwapPair(cpu: Cpu, d: A64, address: u64, size: u32): Step {
+/** Pairs begin with an even register; the one behind X30 is XZR. */
+function compareAndSwapPair(cpu: Cpu, d: A64, address: u64, bytes: u32): Step {
   const base = changetype<usize>(cpu);
-  const host = locate(cpu, address, true);
+  const host = hostFor(cpu, address, bytes, true);
   if (host == 0) return Step.ACCESS;
-  const first = (d.raw >>> 16) & 30;
-  const shift = <u64>(64 - (size << 3));
+  const size = bytes >>> 1;
+  const compared = d.rm;
   const oldLow = loadBytes(host, size);
   const oldHigh = loadBytes(host + size, size);
-  const newRegister = d.raw & 30;
-  if (
-    oldLow == (readX(base, first) << shift) >>> shift &&
-    oldHigh == (readX(base, pairSlot(first)) << shift) >>> shift
-  ) {
-    storeBytes(host, size, readX(base, newRegister));
-    storeBytes(host + size, size, readX(base, pairSlot(newRegister)));
+  if (oldLow == truncated(readX(base, compared), size) && oldHigh == truncated(readX(base, compared + 1), size)) {
+    storeBytes(host, size, readX(base, d.rd));
+    storeBytes(host + size, size, readX(base, d.rd + 1));
   }
-  writeX(base, first, oldLow);
-  if (first != 30) writeX(base, first + 1, oldHigh);
+  writeX(base, compared, oldLow);
+  writeX(base, target(compared + 1), oldHigh);
   return Step.NEXT;
-}
-
-/** The odd register of a pair; behind X30 stands XZR, whose slot reads as zero. */
-function pairSlot(even: u32): u32 {
-  return even + 1;
 }

@@ -6,7 +6,6 @@ import { requestAhead } from "../memory/ahead.ts";
 import { Leave } from "../time/leave.ts";
 import { readX } from "./cpu.ts";
 import { addressOf } from "./memory.ts";
-import { EXCLUSIVE_PAIR } from "./decodeLoadStore.ts";
 import { A64, Op } from "./operations.ts";
 
 /** cpu.pc and cpu.clock are those of the access. */
@@ -41,11 +40,12 @@ export function beyondHits(cpu: Cpu, d: A64): Leave {
       return requestAhead(cpu, addressOf(base, d), 16, true);
     case Op.LOAD_ACQUIRE:
     case Op.LOAD_EXCLUSIVE:
-      return requestAligned(cpu, readX(base, d.rn), elementBytes(d), false);
+      return requestAligned(cpu, readX(base, d.rn), <u32>d.immediate, false);
     case Op.STORE_RELEASE:
     case Op.ATOMIC:
     case Op.COMPARE_AND_SWAP:
-      return requestAligned(cpu, readX(base, d.rn), elementBytes(d), true);
+    case Op.COMPARE_AND_SWAP_PAIR:
+      return requestAligned(cpu, readX(base, d.rn), <u32>d.immediate, true);
     default:
       // A store-exclusive needs its monitor first, and that may still be taken away.
       return Leave.LIMIT;
@@ -55,9 +55,4 @@ export function beyondHits(cpu: Cpu, d: A64): Leave {
 /** A misaligned ordered access faults instead. */
 function requestAligned(cpu: Cpu, address: u64, bytes: u32, write: bool): Leave {
   return (address & (bytes - 1)) != 0 ? Leave.LIMIT : requestAhead(cpu, address, bytes, write);
-}
-
-function elementBytes(d: A64): u32 {
-  const size: u32 = 1 << (d.extra & 3);
-  return d.operation == <u16>Op.LOAD_EXCLUSIVE && (d.extra & EXCLUSIVE_PAIR) != 0 ? size << 1 : size;
 }

@@ -17,8 +17,9 @@ export function decodeBitMask(n: u32, imms: u32, immr: u32, width: u32): u64 {
   if (s == levels) return 0;
   const element = u64.MAX_VALUE >>> (63 - <u64>s);
   const elementMask = u64.MAX_VALUE >>> (64 - <u64>size);
-  const rotated = r == 0 ? element : ((element >>> <u64>r) | (element << <u64>(size - r))) & elementMask;
+  const left = <u64>size - <u64>r;
+  const rotated = r == 0 ? element : ((element >>> (<u64>r)) | (element << left)) & elementMask;
   let mask = rotated;
-  for (let filled = size; filled < 64; filled <<= 1) mask |= mask << <u64>filled;
+  for (let filled = size; filled < 64; filled <<= 1) mask |= mask << (<u64>filled);
   return width == 64 ? mask : mask & 0xffff_ffff;
 }

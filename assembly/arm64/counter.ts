@@ -13,7 +13,3 @@ export function counterNow(cpu: Cpu): u64 {
   const seconds = cycle / clockHz;
   return seconds * m.counterHz + ((cycle % clockHz) * m.counterHz) / clockHz;
 }
-
-export function counterFrequency(): u64 {
-  return machine().counterHz;
-}

@@ -25,13 +25,12 @@ export const PSTATE_I: u32 = 1 << 7;
 export const PSTATE_A: u32 = 1 << 8;
 export const PSTATE_D: u32 = 1 << 9;
 export const PSTATE_DAIF: u32 = PSTATE_F | PSTATE_I | PSTATE_A | PSTATE_D;
-/** SPSR_EL1.M: EL1 using SP_EL0, EL1 using SP_EL1. */
+/** SPSR_EL1.M: EL0; EL1 using SP_EL0; EL1 using SP_EL1. */
+export const SPSR_MODE: u32 = 0x1f;
+export const MODE_EL0T: u32 = 0;
 export const MODE_EL1T: u32 = 4;
 export const MODE_EL1H: u32 = 5;
 export const PSTATE_IL: u32 = 1 << 20;
-
-@unmanaged
-export class Arm64Cpu extends Cpu {}
 
 /** Fields behind the words; offsets from the record's start. */
 @unmanaged
@@ -63,17 +62,19 @@ export class Arm64State {
   afsr1: u64;
   amair: u64;
   csselr: u64;
+  /** Affinity fields; after a reset also bit 31, which reads as one. */
   mpidr: u64;
   /** Event register (Arm ARM D1.6.1). */
   event: u32;
   /** Exclusive monitor: size in bytes of the marked access, 0 when open; the line is Cpu.watchedLine. */
   exclusiveSize: u32;
   exclusiveAddress: u64;
+  /** PSTATE.IL */
   illegal: u32;
   reserved: u32;
 }
 
-const STATE_OFFSET: usize = CPU_REGISTERS + 40 * 8;
+export const STATE_OFFSET: usize = CPU_REGISTERS + 40 * 8;
 if (STATE_WORDS > 40) ERROR("arm64 words outgrew their bytes");
 if (STATE_OFFSET + offsetof<Arm64State>() > CPU_JOURNAL) ERROR("Arm64State outgrew its bytes");
 
@@ -86,24 +87,24 @@ export function arm64(cpu: Cpu): Arm64State {
 // @ts-ignore: decorator
 @inline
 export function readX(cpu: usize, slot: u32): u64 {
-  return load<u64>(cpu + (<usize>slot << 3), CPU_REGISTERS);
+  return load<u64>(cpu + ((<usize>slot) << 3), CPU_REGISTERS);
 }
 
 // @ts-ignore: decorator
 @inline
 export function writeX(cpu: usize, slot: u32, value: u64): void {
-  store<u64>(cpu + (<usize>slot << 3), value, CPU_REGISTERS);
+  store<u64>(cpu + ((<usize>slot) << 3), value, CPU_REGISTERS);
 }
 
 /** NZCV in bits 31:28. */
 export function readNzcv(cpu: usize): u32 {
   const n = <u32>(readX(cpu, SIGN_RESULT_SLOT) >>> 63);
   const z: u32 = readX(cpu, ZERO_RESULT_SLOT) == 0 ? 1 : 0;
-  return (n << 31) | (z << 30) | (<u32>readX(cpu, CARRY_SLOT) << 29) | (<u32>readX(cpu, OVERFLOW_SLOT) << 28);
+  return (n << 31) | (z << 30) | ((<u32>readX(cpu, CARRY_SLOT)) << 29) | ((<u32>readX(cpu, OVERFLOW_SLOT)) << 28);
 }
 
 export function writeNzcv(cpu: usize, nzcv: u32): void {
-  writeX(cpu, SIGN_RESULT_SLOT, <u64>(nzcv >>> 31) << 63);
+  writeX(cpu, SIGN_RESULT_SLOT, (<u64>(nzcv >>> 31)) << 63);
   writeX(cpu, ZERO_RESULT_SLOT, ((nzcv >>> 30) & 1) ^ 1);
   writeX(cpu, CARRY_SLOT, (nzcv >>> 29) & 1);
   writeX(cpu, OVERFLOW_SLOT, (nzcv >>> 28) & 1);

@@ -23,9 +23,7 @@ export function decodeA64(decoded: A64, word: u32, address: u64, page: u32): i32
   decoded.operation = <u16>Op.UNDEFINED;
   decoded.cost = <u16>timing(Timing.COST_SIMPLE);
   decodeTop(decoded, word);
-  if (decoded.operation == <u16>Op.UNDEFINED || decoded.operation == <u16>Op.SIMD) {
-    decoded.flags |= <u16>DecodedFlag.SIDE_EFFECT;
-  }
+  if (decoded.operation == <u16>Op.UNDEFINED) decoded.flags = <u16>DecodedFlag.SIDE_EFFECT;
   return admit(decoded, address, page);
 }
 
@@ -49,12 +47,7 @@ function decodeTop(d: A64, word: u32): void {
     case 0b1101:
       decodeRegister(d, word);
       break;
-    case 0b0111:
-    case 0b1111: // scalar floating point and Advanced SIMD
-    case 0b0010: // SVE
-      d.operation = <u16>Op.SIMD;
-      break;
-    default: // 0000 reserved (UDF) and SME, 0001 and 0011 unallocated
+    default: // 0000 reserved (UDF) and SME, 0010 SVE, x111 floating point and Advanced SIMD, 00x1 unallocated
       break;
   }
 }
@@ -135,7 +128,7 @@ function decodeLogicalImmediate(d: A64, word: u32, wide: bool): void {
 function decodeMoveWide(d: A64, word: u32, wide: bool): void {
   const shift = bits(word, 22, 21) << 4;
   if (!wide && shift > 16) return;
-  const value = <u64>bits(word, 20, 5) << <u64>shift;
+  const value = (<u64>bits(word, 20, 5)) << (<u64>shift);
   d.rd = target(bits(word, 4, 0));
   switch (bits(word, 30, 29)) {
     case 0:
@@ -171,9 +164,11 @@ function decodeBitfield(d: A64, word: u32, wide: bool): void {
       d.extra = (top >= rotate ? rotate : rotate - width) + (width - 1 - top);
       d.operation = <u16>(wide ? Op.SBFX64 : Op.SBFX32);
       break;
-    case 1: { // BFM: rotate right, insert the field
+    case 1: {
+      // BFM: rotate right, insert the field
       const field = ones((top >= rotate ? top - rotate : top) + 1);
-      d.immediate = <i64>(top >= rotate ? field : field << <u64>(width - rotate));
+      const position = <u64>width - <u64>rotate;
+      d.immediate = <i64>(top >= rotate ? field : field << position);
       d.extra = rotate;
       d.operation = <u16>(wide ? Op.BFM64 : Op.BFM32);
       d.ra = source(bits(word, 4, 0));
@@ -373,7 +368,7 @@ function decodeAddExtended(d: A64, word: u32, wide: bool): void {
 
 function decodeAddWithCarry(d: A64, word: u32, wide: bool): void {
   if (bits(word, 15, 10) != 0) return; // RMIF, SETF8/16 (FEAT_FlagM): not announced
-  d.extra = (bits(word, 30, 30) << 0) | (bits(word, 29, 29) << 1);
+  d.extra = bits(word, 30, 30) | (bits(word, 29, 29) << 1);
   d.operation = <u16>(wide ? Op.ADD_WITH_CARRY64 : Op.ADD_WITH_CARRY32);
 }
 

@@ -5,7 +5,7 @@ import { DecodedFlag } from "../memory/code.ts";
 import { bits, setOperation, signed, source, stackOr, target } from "./fields.ts";
 import { A64, AddressMode, Op } from "./operations.ts";
 
-/** `extra` of LOAD and STORE: log2 of the size in bits 1:0, then these. */
+/** `extra` of loads, stores and pairs: log2 of the size of a register's data in bits 1:0, then these. */
 export const ACCESS_SIGNED: u32 = 1 << 2;
 /** Sign-extend to 64 bits rather than to 32. */
 export const ACCESS_WIDE: u32 = 1 << 3;
@@ -14,26 +14,23 @@ export const ACCESS_MODE_SHIFT: u32 = 4;
 export const ACCESS_OPTION_SHIFT: u32 = 8;
 export const ACCESS_AMOUNT_SHIFT: u32 = 12;
 
-/** `extra` of the exclusive accesses: log2 of the size of one element in bits 1:0, then this. */
+/** `extra` of the exclusive accesses, besides the size. */
 export const EXCLUSIVE_PAIR: u32 = 1 << 4;
 
 /** Swap, among the atomic operations that `extra` of ATOMIC holds in bits 7:4 (the others are numbered as encoded). */
 export const ATOMIC_SWAP: u32 = 8;
 
 export function decodeLoadStore(d: A64, word: u32): void {
+  if (bits(word, 26, 26) != 0) return; // Advanced SIMD and floating point: not announced
   d.rd = source(bits(word, 4, 0));
   d.rn = stackOr(bits(word, 9, 5));
-  if (bits(word, 26, 26) != 0) {
-    d.operation = <u16>Op.SIMD;
-    return;
-  }
   switch (bits(word, 29, 27)) {
     case 0b001:
       if (bits(word, 25, 24) == 0) decodeExclusive(d, word);
       break;
     case 0b011:
+      // 01: LDAPUR, STLUR (FEAT_LRCPC2), not announced
       if (bits(word, 25, 24) == 0) decodeLiteral(d, word);
-      else if (bits(word, 25, 24) == 1) decodeUnscaledOrdered(d, word);
       break;
     case 0b101:
       if (bits(word, 25, 25) == 0) decodePair(d, word);
@@ -54,48 +51,62 @@ function memoryOperation(d: A64, operation: Op, cost: Timing): void {
 
 // --- exclusive and ordered -------------------------------------------------------------------------------------------
 
+/** An access that must be aligned to its `bytes`, which `immediate` keeps; `extra` begins with log2 of a register's share. */
+function alignedOperation(d: A64, operation: Op, cost: Timing, size: u32, bytes: u32): void {
+  d.extra |= size;
+  d.immediate = <i64>bytes;
+  memoryOperation(d, operation, cost);
+}
+
 function decodeExclusive(d: A64, word: u32): void {
   const size = bits(word, 31, 30);
-  const loads = bits(word, 22, 22) != 0;
   const ordered = bits(word, 23, 23) != 0;
   const pair = bits(word, 21, 21) != 0;
-  d.rm = source(bits(word, 20, 16));
-  d.extra = size;
-  if (ordered && !pair) {
-    // LDAR, STLR; LDLAR, STLLR (FEAT_LOR) are at least as strong.
-    if (loads) {
-      d.rd = target(bits(word, 4, 0));
-      memoryOperation(d, Op.LOAD_ACQUIRE, Timing.COST_LOAD);
-    } else {
-      memoryOperation(d, Op.STORE_RELEASE, Timing.COST_STORE);
-    }
-  } else if (ordered) {
-    if (bits(word, 14, 10) != 31) return;
-    d.ra = target(bits(word, 20, 16)); // the compare register receives the old value
-    memoryOperation(d, Op.COMPARE_AND_SWAP, Timing.COST_ATOMIC);
-  } else if (pair && size < 2) {
-    // CASP: even register numbers only
-    if (bits(word, 14, 10) != 31 || bits(word, 16, 16) != 0 || bits(word, 0, 0) != 0) return;
-    d.extra = size + 2;
-    memoryOperation(d, Op.COMPARE_AND_SWAP_PAIR, Timing.COST_ATOMIC);
+  if (ordered && !pair) decodeOrdered(d, word, size);
+  else if (ordered) decodeCompareAndSwap(d, word, size);
+  else if (pair && size < 2) decodeCompareAndSwapPair(d, word, size);
+  else decodeExclusiveAccess(d, word, size, pair);
+}
+
+/** LDAR, STLR. With bit 15 clear: LDLAR, STLLR (FEAT_LOR), not announced. */
+function decodeOrdered(d: A64, word: u32, size: u32): void {
+  if (bits(word, 15, 15) == 0) return;
+  if (bits(word, 22, 22) != 0) {
+    d.rd = target(bits(word, 4, 0));
+    alignedOperation(d, Op.LOAD_ACQUIRE, Timing.COST_LOAD, size, 1 << size);
   } else {
-    if (pair) d.extra = size | EXCLUSIVE_PAIR;
-    if (loads) {
-      d.rd = target(bits(word, 4, 0));
-      d.ra = target(bits(word, 14, 10));
-      memoryOperation(d, Op.LOAD_EXCLUSIVE, Timing.COST_LOAD);
-    } else {
-      d.ra = source(bits(word, 14, 10));
-      d.rm = target(bits(word, 20, 16)); // status
-      memoryOperation(d, Op.STORE_EXCLUSIVE, Timing.COST_ATOMIC);
-    }
-    d.flags |= <u16>DecodedFlag.SIDE_EFFECT;
+    alignedOperation(d, Op.STORE_RELEASE, Timing.COST_STORE, size, 1 << size);
   }
 }
 
-/** LDAPUR, STLUR and their sizes (FEAT_LRCPC2): not announced. */
-function decodeUnscaledOrdered(d: A64, word: u32): void {
-  if (bits(word, 21, 21) != 0 || bits(word, 11, 10) != 0) d.operation = <u16>Op.UNDEFINED;
+function decodeCompareAndSwap(d: A64, word: u32, size: u32): void {
+  if (bits(word, 14, 10) != 31) return;
+  d.rm = source(bits(word, 20, 16));
+  d.ra = target(bits(word, 20, 16)); // the compare register receives the old value
+  alignedOperation(d, Op.COMPARE_AND_SWAP, Timing.COST_ATOMIC, size, 1 << size);
+}
+
+/** CASP of two words or doublewords: even register numbers only. */
+function decodeCompareAndSwapPair(d: A64, word: u32, size: u32): void {
+  if (bits(word, 14, 10) != 31 || bits(word, 16, 16) != 0 || bits(word, 0, 0) != 0) return;
+  d.rm = source(bits(word, 20, 16));
+  alignedOperation(d, Op.COMPARE_AND_SWAP_PAIR, Timing.COST_ATOMIC, size + 2, 8 << size);
+}
+
+function decodeExclusiveAccess(d: A64, word: u32, size: u32, pair: bool): void {
+  const bytes: u32 = pair ? 2 << size : 1 << size;
+  const second = bits(word, 14, 10);
+  if (pair) d.extra = EXCLUSIVE_PAIR;
+  if (bits(word, 22, 22) != 0) {
+    d.rd = target(bits(word, 4, 0));
+    d.ra = target(second);
+    alignedOperation(d, Op.LOAD_EXCLUSIVE, Timing.COST_LOAD, size, bytes);
+  } else {
+    d.ra = source(second);
+    d.rm = target(bits(word, 20, 16)); // status
+    alignedOperation(d, Op.STORE_EXCLUSIVE, Timing.COST_ATOMIC, size, bytes);
+  }
+  d.flags |= <u16>DecodedFlag.SIDE_EFFECT;
 }
 
 function decodeAtomic(d: A64, word: u32): void {
@@ -104,19 +115,22 @@ function decodeAtomic(d: A64, word: u32): void {
   d.rd = target(bits(word, 4, 0));
   d.rm = source(bits(word, 20, 16));
   if (bits(word, 15, 15) == 0) {
-    d.extra = size | (operation << 4);
-    memoryOperation(d, Op.ATOMIC, Timing.COST_ATOMIC);
+    d.extra = operation << 4;
+    alignedOperation(d, Op.ATOMIC, Timing.COST_ATOMIC, size, 1 << size);
   } else if (operation == 0) {
-    d.extra = size | (ATOMIC_SWAP << 4);
-    memoryOperation(d, Op.ATOMIC, Timing.COST_ATOMIC);
+    d.extra = ATOMIC_SWAP << 4;
+    alignedOperation(d, Op.ATOMIC, Timing.COST_ATOMIC, size, 1 << size);
   } else if (operation == 4 && bits(word, 23, 22) == 0b10) {
-    // LDAPR (FEAT_LRCPC); Rs should be 31
-    d.extra = size;
-    memoryOperation(d, Op.LOAD_ACQUIRE, Timing.COST_LOAD);
+    alignedOperation(d, Op.LOAD_ACQUIRE, Timing.COST_LOAD, size, 1 << size); // LDAPR (FEAT_LRCPC)
   }
 }
 
 // --- plain -----------------------------------------------------------------------------------------------------------
+
+/** PRFM: a hint without effect on what is modelled. */
+function prefetch(d: A64): void {
+  setOperation(d, Op.NOP, Timing.COST_SIMPLE);
+}
 
 function decodeLiteral(d: A64, word: u32): void {
   d.rd = target(bits(word, 4, 0));
@@ -132,7 +146,7 @@ function decodeLiteral(d: A64, word: u32): void {
       d.extra = 2 | ACCESS_SIGNED | ACCESS_WIDE;
       break;
     default:
-      setOperation(d, Op.PREFETCH, Timing.COST_SIMPLE);
+      prefetch(d);
       return;
   }
   memoryOperation(d, Op.LOAD_LITERAL, Timing.COST_LOAD);
@@ -152,15 +166,9 @@ function decodePair(d: A64, word: u32): void {
   } else {
     d.ra = source(bits(word, 14, 10));
   }
-  if (size == 2) {
-    d.extra = addressing;
-    if (loads) memoryOperation(d, Op.LOAD_PAIR64, Timing.COST_LOAD);
-    else memoryOperation(d, Op.STORE_PAIR64, Timing.COST_STORE);
-    return;
-  }
-  d.extra = 2 | (addressing << ACCESS_MODE_SHIFT) | (size == 1 ? ACCESS_SIGNED | ACCESS_WIDE : 0);
-  if (loads) memoryOperation(d, Op.LOAD_PAIR, Timing.COST_LOAD);
-  else memoryOperation(d, Op.STORE_PAIR, Timing.COST_STORE);
+  d.extra = scale | (addressing << ACCESS_MODE_SHIFT) | (size == 1 ? ACCESS_SIGNED | ACCESS_WIDE : 0);
+  if (loads) memoryOperation(d, size == 2 ? Op.LOAD_PAIR64 : Op.LOAD_PAIR, Timing.COST_LOAD);
+  else memoryOperation(d, size == 2 ? Op.STORE_PAIR64 : Op.STORE_PAIR, Timing.COST_STORE);
 }
 
 /** What size and opc mean for the general-purpose registers; false when unallocated or a prefetch. */
@@ -176,7 +184,7 @@ function describeAccess(d: A64, word: u32): bool {
       break;
     case 2:
       if (size == 3) {
-        setOperation(d, Op.PREFETCH, Timing.COST_SIMPLE);
+        prefetch(d);
         return false;
       }
       d.extra = size | ACCESS_SIGNED | ACCESS_WIDE;

@@ -4,7 +4,7 @@ import { Timing } from "../../src/abi.ts";
 import { DecodedFlag } from "../memory/code.ts";
 import { bits, setOperation, source, target } from "./fields.ts";
 import { A64, Op } from "./operations.ts";
-import { isPlainRead } from "./sysreg.ts";
+import { decodeRead, decodeWrite } from "./systemRegisters.ts";
 
 /** Fields of MSR (immediate), in `extra`. */
 export enum PstateField {
@@ -20,26 +20,66 @@ export function decodeSystem(d: A64, word: u32): void {
   }
   if (bits(word, 24, 22) != 0b100) return;
   const fromSystem = bits(word, 21, 21) != 0;
+  const register = bits(word, 20, 5);
   switch (bits(word, 20, 19)) {
     case 0:
       if (!fromSystem && bits(word, 4, 0) == 31) decodeHintOrBarrier(d, word);
       break;
     case 1:
-      if (fromSystem) break; // SYSL: none is announced
+      // SYSL: none is announced.
       d.rn = source(bits(word, 4, 0));
-      d.extra = bits(word, 20, 5);
-      sideEffect(d, Op.SYS, Timing.COST_SYSTEM_WRITE);
+      if (!fromSystem) decodeMaintenance(d, register);
       break;
     default:
-      d.extra = bits(word, 20, 5);
-      if (fromSystem) {
-        d.rd = target(bits(word, 4, 0));
-        if (isPlainRead(d.extra)) setOperation(d, Op.MRS, Timing.COST_SYSTEM_READ);
-        else sideEffect(d, Op.MRS, Timing.COST_SYSTEM_READ);
-      } else {
-        d.rn = source(bits(word, 4, 0));
-        sideEffect(d, Op.MSR, Timing.COST_SYSTEM_WRITE);
-      }
+      d.rd = target(bits(word, 4, 0));
+      d.rn = source(bits(word, 4, 0));
+      if (fromSystem) decodeRead(d, register);
+      else decodeWrite(d, register);
+      break;
+  }
+}
+
+/**
+ * SYS (C5.3 to C5.5); `register` is op0:op1:CRn:CRm:op2. Caches are coherent and there are no translations, so what
+ * maintains them has nothing to do.
+ */
+function decodeMaintenance(d: A64, register: u32): void {
+  switch (register) {
+    case 0x4388: // IC IALLUIS
+    case 0x43a8: // IC IALLU
+    case 0x5ba9: // IC IVAU
+    case 0x43b1: // DC IVAC
+    case 0x43b2: // DC ISW
+    case 0x43d2: // DC CSW
+    case 0x43f2: // DC CISW
+    case 0x5bd1: // DC CVAC
+    case 0x5bd9: // DC CVAU
+    case 0x5bf1: // DC CIVAC
+    case 0x4418: // TLBI VMALLE1IS, VAE1IS, ASIDE1IS, VAAE1IS, VALE1IS, VAALE1IS
+    case 0x4419:
+    case 0x441a:
+    case 0x441b:
+    case 0x441d:
+    case 0x441f:
+    case 0x4438: // TLBI VMALLE1, VAE1, ASIDE1, VAAE1, VALE1, VAALE1
+    case 0x4439:
+    case 0x443a:
+    case 0x443b:
+    case 0x443d:
+    case 0x443f:
+      setOperation(d, Op.NOP, Timing.COST_SYSTEM_WRITE);
+      break;
+    case 0x5ba1: // DC ZVA
+      setOperation(d, Op.ZERO_LINE, Timing.COST_STORE);
+      d.flags |= <u16>DecodedFlag.MEMORY;
+      break;
+    case 0x43c0: // AT S1E1R, S1E1W, S1E0R, S1E0W
+    case 0x43c1:
+    case 0x43c2:
+    case 0x43c3:
+      sideEffect(d, Op.UNSUPPORTED, Timing.COST_SIMPLE);
+      break;
+    default:
       break;
   }
 }
@@ -56,8 +96,8 @@ function decodeException(d: A64, word: u32): void {
   switch (bits(word, 23, 21)) {
     case 0:
       if (level == 1) sideEffect(d, Op.SVC, Timing.COST_SIMPLE);
-      else if (level == 2) sideEffect(d, Op.HVC, Timing.FIRMWARE_CALL);
-      else if (level == 3) sideEffect(d, Op.SMC, Timing.FIRMWARE_CALL);
+      else if (level == 2) sideEffect(d, Op.HVC, Timing.COST_SIMPLE);
+      else if (level == 3) sideEffect(d, Op.SMC, Timing.COST_SIMPLE);
       break;
     case 1:
       if (level == 0) sideEffect(d, Op.BRK, Timing.COST_SIMPLE);
@@ -138,7 +178,6 @@ function barrierCost(operand: u32): Timing {
 function decodePstate(d: A64, operation1: u32, operation2: u32, operand: u32): void {
   d.immediate = <i64>operand;
   if (operation1 == 0 && operation2 == 5) {
-    if (operand > 1) return;
     d.extra = PstateField.SPSEL;
   } else if (operation1 == 3 && operation2 == 6) {
     d.extra = PstateField.DAIFSET;

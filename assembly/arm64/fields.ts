@@ -15,7 +15,7 @@ export function bits(word: u32, high: u32, low: u32): u32 {
 // @ts-ignore: decorator
 @inline
 export function signed(value: u32, width: u32): i64 {
-  return (<i64>value << (64 - <i64>width)) >> (64 - <i64>width);
+  return ((<i64>value) << (64 - <i64>width)) >> (64 - <i64>width);
 }
 
 /** Slot of a source register: 31 reads as zero. */

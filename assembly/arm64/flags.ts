@@ -88,8 +88,7 @@ export function conditionHolds(cpu: usize, condition: u32): bool {
       holds = readX(cpu, SIGN_RESULT_SLOT) >>> 63 == readX(cpu, OVERFLOW_SLOT);
       break;
     case 6:
-      holds =
-        readX(cpu, SIGN_RESULT_SLOT) >>> 63 == readX(cpu, OVERFLOW_SLOT) && readX(cpu, ZERO_RESULT_SLOT) != 0;
+      holds = readX(cpu, SIGN_RESULT_SLOT) >>> 63 == readX(cpu, OVERFLOW_SLOT) && readX(cpu, ZERO_RESULT_SLOT) != 0;
       break;
     default:
       return true;

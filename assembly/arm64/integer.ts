@@ -62,19 +62,19 @@ export function executeInteger(cpu: usize, d: A64, operation: i32): void {
       writeX(cpu, d.rd, readX(cpu, d.rn) << readX(cpu, d.rm));
       break;
     case Op.LSLV32:
-      writeX(cpu, d.rd, <u64>(<u32>readX(cpu, d.rn) << <u32>readX(cpu, d.rm)));
+      writeX(cpu, d.rd, <u64>((<u32>readX(cpu, d.rn)) << (<u32>readX(cpu, d.rm))));
       break;
     case Op.LSRV64:
       writeX(cpu, d.rd, readX(cpu, d.rn) >>> readX(cpu, d.rm));
       break;
     case Op.LSRV32:
-      writeX(cpu, d.rd, <u64>(<u32>readX(cpu, d.rn) >>> <u32>readX(cpu, d.rm)));
+      writeX(cpu, d.rd, <u64>((<u32>readX(cpu, d.rn)) >>> (<u32>readX(cpu, d.rm))));
       break;
     case Op.ASRV64:
-      writeX(cpu, d.rd, <u64>(<i64>readX(cpu, d.rn) >> <i64>readX(cpu, d.rm)));
+      writeX(cpu, d.rd, <u64>((<i64>readX(cpu, d.rn)) >> (<i64>readX(cpu, d.rm))));
       break;
     case Op.ASRV32:
-      writeX(cpu, d.rd, <u64>(<u32>(<i32>readX(cpu, d.rn) >> <i32>readX(cpu, d.rm))));
+      writeX(cpu, d.rd, <u64>(<u32>((<i32>readX(cpu, d.rn)) >> (<i32>readX(cpu, d.rm)))));
       break;
     case Op.RORV64:
       writeX(cpu, d.rd, rotr<u64>(readX(cpu, d.rn), readX(cpu, d.rm)));
@@ -147,7 +147,7 @@ function operand64(value: u64, operand: u32): u64 {
     case 1:
       return value >>> amount;
     case 2:
-      return <u64>(<i64>value >> <i64>amount);
+      return <u64>((<i64>value) >> (<i64>amount));
     case 3:
       return rotr<u64>(value, amount);
     default:
@@ -163,11 +163,11 @@ function operand32(value: u32, operand: u32): u32 {
     case 1:
       return value >>> amount;
     case 2:
-      return <u32>(<i32>value >> <i32>amount);
+      return <u32>((<i32>value) >> (<i32>amount));
     case 3:
       return rotr<u32>(value, amount);
     default:
-      return <u32>extend(<u64>value, (operand & 0xff) - OPERAND_EXTENDED) << amount;
+      return (<u32>extend(<u64>value, (operand & 0xff) - OPERAND_EXTENDED)) << amount;
   }
 }
 
@@ -295,7 +295,7 @@ function addWithCarry32(cpu: usize, d: A64): void {
 }
 
 function setNzcv(cpu: usize, n: bool, z: bool, c: bool, v: bool): void {
-  writeNzcv(cpu, (<u32>n << 31) | (<u32>z << 30) | (<u32>c << 29) | (<u32>v << 28));
+  writeNzcv(cpu, ((<u32>n) << 31) | ((<u32>z) << 30) | ((<u32>c) << 29) | ((<u32>v) << 28));
 }
 
 function conditionalCompare64(cpu: usize, d: A64, operand: u64): void {
@@ -323,7 +323,7 @@ function oneSource64(value: u64, operation: u32): u64 {
     case OneSource.CLZ:
       return clz<u64>(value);
     default:
-      return clz<u64>((value ^ <u64>(<i64>value >> 1)) & 0x7fff_ffff_ffff_ffff) - 1;
+      return clz<u64>((value ^ (<u64>((<i64>value) >> 1))) & 0x7fff_ffff_ffff_ffff) - 1;
   }
 }
 
@@ -338,7 +338,7 @@ function oneSource32(value: u32, operation: u32): u64 {
     case OneSource.CLZ:
       return <u64>clz<u32>(value);
     default:
-      return <u64>(clz<u32>((value ^ <u32>(<i32>value >> 1)) & 0x7fff_ffff) - 1);
+      return <u64>(clz<u32>((value ^ (<u32>((<i32>value) >> 1))) & 0x7fff_ffff) - 1);
   }
 }
 

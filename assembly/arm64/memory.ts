@@ -1,5 +1,7 @@
-// A64 loads and stores with writeback, register offsets, sign extension, pairs and literals (Arm ARM DDI 0487 C3.2).
+// A64 plain loads and stores: all addressing modes, sign extension, pairs, literals, accesses that miss, fault or cross a
+// line (Arm ARM DDI 0487 C3.2).
 
+import { LINE_BYTES } from "../../src/abi.ts";
 import { Cpu } from "../cpu.ts";
 import {
   Access,
@@ -7,11 +9,15 @@ import {
   closeJournal,
   journaledRead,
   journaledWrite,
+  loadBytes,
+  locate,
   openJournal,
   outcome,
   readSlow,
+  storeBytes,
   writeSlow,
 } from "../memory/access.ts";
+import { readable, writable } from "../memory/copies.ts";
 import { readX, writeX } from "./cpu.ts";
 import {
   ACCESS_AMOUNT_SHIFT,
@@ -27,7 +33,7 @@ import { Step } from "./step.ts";
 export function executeMemory(cpu: Cpu, d: A64, operation: i32): Step {
   switch (operation) {
     case Op.LOAD:
-      return loadOne(cpu, d);
+      return loadOne(cpu, d, addressOf(changetype<usize>(cpu), d));
     case Op.STORE:
       return storeOne(cpu, d);
     case Op.LOAD_PAIR:
@@ -35,23 +41,20 @@ export function executeMemory(cpu: Cpu, d: A64, operation: i32): Step {
     case Op.STORE_PAIR:
       return storePair(cpu, d);
     case Op.LOAD_LITERAL:
-      return loadLiteral(cpu, d);
-    default: // PREFETCH: a hint without effect on what is modelled
-      return Step.NEXT;
+      return loadOne(cpu, d, cpu.pc + <u64>d.immediate);
+    default:
+      return zeroLine(cpu, d);
   }
 }
 
-/** AddressMode of a LOAD, STORE or a pair. */
+/** AddressMode of a load, a store or a pair. */
+// @ts-ignore: decorator
+@inline
 export function modeOf(d: A64): AddressMode {
-  if (isPair64(d)) return d.extra;
   return (d.extra >>> ACCESS_MODE_SHIFT) & 3;
 }
 
-function isPair64(d: A64): bool {
-  return d.operation == <u16>Op.LOAD_PAIR64 || d.operation == <u16>Op.STORE_PAIR64;
-}
-
-/** Address of a LOAD, STORE or pair, before any writeback. */
+/** Address of a load, a store or a pair, before any writeback. */
 export function addressOf(cpu: usize, d: A64): u64 {
   const bottom = readX(cpu, d.rn);
   switch (modeOf(d)) {
@@ -59,92 +62,116 @@ export function addressOf(cpu: usize, d: A64): u64 {
       return bottom;
     case AddressMode.REGISTER: {
       const offset = extend(readX(cpu, d.rm), (d.extra >>> ACCESS_OPTION_SHIFT) & 7);
-      return bottom + (offset << <u64>((d.extra >>> ACCESS_AMOUNT_SHIFT) & 3));
+      const amount = (<u64>(d.extra >>> ACCESS_AMOUNT_SHIFT)) & 3;
+      return bottom + (offset << amount);
     }
     default:
       return bottom + <u64>d.immediate;
   }
 }
 
-function writeBack(cpu: usize, d: A64): void {
+/** Moves the base register when the addressing mode asks for it; `bottom` is what it held before the access. */
+// @ts-ignore: decorator
+@inline
+function writeBack(cpu: usize, d: A64, bottom: u64): void {
   const mode = modeOf(d);
-  if (mode == AddressMode.PRE_INDEX || mode == AddressMode.POST_INDEX) {
-    writeX(cpu, d.rn, readX(cpu, d.rn) + <u64>d.immediate);
-  }
+  if (mode == AddressMode.PRE_INDEX || mode == AddressMode.POST_INDEX) writeX(cpu, d.rn, bottom + <u64>d.immediate);
 }
 
 /** What a load of the described kind puts into its register. */
 function extended(value: u64, description: u32): u64 {
   if ((description & ACCESS_SIGNED) == 0) return value;
   const shift = <i64>(64 - (8 << (description & 3)));
-  const wide = (<i64>value << shift) >> shift;
+  const wide = ((<i64>value) << shift) >> shift;
   return (description & ACCESS_WIDE) != 0 ? <u64>wide : <u64>(<u32>wide);
 }
 
-function loadOne(cpu: Cpu, d: A64): Step {
+/** A writeback to the loaded register is CONSTRAINED UNPREDICTABLE: the base wins here. */
+function loadOne(cpu: Cpu, d: A64, address: u64): Step {
   const base = changetype<usize>(cpu);
-  const value = readSlow(cpu, addressOf(base, d), 1 << (d.extra & 3));
-  if (outcome() != Access.DONE) return Step.ACCESS;
-  // A writeback to the loaded register is CONSTRAINED UNPREDICTABLE: the base wins here.
-  const loaded = extended(value, d.extra);
-  const bottom = readX(base, d.rn) + <u64>d.immediate;
-  writeX(base, d.rd, loaded);
-  const mode = modeOf(d);
-  if (mode == AddressMode.PRE_INDEX || mode == AddressMode.POST_INDEX) writeX(base, d.rn, bottom);
+  const size: u32 = 1 << (d.extra & 3);
+  const bottom = readX(base, d.rn);
+  const host = readable(base, address, size);
+  let value: u64;
+  if (host != 0) {
+    value = loadBytes(host, size);
+  } else {
+    value = readSlow(cpu, address, size);
+    if (outcome() != Access.DONE) return Step.ACCESS;
+  }
+  writeX(base, d.rd, extended(value, d.extra));
+  writeBack(base, d, bottom);
   return Step.NEXT;
 }
 
 function storeOne(cpu: Cpu, d: A64): Step {
   const base = changetype<usize>(cpu);
-  writeSlow(cpu, addressOf(base, d), 1 << (d.extra & 3), readX(base, d.rd));
-  if (outcome() != Access.DONE) return Step.ACCESS;
-  writeBack(base, d);
+  const size: u32 = 1 << (d.extra & 3);
+  const address = addressOf(base, d);
+  const host = writable(base, address, size);
+  if (host != 0) {
+    storeBytes(host, size, readX(base, d.rd));
+  } else {
+    writeSlow(cpu, address, size, readX(base, d.rd));
+    if (outcome() != Access.DONE) return Step.ACCESS;
+  }
+  writeBack(base, d, readX(base, d.rn));
   return Step.NEXT;
 }
 
-/** Bytes of one element. */
-function elementBytes(d: A64): u32 {
-  return isPair64(d) ? 8 : 4;
-}
-
+/** The two registers are two accesses: another CPU's store may come between them when they lie in two lines. */
 function loadPair(cpu: Cpu, d: A64): Step {
   const base = changetype<usize>(cpu);
+  const size: u32 = 1 << (d.extra & 3);
   const address = addressOf(base, d);
-  const size = elementBytes(d);
-  if (!checkRights(address, 2 * size, false)) return Step.ACCESS;
-  openJournal();
-  const first = journaledRead(cpu, address, size);
-  if (outcome() != Access.DONE) return Step.ACCESS;
-  const second = journaledRead(cpu, address + size, size);
-  if (outcome() != Access.DONE) return Step.ACCESS;
-  closeJournal(cpu);
-  const description = isPair64(d) ? 3 : d.extra;
-  const bottom = readX(base, d.rn) + <u64>d.immediate;
-  writeX(base, d.rd, extended(first, description));
-  writeX(base, d.ra, extended(second, description));
-  const mode = modeOf(d);
-  if (mode == AddressMode.PRE_INDEX || mode == AddressMode.POST_INDEX) writeX(base, d.rn, bottom);
+  const bottom = readX(base, d.rn);
+  let first: u64;
+  let second: u64;
+  const host = readable(base, address, 2 * size);
+  if (host != 0) {
+    first = loadBytes(host, size);
+    second = loadBytes(host + size, size);
+  } else {
+    if (!checkRights(address, 2 * size, false)) return Step.ACCESS;
+    openJournal();
+    first = journaledRead(cpu, address, size);
+    if (outcome() != Access.DONE) return Step.ACCESS;
+    second = journaledRead(cpu, address + size, size);
+    if (outcome() != Access.DONE) return Step.ACCESS;
+    closeJournal(cpu);
+  }
+  writeX(base, d.rd, extended(first, d.extra));
+  writeX(base, d.ra, extended(second, d.extra));
+  writeBack(base, d, bottom);
   return Step.NEXT;
 }
 
 function storePair(cpu: Cpu, d: A64): Step {
   const base = changetype<usize>(cpu);
+  const size: u32 = 1 << (d.extra & 3);
   const address = addressOf(base, d);
-  const size = elementBytes(d);
-  if (!checkRights(address, 2 * size, true)) return Step.ACCESS;
-  openJournal();
-  journaledWrite(cpu, address, size, readX(base, d.rd));
-  if (outcome() != Access.DONE) return Step.ACCESS;
-  journaledWrite(cpu, address + size, size, readX(base, d.ra));
-  if (outcome() != Access.DONE) return Step.ACCESS;
-  closeJournal(cpu);
-  writeBack(base, d);
+  const host = writable(base, address, 2 * size);
+  if (host != 0) {
+    storeBytes(host, size, readX(base, d.rd));
+    storeBytes(host + size, size, readX(base, d.ra));
+  } else {
+    if (!checkRights(address, 2 * size, true)) return Step.ACCESS;
+    openJournal();
+    journaledWrite(cpu, address, size, readX(base, d.rd));
+    if (outcome() != Access.DONE) return Step.ACCESS;
+    journaledWrite(cpu, address + size, size, readX(base, d.ra));
+    if (outcome() != Access.DONE) return Step.ACCESS;
+    closeJournal(cpu);
+  }
+  writeBack(base, d, readX(base, d.rn));
   return Step.NEXT;
 }
 
-function loadLiteral(cpu: Cpu, d: A64): Step {
-  const value = readSlow(cpu, cpu.pc + <u64>d.immediate, 1 << (d.extra & 3));
-  if (outcome() != Access.DONE) return Step.ACCESS;
-  writeX(changetype<usize>(cpu), d.rd, extended(value, d.extra));
+/** DC ZVA: zeroes the block, here a line, that holds the address (C5.3.10). */
+function zeroLine(cpu: Cpu, d: A64): Step {
+  const address = readX(changetype<usize>(cpu), d.rn);
+  const host = locate(cpu, address, true);
+  if (host == 0) return Step.ACCESS;
+  memory.fill(host & ~(<usize>LINE_BYTES - 1), 0, LINE_BYTES);
   return Step.NEXT;
 }

@@ -27,8 +27,8 @@ if (offsetof<A64>() > A64_BYTES) ERROR("A64 outgrew its bytes");
 export enum Op {
   /** Unallocated encoding: exception with EC 0. */
   UNDEFINED = SPECIAL_KINDS,
-  /** Advanced SIMD, floating point, SVE: trapped unless CPACR_EL1 enables them, and then not modelled. */
-  SIMD,
+  /** Defined by the architecture and not modelled: the machine stops and says so. */
+  UNSUPPORTED,
 
   // Data processing, immediate (Arm ARM DDI 0487 C4.1.92)
   MOVE_IMMEDIATE,
@@ -120,10 +120,12 @@ export enum Op {
   STORE32,
   STORE16,
   STORE8,
-  /** rd, ra = data; extra = AddressMode */
+  /** rd, ra = data; extra as of LOAD */
   LOAD_PAIR64,
   STORE_PAIR64,
 
+  /** MRS of a register that is just a word of the CPU's record: extra = its offset. */
+  READ_STATE,
   NOP,
   YIELD,
 
@@ -165,26 +167,28 @@ export enum Op {
   SMULH,
   UMULH,
 
-  /** Any other plain load or store: extra describes it (arm64/memory.ts) */
+  /** Any other plain load or store: extra describes it (decodeLoadStore.ts) */
   LOAD,
   STORE,
   LOAD_PAIR,
   STORE_PAIR,
   LOAD_LITERAL,
-  PREFETCH,
+  /** DC ZVA; rn = address */
+  ZERO_LINE,
 
-  /** extra = log2 of the size; LDAR, LDLAR, LDAPR and STLR, STLLR */
+  // immediate = bytes accessed, extra begins with log2 of the size of a register's share
+  /** LDAR, LDAPR; STLR */
   LOAD_ACQUIRE,
   STORE_RELEASE,
-  /** extra: log2 of the size | pair << 4; rm = status */
+  /** extra also: EXCLUSIVE_PAIR; rd, ra = data; rm = status */
   LOAD_EXCLUSIVE,
   STORE_EXCLUSIVE,
-  CLREX,
-  /** extra = log2 of the size | atomic operation << 4; rm = operand, rd = old value */
+  /** extra also: atomic operation << 4; rm = operand, rd = old value */
   ATOMIC,
   COMPARE_AND_SWAP,
   COMPARE_AND_SWAP_PAIR,
 
+  CLREX,
   DMB,
   DSB,
   ISB,
@@ -194,10 +198,11 @@ export enum Op {
   SEVL,
   /** extra = field, immediate = value */
   MSR_IMMEDIATE,
-  /** extra = op0:op1:CRn:CRm:op2 */
+  /** extra = SystemRegister */
   MRS,
   MSR,
-  SYS,
+  /** MSR of a word of the CPU's record: extra = its offset, immediate = the bits that can be written */
+  WRITE_STATE,
   SVC,
   HVC,
   SMC,

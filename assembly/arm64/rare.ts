@@ -12,12 +12,13 @@ import { executeSystem } from "./system.ts";
 
 /** cpu.pc and cpu.clock are those of the instruction; on Step.NEXT the caller advances both. */
 export function executeRare(cpu: Cpu, d: A64, operation: i32): Step {
-  if ((d.flags & <u16>DecodedFlag.SIDE_EFFECT) != 0 && changetype<usize>(cpu) == machine().shadow) return Step.REFUSED;
+  if ((d.flags & (<u16>DecodedFlag.SIDE_EFFECT)) != 0 && changetype<usize>(cpu) == machine().shadow)
+    return Step.REFUSED;
   if (operation >= Op.RARE && operation <= Op.UMULH) {
     executeInteger(changetype<usize>(cpu), d, operation);
     return Step.NEXT;
   }
-  if (operation >= Op.LOAD && operation <= Op.PREFETCH) return executeMemory(cpu, d, operation);
+  if (operation >= Op.LOAD && operation <= Op.ZERO_LINE) return executeMemory(cpu, d, operation);
   if (operation >= Op.LOAD_ACQUIRE && operation <= Op.COMPARE_AND_SWAP_PAIR) return executeAtomic(cpu, d, operation);
   return executeSystem(cpu, d, operation);
 }

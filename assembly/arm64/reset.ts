@@ -8,14 +8,15 @@ import { setDaif } from "./exception.ts";
 
 /** Reset value of SCTLR_EL1: the RES1 bits (D24.2.118). */
 const SCTLR_RESET: u64 = 0x30d0_0800;
+const MPIDR_RES1: u64 = 0x8000_0000;
 
 export function arm64Reset(cpu: Cpu): void {
   const base = changetype<usize>(cpu);
   const state = arm64(cpu);
   const mpidr = state.mpidr;
-  memory.fill(base + CPU_REGISTERS, 0, <usize>STATE_WORDS << 3);
+  memory.fill(base + CPU_REGISTERS, 0, (<usize>STATE_WORDS) << 3);
   memory.fill(changetype<usize>(state), 0, offsetof<Arm64State>());
-  state.mpidr = mpidr;
+  state.mpidr = mpidr | MPIDR_RES1;
   state.sctlr = SCTLR_RESET;
   state.spsel = 1;
   writeX(base, 0, cpu.startArgument);

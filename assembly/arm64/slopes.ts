@@ -26,13 +26,13 @@ import { CARRY_SLOT, OVERFLOW_SLOT, SIGN_RESULT_SLOT, ZERO_RESULT_SLOT, ZERO_SLO
 import { decodedAt } from "./execute.ts";
 import { addressOf, modeOf } from "./memory.ts";
 import { A64, AddressMode, Op } from "./operations.ts";
-import { isCounter } from "./sysreg.ts";
+import { SystemRegister } from "./systemRegisters.ts";
 
 /** Carries slopes through the instruction at cpu.pc, before it is executed; false when it can't tell. */
 export function arm64Slopes(cpu: Cpu): bool {
   const d = decodedAt(cpu.pc);
   if (changetype<usize>(d) == 0 || d.kind == <u16>SpecialKind.PROBE) return false;
-  if ((d.flags & <u16>DecodedFlag.SIDE_EFFECT) != 0) return false;
+  if ((d.flags & (<u16>DecodedFlag.SIDE_EFFECT)) != 0) return false;
   const base = changetype<usize>(cpu);
   switch (<i32>d.operation) {
     case Op.NOP:
@@ -40,7 +40,6 @@ export function arm64Slopes(cpu: Cpu): bool {
     case Op.DMB:
     case Op.DSB:
     case Op.ISB:
-    case Op.PREFETCH:
     case Op.B:
       return true;
     case Op.BL:
@@ -68,7 +67,7 @@ export function arm64Slopes(cpu: Cpu): bool {
     case Op.TBNZ:
       return slopeOf(d.rn) == 0;
     default:
-      return (d.flags & <u16>DecodedFlag.MEMORY) != 0 ? memorySlopes(base, d) : arithmeticSlopes(base, d);
+      return (d.flags & (<u16>DecodedFlag.MEMORY)) != 0 ? memorySlopes(base, d) : arithmeticSlopes(base, d);
   }
 }
 
@@ -126,8 +125,10 @@ function arithmeticSlopes(cpu: usize, d: A64): bool {
     case Op.ANDS_REGISTER64:
     case Op.ANDS_REGISTER32:
       return flat(d) && define(d.rd, 0) && flatFlags();
+    case Op.READ_STATE:
+      return define(d.rd, 0);
     case Op.MRS:
-      return define(d.rd, 0) && (!isCounter(d.extra) || counterSlope(d));
+      return define(d.rd, 0) && (d.extra != <u32>SystemRegister.COUNTER || counterSlope(d));
     default:
       return readsFlags(cpu, d) && flat(d) && define(d.rd, 0) && keepFlatFlags(d);
   }
@@ -242,14 +243,14 @@ function widen(value: u64, bits: u32): i64 {
 
 /** Whether x + y = result (or x + y + 1) overflows as signed numbers. */
 function overflows(x: u64, y: u64, result: u64, bits: u32): bool {
-  return ((((x ^ result) & (y ^ result)) >>> <u64>(bits - 1)) & 1) != 0;
+  return ((((x ^ result) & (y ^ result)) >>> (<u64>(bits - 1))) & 1) != 0;
 }
 
 /** A counter moves by what a turn takes, if the division of the clock is exact over a turn. */
 function counterSlope(d: A64): bool {
   const m = machine();
   const clockHz = <u64>m.clockMhz * 1_000_000;
-  const ticksPerSecond = clockHz << <u64>timing(Timing.ISSUE_SHIFT);
+  const ticksPerSecond = clockHz << (<u64>timing(Timing.ISSUE_SHIFT));
   const product = turnPeriod() * m.counterHz;
   if (product % ticksPerSecond != 0 || ticksOf(cycleOf(turnPeriod())) != turnPeriod()) return false;
   return define(d.rd, product / ticksPerSecond);

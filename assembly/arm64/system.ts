@@ -1,16 +1,17 @@
 // A64 system instructions: barriers, hints that wait, PSTATE, system registers, exception generation and return (Arm ARM
 // DDI 0487 C4.1.94).
 
-import { Device, WaitKind } from "../../src/abi.ts";
+import { Device, StopReason, WaitKind } from "../../src/abi.ts";
 import { Cpu } from "../cpu.ts";
 import { requestDevice } from "../devices/transaction.ts";
 import { broadcastEvent } from "../interrupts/message.ts";
 import { beginWait } from "../interrupts/wake.ts";
 import { markBlocked } from "../memory/access.ts";
 import { observeLimit, startCycle } from "../time/bounds.ts";
+import { openMonitor } from "./atomic.ts";
 import { PSTATE_DAIF, arm64, readX, writeX } from "./cpu.ts";
 import { PstateField } from "./decodeSystem.ts";
-import { ExceptionClass, exceptionReturn, selectStack, setDaif, synchronous } from "./exception.ts";
+import { ExceptionClass, exceptionReturn, selectStack, setDaif, stopHere, synchronous } from "./exception.ts";
 import { A64, Op } from "./operations.ts";
 import { Step } from "./step.ts";
 import { readSystem, systemValue, systemWriteEndsRun, writeSystem } from "./sysreg.ts";
@@ -39,8 +40,9 @@ export function executeSystem(cpu: Cpu, d: A64, operation: i32): Step {
       return moveFromSystem(cpu, d);
     case Op.MSR:
       return moveToSystem(cpu, d);
-    case Op.SYS:
-      return maintain(cpu, d);
+    case Op.WRITE_STATE:
+      store<u64>(changetype<usize>(cpu) + d.extra, readX(changetype<usize>(cpu), d.rn) & (<u64>d.immediate));
+      return Step.NEXT;
     case Op.SVC:
       synchronous(cpu, ExceptionClass.SVC, <u32>d.immediate, cpu.pc + 4);
       return Step.EXCEPTION;
@@ -51,23 +53,20 @@ export function executeSystem(cpu: Cpu, d: A64, operation: i32): Step {
       synchronous(cpu, ExceptionClass.BRK, <u32>d.immediate, cpu.pc);
       return Step.EXCEPTION;
     case Op.ERET:
-      exceptionReturn(cpu);
-      return Step.JUMP;
-    case Op.SIMD:
-      return simd(cpu);
-    default:
-      undefined(cpu);
+      return exceptionReturn(cpu);
+    case Op.CLREX:
+      openMonitor(cpu);
+      return Step.NEXT;
+    case Op.UNSUPPORTED:
+      stopHere(cpu, StopReason.UNSUPPORTED, d.raw);
       return Step.EXCEPTION;
+    default:
+      return undefined(cpu);
   }
 }
 
-export function undefined(cpu: Cpu): void {
+function undefined(cpu: Cpu): Step {
   synchronous(cpu, ExceptionClass.UNKNOWN, 0, cpu.pc);
-}
-
-/** CPACR_EL1.FPEN is RAZ/WI here: SIMD and floating point are always trapped (ISS: COND valid, 0b1110). */
-function simd(cpu: Cpu): Step {
-  synchronous(cpu, ExceptionClass.SIMD_ACCESS, 0x1e0_0000, cpu.pc);
   return Step.EXCEPTION;
 }
 
@@ -94,7 +93,7 @@ function writePstate(cpu: Cpu, d: A64): Step {
   const daif = arm64(cpu).daif;
   switch (d.extra) {
     case PstateField.SPSEL:
-      selectStack(cpu, value);
+      selectStack(cpu, value & 1);
       return Step.NEXT;
     case PstateField.DAIFSET:
       setDaif(cpu, daif | ((value << 6) & PSTATE_DAIF));
@@ -107,36 +106,14 @@ function writePstate(cpu: Cpu, d: A64): Step {
 
 function moveFromSystem(cpu: Cpu, d: A64): Step {
   if (cpu.clock >= observeLimit) return Step.LIMIT;
-  if (!readSystem(cpu, d.extra)) {
-    undefined(cpu);
-    return Step.EXCEPTION;
-  }
+  if (!readSystem(cpu, d.extra)) return undefined(cpu);
   writeX(changetype<usize>(cpu), d.rd, systemValue);
   return Step.NEXT;
 }
 
 function moveToSystem(cpu: Cpu, d: A64): Step {
-  if (!writeSystem(cpu, d.extra, readX(changetype<usize>(cpu), d.rn))) {
-    undefined(cpu);
-    return Step.EXCEPTION;
-  }
+  if (!writeSystem(cpu, d.extra, readX(changetype<usize>(cpu), d.rn))) return undefined(cpu);
   return systemWriteEndsRun(d.extra) ? Step.RECHECK : Step.NEXT;
-}
-
-// SYS: op0 = 1; `extra` = op0:op1:CRn:CRm:op2 as for registers.
-const CRN_CACHE: u32 = 7;
-const CRN_TLB: u32 = 8;
-const DC_ZVA: u32 = (1 << 14) | (3 << 11) | (7 << 7) | (4 << 3) | 1;
-
-/** Cache and TLB maintenance: caches are coherent and there are no translations, so there is nothing to do. */
-function maintain(cpu: Cpu, d: A64): Step {
-  const crn = (d.extra >>> 7) & 15;
-  // DC ZVA writes memory; DCZID_EL0.DZP says that it is not permitted here.
-  if (d.extra == DC_ZVA || (crn != CRN_CACHE && crn != CRN_TLB)) {
-    undefined(cpu);
-    return Step.EXCEPTION;
-  }
-  return Step.NEXT;
 }
 
 /** HVC and SMC: the call travels to firmware like an access to a device, and comes back with X0. */
@@ -150,4 +127,3 @@ function callFirmware(cpu: Cpu): Step {
   requestDevice(cpu, Device.FIRMWARE, 0, 8, false, 0, startCycle(cpu));
   return Step.ACCESS;
 }
-
