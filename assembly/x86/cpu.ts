@@ -48,33 +48,33 @@ export const RFLAGS_STATUS: u32 = RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF 
 export const RFLAGS_LOADED: u32 = RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_IOPL | RFLAGS_NT | RFLAGS_AC | RFLAGS_ID;
 
 /** Control registers (SDM 3A 2.5). */
-export const CR0_PE: u64 = <u64>1 << 0;
-export const CR0_MP: u64 = <u64>1 << 1;
-export const CR0_EM: u64 = <u64>1 << 2;
-export const CR0_TS: u64 = <u64>1 << 3;
-export const CR0_ET: u64 = <u64>1 << 4;
-export const CR0_NE: u64 = <u64>1 << 5;
-export const CR0_WP: u64 = <u64>1 << 16;
-export const CR0_AM: u64 = <u64>1 << 18;
-export const CR0_NW: u64 = <u64>1 << 29;
-export const CR0_CD: u64 = <u64>1 << 30;
-export const CR0_PG: u64 = <u64>1 << 31;
-export const CR4_TSD: u64 = <u64>1 << 2;
-export const CR4_DE: u64 = <u64>1 << 3;
-export const CR4_PSE: u64 = <u64>1 << 4;
-export const CR4_PAE: u64 = <u64>1 << 5;
-export const CR4_MCE: u64 = <u64>1 << 6;
-export const CR4_PGE: u64 = <u64>1 << 7;
-export const CR4_PCE: u64 = <u64>1 << 8;
-export const CR4_OSFXSR: u64 = <u64>1 << 9;
-export const CR4_OSXMMEXCPT: u64 = <u64>1 << 10;
-export const CR4_FSGSBASE: u64 = <u64>1 << 16;
-export const CR4_SMEP: u64 = <u64>1 << 20;
-export const CR4_SMAP: u64 = <u64>1 << 21;
-export const EFER_SCE: u64 = <u64>1 << 0;
-export const EFER_LME: u64 = <u64>1 << 8;
-export const EFER_LMA: u64 = <u64>1 << 10;
-export const EFER_NXE: u64 = <u64>1 << 11;
+export const CR0_PE: u64 = (<u64>1) << 0;
+export const CR0_MP: u64 = (<u64>1) << 1;
+export const CR0_EM: u64 = (<u64>1) << 2;
+export const CR0_TS: u64 = (<u64>1) << 3;
+export const CR0_ET: u64 = (<u64>1) << 4;
+export const CR0_NE: u64 = (<u64>1) << 5;
+export const CR0_WP: u64 = (<u64>1) << 16;
+export const CR0_AM: u64 = (<u64>1) << 18;
+export const CR0_NW: u64 = (<u64>1) << 29;
+export const CR0_CD: u64 = (<u64>1) << 30;
+export const CR0_PG: u64 = (<u64>1) << 31;
+export const CR4_TSD: u64 = (<u64>1) << 2;
+export const CR4_DE: u64 = (<u64>1) << 3;
+export const CR4_PSE: u64 = (<u64>1) << 4;
+export const CR4_PAE: u64 = (<u64>1) << 5;
+export const CR4_MCE: u64 = (<u64>1) << 6;
+export const CR4_PGE: u64 = (<u64>1) << 7;
+export const CR4_PCE: u64 = (<u64>1) << 8;
+export const CR4_OSFXSR: u64 = (<u64>1) << 9;
+export const CR4_OSXMMEXCPT: u64 = (<u64>1) << 10;
+export const CR4_FSGSBASE: u64 = (<u64>1) << 16;
+export const CR4_SMEP: u64 = (<u64>1) << 20;
+export const CR4_SMAP: u64 = (<u64>1) << 21;
+export const EFER_SCE: u64 = (<u64>1) << 0;
+export const EFER_LME: u64 = (<u64>1) << 8;
+export const EFER_LMA: u64 = (<u64>1) << 10;
+export const EFER_NXE: u64 = (<u64>1) << 11;
 
 /** A one-instruction shadow over interrupts (X86State.shadow): of the instruction that is next, or begun by the one just done. */
 export enum Shadow {
@@ -108,6 +108,9 @@ export class X86State {
   splitFailures: u32;
   /** RIP that the frame gets. */
   eventReturn: u64;
+  /** What an ENTER that waits has stored already. */
+  enterStored: u32;
+  padding: u32;
 
   es: u16;
   cs: u16;
@@ -186,7 +189,7 @@ export function writeR(cpu: usize, offset: u32, value: u64): void {
 // @ts-ignore: decorator
 @inline
 export function isCanonical(address: u64): bool {
-  return <u64>((<i64>address << 16) >> 16) == address;
+  return <u64>(((<i64>address) << 16) >> 16) == address;
 }
 
 /** Derives what is masked from RFLAGS.IF, the shadow and the NMI block. x86 has no FIQ. */

@@ -26,9 +26,9 @@ import {
 export const BITS_CF: u64 = 1;
 export const BITS_DIFFERENCE: u64 = 2;
 export const BITS_SUM: u64 = 4;
-export const BITS_PF: u64 = <u64>1 << 61;
-export const BITS_OF: u64 = <u64>1 << 62;
-export const BITS_SF: u64 = <u64>1 << 63;
+export const BITS_PF: u64 = (<u64>1) << 61;
+export const BITS_OF: u64 = (<u64>1) << 62;
+export const BITS_SF: u64 = (<u64>1) << 63;
 
 // @ts-ignore: decorator
 @inline
@@ -43,7 +43,7 @@ function setFlags(cpu: usize, result: u64, bits: u64, operand: u64): void {
 export function addFlags64(cpu: usize, x: u64, y: u64): u64 {
   const result = x + y;
   const overflow = (((x ^ result) & (y ^ result)) >>> 1) & BITS_OF;
-  setFlags(cpu, result, <u64>(result < x) | overflow | BITS_SUM, x);
+  setFlags(cpu, result, (<u64>(result < x)) | overflow | BITS_SUM, x);
   return result;
 }
 
@@ -51,8 +51,8 @@ export function addFlags64(cpu: usize, x: u64, y: u64): u64 {
 @inline
 export function addFlags32(cpu: usize, x: u32, y: u32): u64 {
   const result = x + y;
-  const overflow = (<u64>((x ^ result) & (y ^ result)) << 31) & BITS_OF;
-  setFlags(cpu, <u64>(<i64>(<i32>result)), <u64>(result < x) | overflow | BITS_SUM, <u64>x);
+  const overflow = ((<u64>((x ^ result) & (y ^ result))) << 31) & BITS_OF;
+  setFlags(cpu, <u64>(<i64>(<i32>result)), (<u64>(result < x)) | overflow | BITS_SUM, <u64>x);
   return <u64>result;
 }
 
@@ -61,7 +61,7 @@ export function addFlags32(cpu: usize, x: u32, y: u32): u64 {
 export function subtractFlags64(cpu: usize, x: u64, y: u64): u64 {
   const result = x - y;
   const overflow = (((x ^ y) & (x ^ result)) >>> 1) & BITS_OF;
-  setFlags(cpu, result, <u64>(x < y) | overflow | BITS_DIFFERENCE, x);
+  setFlags(cpu, result, (<u64>(x < y)) | overflow | BITS_DIFFERENCE, x);
   return result;
 }
 
@@ -69,8 +69,8 @@ export function subtractFlags64(cpu: usize, x: u64, y: u64): u64 {
 @inline
 export function subtractFlags32(cpu: usize, x: u32, y: u32): u64 {
   const result = x - y;
-  const overflow = (<u64>((x ^ y) & (x ^ result)) << 31) & BITS_OF;
-  setFlags(cpu, <u64>(<i64>(<i32>result)), <u64>(x < y) | overflow | BITS_DIFFERENCE, <u64>x);
+  const overflow = ((<u64>((x ^ y) & (x ^ result))) << 31) & BITS_OF;
+  setFlags(cpu, <u64>(<i64>(<i32>result)), (<u64>(x < y)) | overflow | BITS_DIFFERENCE, <u64>x);
   return <u64>result;
 }
 
@@ -89,6 +89,77 @@ export function logicFlags32(cpu: usize, result: u32): u64 {
   return <u64>result;
 }
 
+// @ts-ignore: decorator
+@inline
+export function logicFlags8(cpu: usize, result: u32): void {
+  setFlags(cpu, <u64>(<i64>(<i8>result)), 0, 0);
+}
+
+// @ts-ignore: decorator
+@inline
+export function subtractFlags8(cpu: usize, a: u32, b: u32): void {
+  const x = a & 0xff;
+  const y = b & 0xff;
+  const result = x - y;
+  const overflow = ((<u64>((x ^ y) & (x ^ result))) << 55) & BITS_OF;
+  setFlags(cpu, <u64>(<i64>(<i8>result)), (<u64>(x < y)) | overflow | BITS_DIFFERENCE, <u64>x);
+}
+
+// Shifts by 1 to width - 1. OF, which the manual defines for a count of 1 only, is what a shift by 1 of the value before
+// the last step gives; AF, undefined, is cleared.
+
+// @ts-ignore: decorator
+@inline
+export function shiftLeftFlags64(cpu: usize, x: u64, count: u32): u64 {
+  const result = x << (<u64>count);
+  const carry = (x >>> (<u64>(64 - count))) & 1;
+  setFlags(cpu, result, carry | (((carry << 62) ^ (result >>> 1)) & BITS_OF), 0);
+  return result;
+}
+
+// @ts-ignore: decorator
+@inline
+export function shiftLeftFlags32(cpu: usize, x: u32, count: u32): u64 {
+  const result = x << count;
+  const carry = <u64>((x >>> (32 - count)) & 1);
+  setFlags(cpu, <u64>(<i64>(<i32>result)), carry | (((carry << 62) ^ ((<u64>result) << 31)) & BITS_OF), 0);
+  return <u64>result;
+}
+
+// @ts-ignore: decorator
+@inline
+export function shiftRightFlags64(cpu: usize, x: u64, count: u32): u64 {
+  const result = x >>> (<u64>count);
+  const before = x >>> (<u64>(count - 1));
+  setFlags(cpu, result, (before & 1) | ((before >>> 1) & BITS_OF), 0);
+  return result;
+}
+
+// @ts-ignore: decorator
+@inline
+export function shiftRightFlags32(cpu: usize, x: u32, count: u32): u64 {
+  const result = x >>> count;
+  const before = <u64>(x >>> (count - 1));
+  setFlags(cpu, <u64>result, (before & 1) | ((before << 31) & BITS_OF), 0);
+  return <u64>result;
+}
+
+// @ts-ignore: decorator
+@inline
+export function shiftArithmeticFlags64(cpu: usize, x: u64, count: u32): u64 {
+  const result = <u64>((<i64>x) >> (<i64>count));
+  setFlags(cpu, result, (x >>> (<u64>(count - 1))) & 1, 0);
+  return result;
+}
+
+// @ts-ignore: decorator
+@inline
+export function shiftArithmeticFlags32(cpu: usize, x: u32, count: u32): u64 {
+  const result = (<i32>x) >> (<i32>count);
+  setFlags(cpu, <u64>(<i64>result), <u64>((x >>> (count - 1)) & 1), 0);
+  return <u64>(<u32>result);
+}
+
 /** Flags of a result with CF and OF given and AF clear; `result` is sign-extended. */
 // @ts-ignore: decorator
 @inline
@@ -100,7 +171,7 @@ export function resultFlags(cpu: usize, result: u64, carry: u64, overflow: bool)
 // @ts-ignore: decorator
 @inline
 export function carryFlags(cpu: usize, result: u64, carry: bool, overflow: bool, carries: u64): void {
-  setFlags(cpu, result, <u64>carry | (overflow ? BITS_OF : 0), carries);
+  setFlags(cpu, result, (<u64>carry) | (overflow ? BITS_OF : 0), carries);
 }
 
 /** INC: CF stays. */
@@ -117,7 +188,7 @@ export function incrementFlags64(cpu: usize, x: u64): u64 {
 @inline
 export function incrementFlags32(cpu: usize, x: u32): u64 {
   const result = x + 1;
-  const overflow = (<u64>(~x & result) << 31) & BITS_OF;
+  const overflow = ((<u64>(~x & result)) << 31) & BITS_OF;
   setFlags(cpu, <u64>(<i64>(<i32>result)), (readR(cpu, FLAG_BITS) & BITS_CF) | overflow | BITS_SUM, <u64>x);
   return <u64>result;
 }
@@ -135,7 +206,7 @@ export function decrementFlags64(cpu: usize, x: u64): u64 {
 @inline
 export function decrementFlags32(cpu: usize, x: u32): u64 {
   const result = x - 1;
-  const overflow = (<u64>(x & ~result) << 31) & BITS_OF;
+  const overflow = ((<u64>(x & ~result)) << 31) & BITS_OF;
   setFlags(cpu, <u64>(<i64>(<i32>result)), (readR(cpu, FLAG_BITS) & BITS_CF) | overflow | BITS_DIFFERENCE, <u64>x);
   return <u64>result;
 }
@@ -196,7 +267,7 @@ export function lessOf(cpu: usize): bool {
 // @ts-ignore: decorator
 @inline
 export function parityOf(cpu: usize): bool {
-  const ones = popcnt<u32>(<u32>readR(cpu, FLAG_RESULT) & 0xff) + <u32>(readR(cpu, FLAG_BITS) >>> 61);
+  const ones = popcnt<u32>((<u32>readR(cpu, FLAG_RESULT)) & 0xff) + <u32>(readR(cpu, FLAG_BITS) >>> 61);
   return (ones & 1) == 0;
 }
 
@@ -245,7 +316,7 @@ export function conditionHolds(cpu: usize, condition: u32): bool {
 
 /** The six flags at their places in RFLAGS. */
 export function readStatus(cpu: usize): u32 {
-  let flags = <u32>carryOf(cpu) | <u32>adjustOf(cpu);
+  let flags = (<u32>carryOf(cpu)) | (<u32>adjustOf(cpu));
   if (parityOf(cpu)) flags |= RFLAGS_PF;
   if (zeroOf(cpu)) flags |= RFLAGS_ZF;
   if (signOf(cpu)) flags |= RFLAGS_SF;

@@ -257,6 +257,7 @@ export enum Op {
   /** CWD, CDQ, CQO */
   EXTEND,
   XLAT,
+  LEA16,
   LAHF,
   SAHF,
   /** extra: 0 clear, 1 set, 2 complement */
@@ -295,7 +296,7 @@ export enum Op {
   // x86/atomics.ts
   XADD,
   CMPXCHG,
-  /** CMPXCHG8B, CMPXCHG16B: size is that of one half */
+  /** CMPXCHG8B, CMPXCHG16B */
   CMPXCHG_PAIR,
 
   // x86/stack.ts

@@ -1,0 +1,152 @@
+// CPUID (SDM 2A, CPUID, table 3-8): what this CPU is and has. A feature is announced if, and only if, it is modelled; that
+// leaves out x87, MMX and SSE, which real 64-bit processors always have.
+
+import { Cpu } from "../cpu.ts";
+import { apicId } from "../interrupts/apic.ts";
+import { machine } from "../machine.ts";
+import { RAX, RBX, RCX, RDX, readR, writeR } from "./cpu.ts";
+
+const HIGHEST_BASIC: u32 = 0x16;
+const HIGHEST_EXTENDED: u32 = 0x8000_0008;
+
+/** "allstop-core" in EBX, EDX, ECX. */
+const VENDOR_EBX: u32 = 0x736c_6c61;
+const VENDOR_EDX: u32 = 0x2d70_6f74;
+const VENDOR_ECX: u32 = 0x6572_6f63;
+/** Family 6, model 0, stepping 0. */
+const SIGNATURE: u32 = 0x600;
+
+// Leaf 1, ECX and EDX.
+const MONITOR: u32 = 1 << 3;
+const CX16: u32 = 1 << 13;
+const X2APIC: u32 = 1 << 21;
+const MOVBE: u32 = 1 << 22;
+const POPCNT: u32 = 1 << 23;
+const DE: u32 = 1 << 2;
+const PSE: u32 = 1 << 3;
+const TSC: u32 = 1 << 4;
+const MSR: u32 = 1 << 5;
+const PAE: u32 = 1 << 6;
+const CX8: u32 = 1 << 8;
+const APIC: u32 = 1 << 9;
+const PGE: u32 = 1 << 13;
+const CMOV: u32 = 1 << 15;
+const CLFSH: u32 = 1 << 19;
+const HTT: u32 = 1 << 28;
+
+// Leaf 7, EBX, ECX and EDX.
+const FSGSBASE: u32 = 1 << 0;
+const TSC_ADJUST: u32 = 1 << 1;
+const BMI1: u32 = 1 << 3;
+const SMEP: u32 = 1 << 7;
+const BMI2: u32 = 1 << 8;
+const INVPCID: u32 = 1 << 10;
+const SMAP: u32 = 1 << 20;
+const CLFLUSHOPT: u32 = 1 << 23;
+const CLWB: u32 = 1 << 24;
+const RDPID: u32 = 1 << 22;
+const SERIALIZE: u32 = 1 << 14;
+
+// Leaf 80000001, ECX and EDX; leaf 80000007, EDX.
+const LAHF64: u32 = 1 << 0;
+const LZCNT: u32 = 1 << 5;
+const PREFETCHW: u32 = 1 << 8;
+const SYSCALL: u32 = 1 << 11;
+const NX: u32 = 1 << 20;
+const RDTSCP: u32 = 1 << 27;
+const LONG_MODE: u32 = 1 << 29;
+const INVARIANT_TSC: u32 = 1 << 8;
+
+/** Physical and linear address bits. */
+const ADDRESS_BITS: u32 = 32 | (48 << 8);
+/** CLFLUSH line in units of 8 bytes. */
+const CLFLUSH_LINE: u32 = 8 << 8;
+const MONITOR_LINE: u32 = 64;
+/** MWAIT takes masked interrupts as a reason to go on. */
+const MWAIT_EXTENSIONS: u32 = 3;
+
+let eax: u32 = 0;
+let ebx: u32 = 0;
+let ecx: u32 = 0;
+let edx: u32 = 0;
+
+export function executeCpuid(cpu: Cpu): void {
+  const base = changetype<usize>(cpu);
+  let leaf = <u32>readR(base, RAX);
+  const subleaf = <u32>readR(base, RCX);
+  // What is beyond the highest leaf answers like the highest basic one.
+  if (leaf > HIGHEST_EXTENDED || (leaf > HIGHEST_BASIC && leaf < 0x8000_0000)) leaf = HIGHEST_BASIC;
+  eax = ebx = ecx = edx = 0;
+  if (leaf >= 0x8000_0000) answerExtended(leaf);
+  else answerBasic(cpu, leaf, subleaf);
+  writeR(base, RAX, <u64>eax);
+  writeR(base, RBX, <u64>ebx);
+  writeR(base, RCX, <u64>ecx);
+  writeR(base, RDX, <u64>edx);
+}
+
+function answerBasic(cpu: Cpu, leaf: u32, subleaf: u32): void {
+  switch (leaf) {
+    case 0:
+      eax = HIGHEST_BASIC;
+      ebx = VENDOR_EBX;
+      edx = VENDOR_EDX;
+      ecx = VENDOR_ECX;
+      break;
+    case 1: {
+      const threads = cpu.core.threadCount;
+      eax = SIGNATURE;
+      ebx = ((apicId(cpu) & 0xff) << 24) | (min<u32>(threads, 255) << 16) | CLFLUSH_LINE;
+      ecx = MONITOR | CX16 | X2APIC | MOVBE | POPCNT;
+      edx = DE | PSE | TSC | MSR | PAE | CX8 | APIC | PGE | CMOV | CLFSH | (threads > 1 ? HTT : 0);
+      break;
+    }
+    case 5:
+      eax = MONITOR_LINE;
+      ebx = MONITOR_LINE;
+      ecx = MWAIT_EXTENSIONS;
+      edx = 1 << 4; // one sub-state of C1
+      break;
+    case 7:
+      if (subleaf != 0) break;
+      ebx = FSGSBASE | TSC_ADJUST | BMI1 | SMEP | BMI2 | INVPCID | SMAP | CLFLUSHOPT | CLWB;
+      ecx = RDPID;
+      edx = SERIALIZE;
+      break;
+    case 0xb:
+      // No level is described; the x2APIC id is there all the same.
+      ecx = subleaf & 0xff;
+      edx = apicId(cpu);
+      break;
+    case 0x15: // the TSC counts the machine's clock: 1 MHz times MHz
+      eax = 1;
+      ebx = machine().clockMhz;
+      ecx = 1_000_000;
+      break;
+    case 0x16:
+      eax = ebx = machine().clockMhz;
+      break;
+    default:
+      break;
+  }
+}
+
+function answerExtended(leaf: u32): void {
+  switch (leaf & 0xffff) {
+    case 0:
+      eax = HIGHEST_EXTENDED;
+      break;
+    case 1:
+      ecx = LAHF64 | LZCNT | PREFETCHW;
+      edx = SYSCALL | NX | RDTSCP | LONG_MODE;
+      break;
+    case 7:
+      edx = INVARIANT_TSC;
+      break;
+    case 8:
+      eax = ADDRESS_BITS;
+      break;
+    default:
+      break;
+  }
+}
