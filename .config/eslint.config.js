@@ -6,7 +6,12 @@ export default ts.config(
   {
     files: ["src/**/*.ts", "test/**/*.ts", "bench/**/*.ts"],
     extends: [ts.configs.recommendedTypeChecked],
-    languageOptions: { parserOptions: { project: ["./test/tsconfig.json", "./bench/tsconfig.json"], tsconfigRootDir: new URL("..", import.meta.url).pathname } },
+    languageOptions: {
+      parserOptions: {
+        project: ["./test/tsconfig.json", "./bench/tsconfig.json"],
+        tsconfigRootDir: new URL("..", import.meta.url).pathname,
+      },
+    },
     rules: {
       "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_" }],
       "@typescript-eslint/switch-exhaustiveness-check": "error",
@@ -19,6 +24,11 @@ export default ts.config(
     files: ["assembly/**/*.ts"],
     extends: [ts.configs.base],
     languageOptions: { parserOptions: { allowInvalidAST: true } },
-    rules: { "no-dupe-else-if": "error", "no-duplicate-case": "error", "no-unreachable": "error", "prefer-const": "off" },
+    rules: {
+      "no-dupe-else-if": "error",
+      "no-duplicate-case": "error",
+      "no-unreachable": "error",
+      "prefer-const": "off",
+    },
   },
 );

@@ -32,12 +32,12 @@ import { openTrace } from "./trace/ring.ts";
 let configuration: usize = 0;
 
 function word(field: Config): u32 {
-  return load<u32>(configuration + (<usize>field << 2));
+  return load<u32>(configuration + ((<usize>field) << 2));
 }
 
 /** Word `index` of the table that a field names. */
 function entry(field: Config, index: u32): u32 {
-  return load<u32>(configuration + word(field) + (<usize>index << 2));
+  return load<u32>(configuration + word(field) + ((<usize>index) << 2));
 }
 
 /** Room for the host's own use (the configuration block, image bytes on their way), never given back. */
@@ -116,8 +116,8 @@ function buildDomains(): bool {
     domain.index = index;
     domain.node = entry(Config.DOMAIN_NODE_TABLE, index);
     if (domain.node >= m.nodes || domain.coreCount == 0) return false;
-    domain.cores = reserve(<usize>domain.coreCount << 2, 8);
-    domain.onlineMask = reserve(<usize>m.maskWords << 3, 8);
+    domain.cores = reserve((<usize>domain.coreCount) << 2, 8);
+    domain.onlineMask = reserve((<usize>m.maskWords) << 3, 8);
     if (domain.cores == 0 || domain.onlineMask == 0) return false;
     domain.coreCount = 0;
   }
@@ -133,7 +133,7 @@ function buildCores(): bool {
     core.index = index;
     core.domain = domain;
     core.bit = domain.coreCount++;
-    store<u32>(domain.cores + (<usize>core.bit << 2), <u32>changetype<usize>(core));
+    store<u32>(domain.cores + ((<usize>core.bit) << 2), <u32>changetype<usize>(core));
     core.latency = entry(Config.CORE_LATENCY_TABLE, index);
     core.lineArrivalMin = NEVER;
     core.runCycle = NEVER;
@@ -166,13 +166,13 @@ function buildCpus(): bool {
 }
 
 function hardwareId(index: u32): u64 {
-  return <u64>entry(Config.CPU_ID_TABLE, 2 * index) | (<u64>entry(Config.CPU_ID_TABLE, 2 * index + 1) << 32);
+  return (<u64>entry(Config.CPU_ID_TABLE, 2 * index)) | ((<u64>entry(Config.CPU_ID_TABLE, 2 * index + 1)) << 32);
 }
 
 function joinCore(cpu: Cpu, core: Core): bool {
   if (core.threads == 0) core.threads = reserve(MAX_THREADS_PER_CORE << 2, 8);
   if (core.threads == 0 || core.threadCount >= <u32>MAX_THREADS_PER_CORE) return false;
-  store<u32>(core.threads + (<usize>core.threadCount << 2), <u32>changetype<usize>(cpu));
+  store<u32>(core.threads + ((<usize>core.threadCount) << 2), <u32>changetype<usize>(cpu));
   core.threadCount++;
   cpu.core = core;
   return true;
@@ -186,4 +186,3 @@ function resetInterrupts(cpu: Cpu, id: u64): void {
     resetGic(cpu);
   }
 }
-

@@ -1,6 +1,16 @@
 // Records of CPUs, cores and last-level-cache domains, and the way from one to the other.
 
-import { CPU_BYTES, CPU_CLOCK, CPU_PC, CPU_REGISTERS, CPU_RETIRED, CPU_STATE, CPU_WAIT_KIND, CpuState, WaitKind } from "../src/abi.ts";
+import {
+  CPU_BYTES,
+  CPU_CLOCK,
+  CPU_PC,
+  CPU_REGISTERS,
+  CPU_RETIRED,
+  CPU_STATE,
+  CPU_WAIT_KIND,
+  CpuState,
+  WaitKind,
+} from "../src/abi.ts";
 import { machine } from "./machine.ts";
 
 /** "No such cycle": later than every event. */
@@ -153,18 +163,18 @@ export function domainAt(index: u32): Domain {
 // @ts-ignore: decorator
 @inline
 export function threadOf(core: Core, thread: u32): Cpu {
-  return changetype<Cpu>(load<u32>(core.threads + (<usize>thread << 2)));
+  return changetype<Cpu>(load<u32>(core.threads + ((<usize>thread) << 2)));
 }
 
 // @ts-ignore: decorator
 @inline
 export function coreInDomain(domain: Domain, bit: u32): Core {
-  return changetype<Core>(load<u32>(domain.cores + (<usize>bit << 2)));
+  return changetype<Core>(load<u32>(domain.cores + ((<usize>bit) << 2)));
 }
 
 /** One-way latency between domains of two nodes, or between a domain and a home, cycles. */
 // @ts-ignore: decorator
 @inline
 export function hop(from: u32, to: u32): u32 {
-  return load<u32>(machine().hopTable + <usize>(((from * machine().nodes + to) << 2)));
+  return load<u32>(machine().hopTable + <usize>((from * machine().nodes + to) << 2));
 }

@@ -15,33 +15,33 @@ export function maskWords(bits: u32): u32 {
 // @ts-ignore: decorator
 @inline
 function lastWordMask(bits: u32): u64 {
-  return u64.MAX_VALUE >>> (<u64>(0 - bits) & 63);
+  return u64.MAX_VALUE >>> ((<u64>(0 - bits)) & 63);
 }
 
 // @ts-ignore: decorator
 @inline
 function wordAddress(mask: usize, bit: u32): usize {
-  return mask + ((<usize>bit >>> 6) << 3);
+  return mask + (((<usize>bit) >>> 6) << 3);
 }
 
 // @ts-ignore: decorator
 @inline
 export function maskSet(mask: usize, bit: u32): void {
   const word = wordAddress(mask, bit);
-  store<u64>(word, load<u64>(word) | ((<u64>1) << (<u64>bit & 63)));
+  store<u64>(word, load<u64>(word) | ((<u64>1) << ((<u64>bit) & 63)));
 }
 
 // @ts-ignore: decorator
 @inline
 export function maskClear(mask: usize, bit: u32): void {
   const word = wordAddress(mask, bit);
-  store<u64>(word, load<u64>(word) & ~((<u64>1) << (<u64>bit & 63)));
+  store<u64>(word, load<u64>(word) & ~((<u64>1) << ((<u64>bit) & 63)));
 }
 
 // @ts-ignore: decorator
 @inline
 export function maskTest(mask: usize, bit: u32): bool {
-  return ((load<u64>(wordAddress(mask, bit)) >>> (<u64>bit & 63)) & 1) != 0;
+  return ((load<u64>(wordAddress(mask, bit)) >>> ((<u64>bit) & 63)) & 1) != 0;
 }
 
 export function maskTestAndSet(mask: usize, bit: u32): bool {
@@ -57,7 +57,7 @@ export function maskTestAndClear(mask: usize, bit: u32): bool {
 }
 
 export function maskZero(mask: usize, bits: u32): void {
-  memory.fill(mask, 0, <usize>maskWords(bits) << 3);
+  memory.fill(mask, 0, (<usize>maskWords(bits)) << 3);
 }
 
 export function maskFill(mask: usize, bits: u32): void {
@@ -68,7 +68,7 @@ export function maskFill(mask: usize, bits: u32): void {
 }
 
 export function maskCopy(target: usize, source: usize, bits: u32): void {
-  memory.copy(target, source, <usize>maskWords(bits) << 3);
+  memory.copy(target, source, (<usize>maskWords(bits)) << 3);
 }
 
 /** First set bit at or behind `from`; `bits` or more means none, as in the kernel. */
@@ -76,7 +76,7 @@ export function maskNext(mask: usize, bits: u32, from: u32): u32 {
   if (from >= bits) return bits;
   const words = maskWords(bits);
   let index = from >>> 6;
-  let word = load<u64>(mask + ((<usize>index) << 3)) & (u64.MAX_VALUE << (<u64>from & 63));
+  let word = load<u64>(mask + ((<usize>index) << 3)) & (u64.MAX_VALUE << ((<u64>from) & 63));
   while (word == 0) {
     if (++index >= words) return bits;
     word = load<u64>(mask + ((<usize>index) << 3));
@@ -108,7 +108,7 @@ export function maskEmpty(mask: usize, bits: u32): bool {
 // Combinations, two words at a time. Each returns whether the result is non-empty, as cpumask_and() does.
 
 export function maskAnd(target: usize, a: usize, b: usize, bits: u32): bool {
-  const bytes = <usize>maskWords(bits) << 3;
+  const bytes = (<usize>maskWords(bits)) << 3;
   let any = i64x2.splat(0);
   let i: usize = 0;
   for (; i + 16 <= bytes; i += 16) {
@@ -125,7 +125,7 @@ export function maskAnd(target: usize, a: usize, b: usize, bits: u32): bool {
 }
 
 export function maskAndNot(target: usize, a: usize, b: usize, bits: u32): bool {
-  const bytes = <usize>maskWords(bits) << 3;
+  const bytes = (<usize>maskWords(bits)) << 3;
   let any = i64x2.splat(0);
   let i: usize = 0;
   for (; i + 16 <= bytes; i += 16) {
@@ -142,32 +142,32 @@ export function maskAndNot(target: usize, a: usize, b: usize, bits: u32): bool {
 }
 
 export function maskOr(target: usize, a: usize, b: usize, bits: u32): void {
-  const bytes = <usize>maskWords(bits) << 3;
+  const bytes = (<usize>maskWords(bits)) << 3;
   let i: usize = 0;
   for (; i + 16 <= bytes; i += 16) v128.store(target + i, v128.or(v128.load(a + i), v128.load(b + i)));
   if (i < bytes) store<u64>(target + i, load<u64>(a + i) | load<u64>(b + i));
 }
 
 export function maskXor(target: usize, a: usize, b: usize, bits: u32): void {
-  const bytes = <usize>maskWords(bits) << 3;
+  const bytes = (<usize>maskWords(bits)) << 3;
   let i: usize = 0;
   for (; i + 16 <= bytes; i += 16) v128.store(target + i, v128.xor(v128.load(a + i), v128.load(b + i)));
   if (i < bytes) store<u64>(target + i, load<u64>(a + i) ^ load<u64>(b + i));
 }
 
 export function maskEqual(a: usize, b: usize, bits: u32): bool {
-  return memory.compare(a, b, <usize>maskWords(bits) << 3) == 0;
+  return memory.compare(a, b, (<usize>maskWords(bits)) << 3) == 0;
 }
 
 export function maskIntersects(a: usize, b: usize, bits: u32): bool {
-  const bytes = <usize>maskWords(bits) << 3;
+  const bytes = (<usize>maskWords(bits)) << 3;
   for (let i: usize = 0; i < bytes; i += 8) if ((load<u64>(a + i) & load<u64>(b + i)) != 0) return true;
   return false;
 }
 
 /** Whether every bit of `a` is in `b`. */
 export function maskSubset(a: usize, b: usize, bits: u32): bool {
-  const bytes = <usize>maskWords(bits) << 3;
+  const bytes = (<usize>maskWords(bits)) << 3;
   for (let i: usize = 0; i < bytes; i += 8) if ((load<u64>(a + i) & ~load<u64>(b + i)) != 0) return false;
   return true;
 }

@@ -80,7 +80,7 @@ function digestCpu(cpu: Cpu): void {
   }
   const registers: u32 = m.architecture == Architecture.X86_64 ? X86_REGISTERS : ARM64_SP_SLOT + 1;
   for (let slot: u32 = 0; slot < registers; slot++) {
-    mix(load<u64>(changetype<usize>(cpu) + (<usize>slot << 3), CPU_REGISTERS));
+    mix(load<u64>(changetype<usize>(cpu) + ((<usize>slot) << 3), CPU_REGISTERS));
   }
   if (m.architecture == Architecture.X86_64) {
     x86Digest(cpu);
@@ -134,8 +134,8 @@ function digestEntry(entry: Entry): u64 {
   mix(entry.writer);
   mix(max(entry.free, machine().now));
   for (let word: u32 = 0; word < machine().maskWords; word++) {
-    mix(load<u64>(directoryMask(entry) + (<usize>word << 3)));
-    mix(load<u64>(heldMask(entry) + (<usize>word << 3)));
+    mix(load<u64>(directoryMask(entry) + ((<usize>word) << 3)));
+    mix(load<u64>(heldMask(entry) + ((<usize>word) << 3)));
   }
   for (let at = entry.queueHead; at != 0; at = changetype<Cpu>(at).requestNext) mix(changetype<Cpu>(at).index);
   const result = hash;
@@ -160,8 +160,8 @@ function digestEvent(node: EventNode): u64 {
       return 0;
     case EventClass.INVALIDATE: {
       const entry = changetype<Entry>(node.subject & ~(<usize>63));
-      const first = (<u64>(node.subject >>> 1) & 31) << 6;
-      const place = (<u64>entry.home.line << 32) | entry.domain.index;
+      const first = ((<u64>(node.subject >>> 1)) & 31) << 6;
+      const place = ((<u64>entry.home.line) << 32) | entry.domain.index;
       let sum: u64 = 0;
       for (let cores = node.argument; cores != 0; cores &= cores - 1) {
         sum += summand(node.when, place, first + ctz(cores), <u64>(node.subject & INVALIDATION_DOWNGRADE));
@@ -183,4 +183,3 @@ function digestDirectoryEvent(node: EventNode): u64 {
   const entry = changetype<Entry>(node.subject);
   return summand(node.when, entry.home.line, entry.domain.index, node.argument + 3);
 }
-

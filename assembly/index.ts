@@ -24,18 +24,7 @@ import {
 } from "./cpumask.ts";
 
 export { allocate, initialize, mapPages, setProbe };
-export {
-  maskAnd,
-  maskAndNot,
-  maskEqual,
-  maskFill,
-  maskIntersects,
-  maskNext,
-  maskOr,
-  maskSubset,
-  maskWeight,
-  maskXor,
-};
+export { maskAnd, maskAndNot, maskEqual, maskFill, maskIntersects, maskNext, maskOr, maskSubset, maskWeight, maskXor };
 
 export function abiVersion(): u32 {
   return ABI_VERSION;

@@ -115,7 +115,7 @@ export function machine(): Machine {
 // @ts-ignore: decorator
 @inline
 export function timing(parameter: Timing): u32 {
-  return load<u32>(machine().timing + (<usize>parameter << 2));
+  return load<u32>(machine().timing + ((<usize>parameter) << 2));
 }
 
 /**
@@ -127,7 +127,7 @@ export function reserve(bytes: usize, align: usize): usize {
   const start = (machine().top + align - 1) & ~(align - 1);
   const end = start + bytes;
   if (end < start) return 0;
-  const have = <usize>memory.size() << 16;
+  const have = (<usize>memory.size()) << 16;
   if (end > have) {
     const pages = (end - have + 0xffff) >>> 16;
     if (memory.grow(<i32>pages) < 0) return 0;

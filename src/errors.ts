@@ -55,6 +55,11 @@ function compose(what: string, { value, allowed, at }: ErrorDetails): string {
 
 /** At most 80 characters of a value, so that a hostile input can't flood a terminal. */
 function quote(value: unknown): string {
-  const text = typeof value === "string" ? JSON.stringify(value) : typeof value === "bigint" ? `${value}` : (JSON.stringify(value) ?? String(value));
+  const text =
+    typeof value === "string"
+      ? JSON.stringify(value)
+      : typeof value === "bigint"
+        ? `${value}`
+        : (JSON.stringify(value) ?? String(value));
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }

@@ -4,9 +4,24 @@ export { AllstopError, errorCodes, type ErrorCode, type ErrorDetails } from "./e
 
 export { runScenario } from "./run-scenario.ts";
 export { executeScenario, prepareMachine, type RunOptions, type RunResult } from "./scenario/run.ts";
-export { SCENARIO_FORMAT, parseScenario, parseScenarioText, scenarioLimits, type Scenario, type ScenarioInput } from "./scenario/document.ts";
+export {
+  SCENARIO_FORMAT,
+  parseScenario,
+  parseScenarioText,
+  scenarioLimits,
+  type Scenario,
+  type ScenarioInput,
+} from "./scenario/document.ts";
 export { expandScenario, type ExpandedScenario } from "./scenario/expand.ts";
-export { REPORT_FORMAT, type MissingCpu, type PhaseReport, type Report, type RoundReport, type Straggler, type Verdict } from "./report/report.ts";
+export {
+  REPORT_FORMAT,
+  type MissingCpu,
+  type PhaseReport,
+  type Report,
+  type RoundReport,
+  type Straggler,
+  type Verdict,
+} from "./report/report.ts";
 export { formatNs, plain, reportLines, type Palette } from "./report/text.ts";
 
 export {
@@ -32,7 +47,14 @@ export { findPolicy, policies, type Phase, type Policy } from "./policies/index.
 export { spreadOf, type Spread } from "./measure/statistics.ts";
 export type { Timeline } from "./measure/timeline.ts";
 
-export { findTimingModel, timingModels, timingParameters, type Sourced, type TimingModel, type TimingParameter } from "./timing/index.ts";
+export {
+  findTimingModel,
+  timingModels,
+  timingParameters,
+  type Sourced,
+  type TimingModel,
+  type TimingParameter,
+} from "./timing/index.ts";
 export {
   buildPreset,
   buildTopology,

@@ -13,7 +13,7 @@ const FLAGS_IDLE: u64 = 0x90;
 export function servePl011(cpu: Cpu, cycle: u64): void {
   const offset = <u32>(cpu.deviceAddress - PL011_BASE);
   if (cpu.deviceWrite != 0) {
-    if (offset == UARTDR) trace(TraceKind.CONSOLE, cpu, cycle, <u32>cpu.deviceValue & 0xff, cpu.index, 0, 0);
+    if (offset == UARTDR) trace(TraceKind.CONSOLE, cpu, cycle, (<u32>cpu.deviceValue) & 0xff, cpu.index, 0, 0);
   } else {
     cpu.deviceValue = offset == UARTFR ? FLAGS_IDLE : 0;
   }

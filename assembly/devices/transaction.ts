@@ -39,7 +39,7 @@ export function requestDevice(
     // A redistributor belongs to its PE: the access is served there, like any other message to it.
     const target = cpuAt(redistributorFrame(address));
     const latency = target == cpu ? <u64>timing(Timing.DEVICE_LATENCY) : interruptLatency(cpu, target);
-    send(target, <u64>Message.REDISTRIBUTOR | (<u64>cpu.index << 32), cycle + latency);
+    send(target, (<u64>Message.REDISTRIBUTOR) | ((<u64>cpu.index) << 32), cycle + latency);
   } else {
     const latency = device == Device.FIRMWARE ? timing(Timing.FIRMWARE_CALL) : timing(Timing.DEVICE_LATENCY);
     schedule(cycle + latency, EventClass.DEVICE, changetype<usize>(cpu), device);
@@ -71,7 +71,8 @@ export function deviceArrivals(cycle: u64): void {
     const device = <Device>(<i32>node.argument);
     release(node);
     serve(cpu, device, cycle);
-    send(cpu, <u64>Message.ANSWER, cycle + timing(Timing.DEVICE_LATENCY));
+    // Who switched the machine off gets no answer.
+    if (cpu.state != CpuState.DEAD) send(cpu, <u64>Message.ANSWER, cycle + timing(Timing.DEVICE_LATENCY));
   }
 }
 

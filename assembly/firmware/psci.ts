@@ -1,7 +1,7 @@
 // PSCI (Arm DEN 0022F.b) as far as bringing CPUs up and switching off needs it. Firmware state changes only here, in the
 // order of (cycle, CPU number), since all PEs share it.
 
-import { StopReason, Timing } from "../../src/abi.ts";
+import { CpuState, StopReason, Timing } from "../../src/abi.ts";
 import { readX } from "../arm64/cpu.ts";
 import { Cpu } from "../cpu.ts";
 import { cpuWithId } from "../interrupts/hardwareIds.ts";
@@ -43,15 +43,21 @@ export function serveFirmware(cpu: Cpu, cycle: u64): void {
       result = affinityInfo(readX(base, 1), <u32>readX(base, 2));
       break;
     case PSCI_SYSTEM_OFF:
-      stopMachine(StopReason.SYSTEM_OFF, cpu.index, cpu.pc, cycle, 0);
+      leaveSystem(cpu, StopReason.SYSTEM_OFF, cycle);
       break;
     case PSCI_SYSTEM_RESET:
-      stopMachine(StopReason.SYSTEM_RESET, cpu.index, cpu.pc, cycle, 0);
+      leaveSystem(cpu, StopReason.SYSTEM_RESET, cycle);
       break;
     default:
       break;
   }
   cpu.deviceValue = <u64>result;
+}
+
+/** SYSTEM_OFF and SYSTEM_RESET don't return (5.10, 5.11). */
+function leaveSystem(cpu: Cpu, reason: StopReason, cycle: u64): void {
+  cpu.state = CpuState.DEAD;
+  stopMachine(reason, cpu.index, cpu.pc, cycle, 0);
 }
 
 function cpuOn(affinity: u64, entry: u64, context: u64, cycle: u64): i64 {
@@ -74,4 +80,3 @@ function affinityInfo(affinity: u64, level: u32): i64 {
   if (target.starting != 0) return AFFINITY_ON_PENDING;
   return target.on != 0 ? AFFINITY_ON : AFFINITY_OFF;
 }
-

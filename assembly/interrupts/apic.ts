@@ -19,6 +19,7 @@ export enum DeliveryMode {
   STARTUP = 6,
 }
 
+
 @unmanaged
 class Apic {
   id: u32;
@@ -86,31 +87,31 @@ export function apicId(cpu: Cpu): u32 {
 
 /** Logical x2APIC id: cluster in bits 31:16, one of sixteen bits below (SDM 3A 11.12.10.2). */
 function logicalId(id: u32): u32 {
-  return (((id >>> 4) & 0xffff) << 16) | (<u32>1 << (id & 15));
+  return (((id >>> 4) & 0xffff) << 16) | ((<u32>1) << (id & 15));
 }
 
 function highestVector(set: usize): i32 {
   for (let word: i32 = 3; word >= 0; word--) {
-    const value = load<u64>(set + (<usize>word << 3));
+    const value = load<u64>(set + ((<usize>word) << 3));
     if (value != 0) return (word << 6) + 63 - <i32>clz(value);
   }
   return -1;
 }
 
 function setVector(set: usize, vector: u32): void {
-  const word = set + ((<usize>vector >>> 6) << 3);
-  store<u64>(word, load<u64>(word) | ((<u64>1) << (<u64>vector & 63)));
+  const word = set + (((<usize>vector) >>> 6) << 3);
+  store<u64>(word, load<u64>(word) | ((<u64>1) << ((<u64>vector) & 63)));
 }
 
 function clearVector(set: usize, vector: u32): void {
-  const word = set + ((<usize>vector >>> 6) << 3);
-  store<u64>(word, load<u64>(word) & ~((<u64>1) << (<u64>vector & 63)));
+  const word = set + (((<usize>vector) >>> 6) << 3);
+  store<u64>(word, load<u64>(word) & ~((<u64>1) << ((<u64>vector) & 63)));
 }
 
 /** PPR (SDM 3A 11.8.3.1). */
 function processorPriority(apic: Apic): u32 {
   const service = highestVector(changetype<usize>(apic) + IN_SERVICE);
-  const serviceClass: u32 = service < 0 ? 0 : <u32>service & 0xf0;
+  const serviceClass: u32 = service < 0 ? 0 : (<u32>service) & 0xf0;
   const task = apic.taskPriority;
   return (task & 0xf0) >= serviceClass ? task : serviceClass;
 }
@@ -119,7 +120,7 @@ function processorPriority(apic: Apic): u32 {
 function updatePending(cpu: Cpu, apic: Apic): void {
   let pending: u32 = apic.nmiPending != 0 ? Pending.NMI : 0;
   const request = highestVector(changetype<usize>(apic) + REQUESTS);
-  if (request >= 0 && (<u32>request & 0xf0) > (processorPriority(apic) & 0xf0)) pending |= Pending.IRQ;
+  if (request >= 0 && ((<u32>request) & 0xf0) > (processorPriority(apic) & 0xf0)) pending |= Pending.IRQ;
   cpu.pending = pending;
 }
 
@@ -197,7 +198,7 @@ export function apicRead(cpu: Cpu, msr: u32): bool {
 }
 
 function readVectors(apic: Apic, set: usize, word: u32): bool {
-  apicValue = <u64>load<u32>(changetype<usize>(apic) + set + (<usize>word << 2));
+  apicValue = <u64>load<u32>(changetype<usize>(apic) + set + ((<usize>word) << 2));
   return true;
 }
 
@@ -216,7 +217,7 @@ export function apicWrite(cpu: Cpu, msr: u32, value: u64): bool {
       endOfInterrupt(apic);
       break;
     case MSR_SVR:
-      if ((value & ~<u64>0x13ff) != 0) return false;
+      if ((value & ~(<u64>0x13ff)) != 0) return false;
       apic.spurious = <u32>value;
       break;
     case MSR_ESR:
@@ -244,8 +245,8 @@ const ICR_VALID: u64 = 0xffff_ffff_000c_cfff;
 function writeIcr(cpu: Cpu, icr: u64): bool {
   // Bit 12 was the delivery status and is ignored (SDM 3A 11.12.9).
   if ((icr & ~(ICR_VALID | 0x1000)) != 0) return false;
-  const mode = (<u32>icr >>> 8) & 7;
-  const vector = mode == DeliveryMode.NMI ? 2 : <u32>icr & 0xff;
+  const mode = ((<u32>icr) >>> 8) & 7;
+  const vector = mode == DeliveryMode.NMI ? 2 : (<u32>icr) & 0xff;
   if (mode != DeliveryMode.FIXED && mode != DeliveryMode.NMI) {
     stopMachine(StopReason.UNSUPPORTED, cpu.index, cpu.pc, startCycle(cpu), icr);
     return true;
@@ -254,7 +255,7 @@ function writeIcr(cpu: Cpu, icr: u64): bool {
   if (mode == DeliveryMode.FIXED && vector < 16) return true;
   const departs = departure(cpu);
   const destination = <u32>(icr >>> 32);
-  switch ((<u32>icr >>> 18) & 3) {
+  switch (((<u32>icr) >>> 18) & 3) {
     case 1:
       if (mode == DeliveryMode.FIXED) sendInterrupt(cpu, cpu, departs, vector, mode);
       break;

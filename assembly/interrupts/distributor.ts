@@ -20,7 +20,7 @@ const CTLR_WRITABLE: u32 = 3;
 /** ARE (affinity routing is not optional here), DS. */
 const CTLR_FIXED: u32 = 0x50;
 /** ITLinesNumber 0, IDbits 16, A3V, No1N, RSS: range selectors in SGIs are understood. */
-const TYPER: u64 = (<u64>15 << 19) | (<u64>1 << 24) | (<u64>1 << 25) | (<u64>1 << 26);
+const TYPER: u64 = ((<u64>15) << 19) | ((<u64>1) << 24) | ((<u64>1) << 25) | ((<u64>1) << 26);
 
 export function serveDistributor(cpu: Cpu, cycle: u64): void {
   const offset = <u32>(cpu.deviceAddress - GICD_BASE);
@@ -61,11 +61,11 @@ function writeDistributor(cpu: Cpu, offset: u32, cycle: u64): void {
     }
     return;
   }
-  m.distributor = <u32>cpu.deviceValue & CTLR_WRITABLE;
+  m.distributor = (<u32>cpu.deviceValue) & CTLR_WRITABLE;
   const arrival = cycle + timing(Timing.INTERRUPT_LATENCY);
   for (let index: u32 = 0; index < m.cpus; index++) {
     const target = cpuAt(index);
     if (changetype<usize>(target.core) == 0) continue;
-    send(target, <u64>Message.DISTRIBUTOR | (<u64>m.distributor << 32), arrival);
+    send(target, (<u64>Message.DISTRIBUTOR) | ((<u64>m.distributor) << 32), arrival);
   }
 }

@@ -90,7 +90,7 @@ export function setPriority(gic: Gic, id: u32, priority: u32): void {
 /** Running priority: the most urgent active group priority, or idle. */
 export function runningPriority(gic: Gic): u32 {
   const active = gic.activePriorities0 | gic.activePriorities1;
-  return active == 0 ? IDLE_PRIORITY : <u32>ctz(active) << PRIORITY_SHIFT;
+  return active == 0 ? IDLE_PRIORITY : (<u32>ctz(active)) << PRIORITY_SHIFT;
 }
 
 /** Bits of a priority that decide about preemption (IHI 0069H 4.8.6). */
@@ -144,7 +144,7 @@ export function gicUpdate(cpu: Cpu): void {
 /** An SGI reaches this PE: one pending bit per INTID, whoever sent it. */
 export function gicAccept(cpu: Cpu, id: u32): void {
   if (cpu.state == CpuState.OFFLINE) return;
-  gicOf(cpu).pending |= <u32>1 << id;
+  gicOf(cpu).pending |= (<u32>1) << id;
   gicUpdate(cpu);
 }
 
@@ -165,10 +165,10 @@ export function gicAcknowledge(cpu: Cpu, group1: bool): u32 {
   const gic = gicOf(cpu);
   const id = highestPending(gic);
   if (!isSignalled(gic, id) || isGroup1(gic, id) != group1) return SPURIOUS;
-  const bit = <u32>1 << id;
+  const bit = (<u32>1) << id;
   gic.pending &= ~bit;
   gic.active |= bit;
-  const level = <u32>1 << (groupPriority(gic, priorityOf(gic, id), group1) >>> PRIORITY_SHIFT);
+  const level = (<u32>1) << (groupPriority(gic, priorityOf(gic, id), group1) >>> PRIORITY_SHIFT);
   if (group1) gic.activePriorities1 |= level;
   else gic.activePriorities0 |= level;
   gicUpdate(cpu);
@@ -181,20 +181,20 @@ export function gicEndOfInterrupt(cpu: Cpu, id: u32, group1: bool): void {
   if (id >= 32) return;
   if (group1) gic.activePriorities1 &= gic.activePriorities1 - 1;
   else gic.activePriorities0 &= gic.activePriorities0 - 1;
-  if ((gic.control & CTLR_EOI_MODE) == 0) gic.active &= ~(<u32>1 << id);
+  if ((gic.control & CTLR_EOI_MODE) == 0) gic.active &= ~((<u32>1) << id);
   gicUpdate(cpu);
 }
 
 /** ICC_DIR_EL1. */
 export function gicDeactivate(cpu: Cpu, id: u32): void {
   const gic = gicOf(cpu);
-  if (id < 32 && (gic.control & CTLR_EOI_MODE) != 0) gic.active &= ~(<u32>1 << id);
+  if (id < 32 && (gic.control & CTLR_EOI_MODE) != 0) gic.active &= ~((<u32>1) << id);
   gicUpdate(cpu);
 }
 
 /** ICC_SGI1R_EL1: one message to each listed PE, or to all but the writer (IHI 0069H 12.2.20). */
 export function gicSendSgi(cpu: Cpu, value: u64): void {
-  const id = <u32>(value >>> 24) & 15;
+  const id = (<u32>(value >>> 24)) & 15;
   const departs = departure(cpu);
   if (((value >>> 40) & 1) != 0) {
     for (let index: u32 = 0; index < machine().cpus; index++) {
@@ -205,9 +205,9 @@ export function gicSendSgi(cpu: Cpu, value: u64): void {
   }
   const range = (value >>> 44) & 15;
   const affinity = (((value >>> 48) & 0xff) << 32) | (((value >>> 32) & 0xff) << 16) | (((value >>> 16) & 0xff) << 8);
-  let list = <u32>value & 0xffff;
+  let list = (<u32>value) & 0xffff;
   while (list != 0) {
-    const target = cpuWithId(affinity | (range << 4) | <u64>ctz(list));
+    const target = cpuWithId(affinity | (range << 4) | (<u64>ctz(list)));
     list &= list - 1;
     if (changetype<usize>(target) != 0) sendInterrupt(cpu, target, departs, id, 0);
   }

@@ -60,7 +60,7 @@ export function sendInterrupt(sender: Cpu, target: Cpu, departs: u64, vector: u3
   const arrival = departs + interruptLatency(sender, target);
   machine().interruptCount++;
   trace(TraceKind.INTERRUPT_SENT, sender, departs, vector | (mode << 8), target.index, arrival, 0);
-  send(target, <u64>Message.INTERRUPT | (<u64>vector << 8) | (<u64>mode << 16), arrival);
+  send(target, (<u64>Message.INTERRUPT) | ((<u64>vector) << 8) | ((<u64>mode) << 16), arrival);
   if (target == sender) shrinkLimits(arrival);
 }
 
@@ -79,9 +79,9 @@ export function deliver(node: EventNode, cycle: u64): void {
   const cpu = changetype<Cpu>(node.subject);
   const argument = node.argument;
   if (--cpu.interruptArrivals == 0) cpu.interruptArrivalMin = NEVER;
-  switch (<i32>argument & 0xff) {
+  switch ((<i32>argument) & 0xff) {
     case Message.INTERRUPT:
-      acceptInterrupt(cpu, <u32>(argument >>> 8) & 0xff, <u32>(argument >>> 16) & 0xff, cycle);
+      acceptInterrupt(cpu, (<u32>(argument >>> 8)) & 0xff, (<u32>(argument >>> 16)) & 0xff, cycle);
       break;
     case Message.ANSWER:
       answerDevice(cpu, cycle);

@@ -48,9 +48,9 @@ function accessPriorities(cpu: Cpu, requester: Cpu, first: u32): void {
   const gic = gicOf(cpu);
   let value: u64 = 0;
   for (let i: u32 = 0; i < requester.deviceSize && first + i < 32; i++) {
-    const shift = <u64>i << 3;
-    if (requester.deviceWrite != 0) setPriority(gic, first + i, <u32>(requester.deviceValue >>> shift) & 0xff);
-    else value |= <u64>priorityOf(gic, first + i) << shift;
+    const shift = (<u64>i) << 3;
+    if (requester.deviceWrite != 0) setPriority(gic, first + i, (<u32>(requester.deviceValue >>> shift)) & 0xff);
+    else value |= (<u64>priorityOf(gic, first + i)) << shift;
   }
   if (requester.deviceWrite == 0) requester.deviceValue = value;
 }
@@ -59,7 +59,7 @@ function typer(cpu: Cpu): u64 {
   const affinity = arm64(cpu).mpidr;
   const packed = ((affinity >>> 32) << 24) | (affinity & 0xff_ffff);
   const last = cpu.index == machine().cpus - 1 || cpu.index == GICR_FIRST_WINDOW_CPUS - 1;
-  return (packed << 32) | (<u64>(cpu.index & 0xffff) << 8) | (last ? 0x10 : 0);
+  return (packed << 32) | ((<u64>(cpu.index & 0xffff)) << 8) | (last ? 0x10 : 0);
 }
 
 function read(cpu: Cpu, requester: Cpu, offset: u32): u64 {

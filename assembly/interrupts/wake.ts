@@ -5,6 +5,7 @@ import { Cpu } from "../cpu.ts";
 import { timing } from "../machine.ts";
 import { cycleOf, ticksOf } from "../time/bounds.ts";
 import { trace } from "../trace/ring.ts";
+import { mwaitUnmasks } from "../x86/wait.ts";
 
 /** Stops a CPU at its next instruction; the caller has completed the waiting instruction. */
 export function beginWait(cpu: Cpu, kind: WaitKind): void {
@@ -13,10 +14,15 @@ export function beginWait(cpu: Cpu, kind: WaitKind): void {
   cpu.loopVisits = 0;
 }
 
-/** Whether what is pending ends the wait: WFI looks past the masks of PSTATE (Arm ARM D1.6.2), the others don't. */
+/**
+ * Whether what is pending ends the wait: WFI looks past the masks of PSTATE (Arm ARM D1.6.2), MWAIT past those that it was
+ * told to (SDM 2B MWAIT), the others don't.
+ */
 export function pendingEndsWait(cpu: Cpu): bool {
-  const pending = cpu.waitKind == WaitKind.WFI ? cpu.pending : cpu.pending & ~cpu.masked;
-  return pending != 0;
+  let masked = cpu.masked;
+  if (cpu.waitKind == WaitKind.WFI) masked = 0;
+  else if (cpu.waitKind == WaitKind.MWAIT) masked &= ~mwaitUnmasks(cpu);
+  return (cpu.pending & ~masked) != 0;
 }
 
 /**

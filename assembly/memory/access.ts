@@ -114,7 +114,7 @@ export function checkRights(address: u64, size: u32, write: bool): bool {
   const last = address + size - 1;
   const page = pageAt(last);
   if ((page & need) == 0) {
-    fail(last & ~<u64>(LINE_BYTES - 1), write, page);
+    fail(last & ~(<u64>(LINE_BYTES - 1)), write, page);
     return false;
   }
   return true;
@@ -144,7 +144,7 @@ export function closeJournal(cpu: Cpu): void {
 }
 
 function journalValue(cpu: Cpu, index: u32): usize {
-  return changetype<usize>(cpu) + CPU_JOURNAL + 8 + (<usize>index << 3);
+  return changetype<usize>(cpu) + CPU_JOURNAL + 8 + ((<usize>index) << 3);
 }
 
 /** Reads up to 8 bytes as one or two accesses of a journaled instruction. */
@@ -155,7 +155,7 @@ export function journaledRead(cpu: Cpu, address: u64, size: u32): u64 {
   const low = journaledPiece(cpu, address, here);
   if (access != Access.DONE) return 0;
   const high = journaledPiece(cpu, address + here, size - here);
-  return low | (high << (<u64>here << 3));
+  return low | (high << ((<u64>here) << 3));
 }
 
 function journaledPiece(cpu: Cpu, address: u64, size: u32): u64 {
@@ -183,7 +183,7 @@ export function journaledWrite(cpu: Cpu, address: u64, size: u32, value: u64): v
     return;
   }
   journaledStore(cpu, address, here, value);
-  if (access == Access.DONE) journaledStore(cpu, address + here, size - here, value >>> (<u64>here << 3));
+  if (access == Access.DONE) journaledStore(cpu, address + here, size - here, value >>> ((<u64>here) << 3));
 }
 
 function journaledStore(cpu: Cpu, address: u64, size: u32, value: u64): void {
@@ -260,7 +260,7 @@ export function loadBytes(host: usize, size: u32): u64 {
       return <u64>load<u8>(host);
     default: {
       let value: u64 = 0;
-      for (let i: u32 = 0; i < size; i++) value |= <u64>load<u8>(host + i) << (<u64>i << 3);
+      for (let i: u32 = 0; i < size; i++) value |= (<u64>load<u8>(host + i)) << ((<u64>i) << 3);
       return value;
     }
   }
@@ -281,6 +281,6 @@ export function storeBytes(host: usize, size: u32, value: u64): void {
       store<u8>(host, <u8>value);
       break;
     default:
-      for (let i: u32 = 0; i < size; i++) store<u8>(host + i, <u8>(value >>> (<u64>i << 3)));
+      for (let i: u32 = 0; i < size; i++) store<u8>(host + i, <u8>(value >>> ((<u64>i) << 3)));
   }
 }

@@ -67,13 +67,13 @@ export function decodesAreKept(): bool {
 // @ts-ignore: decorator
 @inline
 export function codePageAt(address: u64): usize {
-  return <usize>load<u32>(machine().codePageTable + (<usize>(address >>> PAGE_SHIFT) << 2));
+  return <usize>load<u32>(machine().codePageTable + ((<usize>(address >>> PAGE_SHIFT)) << 2));
 }
 
 /** Makes an empty, zeroed decoded page of `bytes`. When the pool is full, all that was decoded is forgotten first. */
 export function openCodePage(address: u64, bytes: usize): usize {
   const page = takeCode(bytes);
-  if (page != 0) store<u32>(machine().codePageTable + (<usize>(address >>> PAGE_SHIFT) << 2), <u32>page);
+  if (page != 0) store<u32>(machine().codePageTable + ((<usize>(address >>> PAGE_SHIFT)) << 2), <u32>page);
   return page;
 }
 
@@ -97,7 +97,7 @@ export function takeCode(bytes: usize): usize {
 /** Forgets everything that was decoded: probes have changed, or the pool is full. */
 export function forgetCode(): void {
   const m = machine();
-  memory.fill(m.codePageTable, 0, <usize>((m.ramBase + m.ramBytes) >>> PAGE_SHIFT) << 2);
+  memory.fill(m.codePageTable, 0, (<usize>((m.ramBase + m.ramBytes) >>> PAGE_SHIFT)) << 2);
   m.codeNext = m.codeStart;
   m.codeFlushes++;
 }
@@ -130,7 +130,7 @@ export function admit(decoded: Decoded, address: u64, page: u32): i32 {
 // @ts-ignore: decorator
 @inline
 export function kindBehindProbe(decoded: Decoded): i32 {
-  return (decoded.flags & <u16>DecodedFlag.WRITABLE_PAGE) != 0 ? SpecialKind.FETCH : <i32>decoded.operation;
+  return (decoded.flags & (<u16>DecodedFlag.WRITABLE_PAGE)) != 0 ? SpecialKind.FETCH : <i32>decoded.operation;
 }
 
 // --- probes ----------------------------------------------------------------------------------------------------------

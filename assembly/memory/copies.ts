@@ -14,7 +14,7 @@ const NO_TAG: u64 = 1;
 // @ts-ignore: decorator
 @inline
 function entryOf(cpu: usize, address: u64): usize {
-  return cpu + CPU_LOOKUP + ((<usize>(address >>> LINE_SHIFT) & (LOOKUP_ENTRIES - 1)) << 4);
+  return cpu + CPU_LOOKUP + (((<usize>(address >>> LINE_SHIFT)) & (LOOKUP_ENTRIES - 1)) << 4);
 }
 
 /** Host address of `size` readable bytes, or 0 when only the slow way knows. */
@@ -22,8 +22,8 @@ function entryOf(cpu: usize, address: u64): usize {
 @inline
 export function readable(cpu: usize, address: u64, size: u64): usize {
   const entry = entryOf(cpu, address);
-  if (load<u64>(entry) != ((address + (size - 1)) & ~<u64>(LINE_BYTES - 1))) return 0;
-  return <usize>load<u32>(entry, ENTRY_HOST) + (<usize>address & (LINE_BYTES - 1));
+  if (load<u64>(entry) != ((address + (size - 1)) & ~(<u64>(LINE_BYTES - 1)))) return 0;
+  return <usize>load<u32>(entry, ENTRY_HOST) + ((<usize>address) & (LINE_BYTES - 1));
 }
 
 /** Host address of `size` writable bytes, or 0 when only the slow way knows. */
@@ -31,14 +31,14 @@ export function readable(cpu: usize, address: u64, size: u64): usize {
 @inline
 export function writable(cpu: usize, address: u64, size: u64): usize {
   const entry = entryOf(cpu, address);
-  if (load<u64>(entry) != ((address + (size - 1)) & ~<u64>(LINE_BYTES - 1))) return 0;
+  if (load<u64>(entry) != ((address + (size - 1)) & ~(<u64>(LINE_BYTES - 1)))) return 0;
   if (load<u32>(entry, ENTRY_WRITABLE) == 0) return 0;
-  return <usize>load<u32>(entry, ENTRY_HOST) + (<usize>address & (LINE_BYTES - 1));
+  return <usize>load<u32>(entry, ENTRY_HOST) + ((<usize>address) & (LINE_BYTES - 1));
 }
 
 /** Remembers a line that the CPU may hit. */
 export function remember(cpu: Cpu, address: u64, host: usize, mayWrite: bool): void {
-  const line = address & ~<u64>(LINE_BYTES - 1);
+  const line = address & ~(<u64>(LINE_BYTES - 1));
   const entry = entryOf(changetype<usize>(cpu), line);
   store<u64>(entry, line);
   store<u32>(entry, <u32>(host & ~(<usize>LINE_BYTES - 1)), ENTRY_HOST);

@@ -62,7 +62,7 @@ export function cacheArrivals(cycle: u64): void {
 }
 
 function arriveAtCache(node: EventNode, cycle: u64): Entry {
-  const kind = <CacheMessage>(<i32>node.argument & 0xff);
+  const kind = <CacheMessage>((<i32>node.argument) & 0xff);
   if (kind == CacheMessage.REQUEST) {
     const cpu = changetype<Cpu>(node.subject);
     const entry = demandEntry(cpu.requestLine, cpu.core.domain);
@@ -149,7 +149,7 @@ function grantHead(entry: Entry, at: u64): void {
 function entryIsUnused(entry: Entry): bool {
   const directory = directoryMask(entry);
   for (let word: u32 = 0; word < machine().maskWords; word++) {
-    if (load<u64>(directory + (<usize>word << 3)) != 0) return false;
+    if (load<u64>(directory + ((<usize>word) << 3)) != 0) return false;
   }
   return true;
 }
@@ -166,7 +166,7 @@ function invalidateAll(entry: Entry, at: u64): u64 {
   const directory = directoryMask(entry);
   let ready = at;
   for (let word: u32 = 0; word < machine().maskWords; word++) {
-    const victims = load<u64>(directory + (<usize>word << 3));
+    const victims = load<u64>(directory + ((<usize>word) << 3));
     if (victims != 0) ready = max(ready, invalidateWord(entry, word, victims, at));
   }
   maskZero(directory, machine().maskWords << 6);
@@ -175,7 +175,7 @@ function invalidateAll(entry: Entry, at: u64): u64 {
 
 /** One event per distinct latency among the victims, or one per victim with batching off. */
 function invalidateWord(entry: Entry, word: u32, victims: u64, at: u64): u64 {
-  const subject = changetype<usize>(entry) | (<usize>word << 1);
+  const subject = changetype<usize>(entry) | ((<usize>word) << 1);
   const batching = (machine().accelerations & Acceleration.INVALIDATION_BATCHING) != 0;
   let ready = at;
   while (victims != 0) {
@@ -203,8 +203,8 @@ function downgradeOwner(entry: Entry, at: u64): u64 {
   const core = coreInDomain(entry.domain, bit);
   const arrival = at + core.latency;
   expectLine(core, arrival);
-  const subject = changetype<usize>(entry) | (<usize>(bit >>> 6) << 1) | INVALIDATION_DOWNGRADE;
-  schedule(arrival, EventClass.INVALIDATE, subject, (<u64>1) << (<u64>bit & 63));
+  const subject = changetype<usize>(entry) | ((<usize>(bit >>> 6)) << 1) | INVALIDATION_DOWNGRADE;
+  schedule(arrival, EventClass.INVALIDATE, subject, (<u64>1) << ((<u64>bit) & 63));
   return arrival + core.latency;
 }
 
@@ -317,7 +317,7 @@ function sendRecall(home: Home, holder: Entry, recall: Recall, at: u64): void {
   home.recalls++;
   machine().directoryEvents++;
   const arrival = at + hop(home.node, holder.domain.node);
-  schedule(arrival, EventClass.CACHE, changetype<usize>(holder), <u64>CacheMessage.RECALL | (<u64>recall << 8));
+  schedule(arrival, EventClass.CACHE, changetype<usize>(holder), (<u64>CacheMessage.RECALL) | ((<u64>recall) << 8));
 }
 
 /** A recalled domain is done at `ready`: it sends the data to whoever asked and an acknowledgement to the home. */
@@ -351,7 +351,7 @@ function conclude(home: Home, arrival: u64, state: LineState): void {
   const overtaking = arrival - hop(home.node, entry.domain.node);
   home.free = max(home.free, overtaking) + timing(Timing.HOME_OCCUPANCY);
   machine().directoryEvents++;
-  schedule(arrival, EventClass.CACHE, changetype<usize>(entry), <u64>CacheMessage.ANSWER | (<u64>state << 8));
+  schedule(arrival, EventClass.CACHE, changetype<usize>(entry), (<u64>CacheMessage.ANSWER) | ((<u64>state) << 8));
 }
 
 // --- deliveries at cores ---------------------------------------------------------------------------------------------

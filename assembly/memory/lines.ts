@@ -106,7 +106,7 @@ let maskBytes: usize = 0;
 export function openLines(poolBytes: u32, eventNodes: u32): bool {
   const m = machine();
   m.directoryNext = m.directoryStart = reserve(poolBytes, 64);
-  m.touched = reserve(<usize>eventNodes << 2, 64);
+  m.touched = reserve((<usize>eventNodes) << 2, 64);
   if (m.directoryNext == 0 || m.touched == 0) return false;
   m.directoryEnd = m.directoryNext + poolBytes;
   attachLines();
@@ -114,7 +114,7 @@ export function openLines(poolBytes: u32, eventNodes: u32): bool {
 }
 
 export function attachLines(): void {
-  maskBytes = <usize>machine().maskWords << 3;
+  maskBytes = (<usize>machine().maskWords) << 3;
   entryBytes = (ENTRY_FIELDS + 2 * maskBytes + 63) & ~(<usize>63);
 }
 
@@ -135,7 +135,7 @@ export function heldMask(entry: Entry): usize {
 // @ts-ignore: decorator
 @inline
 function wordOf(line: u32): usize {
-  return machine().lineTable + (<usize>line << 2);
+  return machine().lineTable + ((<usize>line) << 2);
 }
 
 /** What a core may do with a line without asking anybody. */
@@ -157,7 +157,7 @@ export function permissionOf(core: Core, line: u32): Permission {
 }
 
 export function findEntry(home: Home, domain: Domain): Entry {
-  if (home.table != 0) return changetype<Entry>(<usize>load<u32>(home.table + (<usize>domain.index << 2)));
+  if (home.table != 0) return changetype<Entry>(<usize>load<u32>(home.table + ((<usize>domain.index) << 2)));
   let entry = home.firstEntry;
   while (changetype<usize>(entry) != 0 && entry.domain != domain) entry = entry.nextOfHome;
   return entry;
@@ -233,7 +233,7 @@ function openHome(line: u32, word: u32): Home {
   } else if (kind == LineKind.SHARED) {
     for (let index: u32 = 0; index < m.domains; index++) addSharer(home, domainAt(index));
   }
-  store<u32>(wordOf(line), <u32>changetype<usize>(home) | LineKind.HOME);
+  store<u32>(wordOf(line), (<u32>changetype<usize>(home)) | LineKind.HOME);
   return home;
 }
 
@@ -256,7 +256,7 @@ function addEntry(home: Home, domain: Domain): Entry {
   home.firstEntry = entry;
   home.entryCount++;
   if (home.table != 0) {
-    store<u32>(home.table + (<usize>domain.index << 2), <u32>changetype<usize>(entry));
+    store<u32>(home.table + ((<usize>domain.index) << 2), <u32>changetype<usize>(entry));
   } else if (home.entryCount > LISTED_ENTRIES) {
     openTable(home);
   }
@@ -264,12 +264,12 @@ function addEntry(home: Home, domain: Domain): Entry {
 }
 
 function openTable(home: Home): void {
-  const table = take(((<usize>machine().domains << 2) + 63) & ~(<usize>63));
+  const table = take((((<usize>machine().domains) << 2) + 63) & ~(<usize>63));
   if (table == 0) return;
   home.table = table;
   let entry = home.firstEntry;
   while (changetype<usize>(entry) != 0) {
-    store<u32>(table + (<usize>entry.domain.index << 2), <u32>changetype<usize>(entry));
+    store<u32>(table + ((<usize>entry.domain.index) << 2), <u32>changetype<usize>(entry));
     entry = entry.nextOfHome;
   }
 }

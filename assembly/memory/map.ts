@@ -28,10 +28,10 @@ export function openMemoryMap(base: u64, bytes: u64): bool {
   const m = machine();
   m.ramBase = base;
   m.ramBytes = bytes;
-  m.pageTable = reserve(<usize>(<u64>ADDRESS_LIMIT >>> PAGE_SHIFT) << 2, PAGE_BYTES);
-  m.codePageTable = reserve(<usize>(<u64>ADDRESS_LIMIT >>> PAGE_SHIFT) << 2, PAGE_BYTES);
+  m.pageTable = reserve((<usize>((<u64>ADDRESS_LIMIT) >>> PAGE_SHIFT)) << 2, PAGE_BYTES);
+  m.codePageTable = reserve((<usize>((<u64>ADDRESS_LIMIT) >>> PAGE_SHIFT)) << 2, PAGE_BYTES);
   m.ramHost = reserve(<usize>bytes, PAGE_BYTES);
-  m.lineTable = reserve((<usize>bytes >>> LINE_SHIFT) << 2, PAGE_BYTES);
+  m.lineTable = reserve(((<usize>bytes) >>> LINE_SHIFT) << 2, PAGE_BYTES);
   if (m.pageTable == 0 || m.codePageTable == 0 || m.ramHost == 0 || m.lineTable == 0) return false;
   attachMemoryMap();
   return true;
@@ -45,11 +45,11 @@ export function attachMemoryMap(): void {
 
 /** Attributes of the page that holds `address` (PAGE_* bits), 0 where nothing is. */
 export function pageAt(address: u64): u32 {
-  if (address < <u64>ADDRESS_LIMIT) return load<u32>(pageTable + (<usize>(address >>> PAGE_SHIFT) << 2));
+  if (address < <u64>ADDRESS_LIMIT) return load<u32>(pageTable + ((<usize>(address >>> PAGE_SHIFT)) << 2));
   if (machine().gics == 0 || address < <u64>GICR_SECOND_BASE) return 0;
   const frame = (address - <u64>GICR_SECOND_BASE) / GICR_STRIDE + GICR_FIRST_WINDOW_CPUS;
   if (frame >= machine().cpus) return 0;
-  return PAGE_READ | PAGE_WRITE | PAGE_DEVICE | (<u32>Device.GIC_REDISTRIBUTOR << PAGE_OWNER_SHIFT);
+  return PAGE_READ | PAGE_WRITE | PAGE_DEVICE | ((<u32>Device.GIC_REDISTRIBUTOR) << PAGE_OWNER_SHIFT);
 }
 
 /**
@@ -65,7 +65,7 @@ export function mapPages(address: u64, bytes: u64, attributes: u32): bool {
   }
   const first = address >>> PAGE_SHIFT;
   const end = (address + bytes) >>> PAGE_SHIFT;
-  for (let page = first; page < end; page++) store<u32>(pageTable + (<usize>page << 2), attributes);
+  for (let page = first; page < end; page++) store<u32>(pageTable + ((<usize>page) << 2), attributes);
   return true;
 }
 
@@ -86,19 +86,19 @@ export function lineOf(address: u64): u32 {
 // @ts-ignore: decorator
 @inline
 export function addressOfLine(line: u32): u64 {
-  return ramBase + (<u64>line << LINE_SHIFT);
+  return ramBase + ((<u64>line) << LINE_SHIFT);
 }
 
 /** Node that holds the memory, hence the home, of a line. */
 // @ts-ignore: decorator
 @inline
 export function nodeOfLine(line: u32): u32 {
-  return load<u32>(pageTable + (<usize>(addressOfLine(line) >>> PAGE_SHIFT) << 2)) >>> PAGE_OWNER_SHIFT;
+  return load<u32>(pageTable + ((<usize>(addressOfLine(line) >>> PAGE_SHIFT)) << 2)) >>> PAGE_OWNER_SHIFT;
 }
 
 /** Bytes from `address` to the end of its line. */
 // @ts-ignore: decorator
 @inline
 export function bytesToLineEnd(address: u64): u32 {
-  return LINE_BYTES - (<u32>address & (LINE_BYTES - 1));
+  return LINE_BYTES - ((<u32>address) & (LINE_BYTES - 1));
 }

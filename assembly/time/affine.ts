@@ -48,13 +48,13 @@ export function openAffine(): void {
 // @ts-ignore: decorator
 @inline
 export function slopeOf(slot: u32): u64 {
-  return load<u64>(SLOPES + (<usize>slot << 3));
+  return load<u64>(SLOPES + ((<usize>slot) << 3));
 }
 
 // @ts-ignore: decorator
 @inline
 export function setSlope(slot: u32, slope: u64): void {
-  store<u64>(SLOPES + (<usize>slot << 3), slope);
+  store<u64>(SLOPES + ((<usize>slot) << 3), slope);
 }
 
 /** Turns, counted from the concrete one, for which every outcome is that of the concrete turn; at least 1. */
@@ -69,7 +69,7 @@ function atMost(turns: u64): void {
 /** value + k * slope must stay within [0, 2^bits), so that the narrow result, zero-extended, is affine. */
 export function keepUnsigned(value: u64, slope: u64, bits: u32): void {
   if (slope == 0) return;
-  const top = bits == 64 ? u64.MAX_VALUE : ((<u64>1) << <u64>bits) - 1;
+  const top = bits == 64 ? u64.MAX_VALUE : ((<u64>1) << (<u64>bits)) - 1;
   if (<i64>slope > 0) atMost((top - (value & top)) / slope + 1);
   else atMost((value & top) / (0 - slope) + 1);
 }
@@ -79,7 +79,8 @@ export function keepSign(value: u64, slope: u64): void {
   if (slope == 0) return;
   const negative = <i64>value < 0;
   if (value == 0) atMost(1);
-  else if (negative) atMost(<i64>slope < 0 ? (value - 0x8000_0000_0000_0000) / (0 - slope) + 1 : (0 - value - 1) / slope + 1);
+  else if (negative)
+    atMost(<i64>slope < 0 ? (value - 0x8000_0000_0000_0000) / (0 - slope) + 1 : (0 - value - 1) / slope + 1);
   else atMost(<i64>slope > 0 ? (0x7fff_ffff_ffff_ffff - value) / slope + 1 : (value - 1) / (0 - slope) + 1);
 }
 
@@ -100,7 +101,7 @@ export function keepOrderSigned(a: i64, aSlope: u64, b: i64, bSlope: u64, bits: 
 /** value + k * slope must stay representable as a signed number of `bits` bits. */
 export function keepSignedRange(value: i64, slope: u64, bits: u32): void {
   if (slope == 0) return;
-  const top: i64 = bits == 64 ? i64.MAX_VALUE : ((<i64>1) << <i64>(bits - 1)) - 1;
+  const top: i64 = bits == 64 ? i64.MAX_VALUE : ((<i64>1) << (<i64>(bits - 1))) - 1;
   const bottom: i64 = -top - 1;
   if (<i64>slope > 0) atMost(<u64>(top - value) / slope + 1);
   else atMost(<u64>(value - bottom) / (0 - slope) + 1);
@@ -129,7 +130,7 @@ export function cellAt(index: u32): Cell {
 
 function signExtend(value: u64, size: u32): u64 {
   const shift = <i64>(64 - (size << 3));
-  return <u64>((<i64>value << shift) >> shift);
+  return <u64>(((<i64>value) << shift) >> shift);
 }
 
 /** The cell of a location; null when there is none. `overlap` tells whether another location shares bytes with it. */
@@ -193,5 +194,5 @@ export function advanceBytes(host: usize, size: u32, slope: u64, turns: u64): vo
 // @ts-ignore: decorator
 @inline
 export function wordOf(cpu: Cpu, slot: u32): u64 {
-  return load<u64>(changetype<usize>(cpu) + (<usize>slot << 3), CPU_REGISTERS);
+  return load<u64>(changetype<usize>(cpu) + ((<usize>slot) << 3), CPU_REGISTERS);
 }

@@ -6,7 +6,14 @@ import { deviceArrivals } from "../devices/transaction.ts";
 import { deliver } from "../interrupts/message.ts";
 import { machine } from "../machine.ts";
 import { forgetInCore } from "../memory/copies.ts";
-import { INVALIDATION_DOWNGRADE, cacheArrivals, dropCopy, gainCopy, homeArrivals, landLine } from "../memory/directory.ts";
+import {
+  INVALIDATION_DOWNGRADE,
+  cacheArrivals,
+  dropCopy,
+  gainCopy,
+  homeArrivals,
+  landLine,
+} from "../memory/directory.ts";
 import { Entry } from "../memory/lines.ts";
 import { addressOfLine } from "../memory/map.ts";
 import { traceWantsDraining } from "../trace/ring.ts";
@@ -55,7 +62,7 @@ function takeInvalidations(cycle: u64): void {
     let cores = node.argument;
     release(node);
     const entry = changetype<Entry>(subject & ~(<usize>63));
-    const first = (<u32>(subject >>> 1) & 31) << 6;
+    const first = ((<u32>(subject >>> 1)) & 31) << 6;
     const downgrade = (subject & INVALIDATION_DOWNGRADE) != 0;
     while (cores != 0) {
       invalidateCore(entry, first + <u32>ctz(cores), downgrade, cycle);

@@ -9,7 +9,17 @@ import { refuse } from "../memory/access.ts";
 import { forget, remember } from "../memory/copies.ts";
 import { Permission, permissionOf } from "../memory/lines.ts";
 import { addressOfLine, lineOf, pageAt, ramAt } from "../memory/map.ts";
-import { MAX_LINES, advanceBytes, cellAt, cellCount, cellsHaveComeRound, openAffine, setSlope, slopeOf, wordOf } from "./affine.ts";
+import {
+  MAX_LINES,
+  advanceBytes,
+  cellAt,
+  cellCount,
+  cellsHaveComeRound,
+  openAffine,
+  setSlope,
+  slopeOf,
+  wordOf,
+} from "./affine.ts";
 import { limitToTicks, restoreLimits, saveLimits, startCycle } from "./bounds.ts";
 import { Leave } from "./leave.ts";
 import { parkedLineUse } from "./spin.ts";
@@ -72,7 +82,11 @@ export function observeTurn(cpu: Cpu): bool {
   const copy = shadow();
   for (let i: u32 = 0; i < lines; i++) forget(copy, addressOfLine(lineAt(i)), false);
   lines = 0;
-  memory.copy(changetype<usize>(copy) + CPU_REGISTERS, changetype<usize>(cpu) + CPU_REGISTERS, CPU_JOURNAL - CPU_REGISTERS);
+  memory.copy(
+    changetype<usize>(copy) + CPU_REGISTERS,
+    changetype<usize>(cpu) + CPU_REGISTERS,
+    CPU_JOURNAL - CPU_REGISTERS,
+  );
   copy.state = CpuState.RUNNING;
   copy.core = cpu.core;
   copy.index = cpu.index;
@@ -130,7 +144,7 @@ export function shadowHost(cpu: Cpu, address: u64, write: bool): usize {
     store<u32>(LINES + <usize>index * LINE_RECORD, LineUse.READ, 4);
     lines++;
   }
-  const offset = <usize>address & (LINE_BYTES - 1);
+  const offset = (<usize>address) & (LINE_BYTES - 1);
   if (write && lineUse(index) != LineUse.WRITTEN) {
     if (permissionOf(cpu.core, line) != Permission.WRITE || siblingsMind(cpu, line, true)) return refuse();
     memory.copy(copyOf(index), ramAt(addressOfLine(line)), LINE_BYTES);
@@ -167,7 +181,7 @@ export function writtenLineIndex(address: u64): u32 {
 
 /** The shadow's copy of a location in a written line. */
 export function copiedLocation(index: u32, address: u64): usize {
-  return copyOf(index) + (<usize>address & (LINE_BYTES - 1));
+  return copyOf(index) + ((<usize>address) & (LINE_BYTES - 1));
 }
 
 // --- the second turn -------------------------------------------------------------------------------------------------
@@ -182,7 +196,7 @@ export function proveSlopes(cpu: Cpu): bool {
   openAffine();
   for (let slot: u32 = 0; slot < words; slot++) {
     setSlope(slot, wordOf(copy, slot) - wordOf(cpu, slot));
-    store<u64>(FIRST_TURN + (<usize>slot << 3), wordOf(copy, slot));
+    store<u64>(FIRST_TURN + ((<usize>slot) << 3), wordOf(copy, slot));
   }
   const startClock = copy.clock;
   const startRetired = copy.retired;
@@ -193,7 +207,7 @@ export function proveSlopes(cpu: Cpu): bool {
   if (!cameRound || lines != linesBefore) return false;
   if (copy.clock - startClock != period || copy.retired - startRetired != instructions) return false;
   for (let slot: u32 = 0; slot < words; slot++) {
-    const first = load<u64>(FIRST_TURN + (<usize>slot << 3));
+    const first = load<u64>(FIRST_TURN + ((<usize>slot) << 3));
     const slope = first - wordOf(cpu, slot);
     if (wordOf(copy, slot) - first != slope || slopeOf(slot) != slope) return false;
   }

@@ -98,7 +98,7 @@ function newLoop(cpu: Cpu, target: u64): void {
 }
 
 function headOf(address: u64): usize {
-  return machine().loopHeads + (<usize>(address >>> 1) & (HEADS - 1)) * HEAD_BYTES;
+  return machine().loopHeads + ((<usize>(address >>> 1)) & (HEADS - 1)) * HEAD_BYTES;
 }
 
 /** The CPU stands at its loop head again; pc, clock and retired are saved. Parks it if its future is known. */
@@ -156,7 +156,7 @@ function keepClaim(cpu: Cpu, turns: u64): bool {
     const slope = slopeOf(slot);
     if (slope == 0) continue;
     if (spin.words == MAX_WORDS) return false;
-    const entry = base + SPIN_WORDS + (<usize>spin.words << 4);
+    const entry = base + SPIN_WORDS + ((<usize>spin.words) << 4);
     store<u64>(entry, slope);
     store<u32>(entry, slot, 8);
     spin.words++;
@@ -164,14 +164,14 @@ function keepClaim(cpu: Cpu, turns: u64): bool {
   for (let i: u32 = 0; i < cellCount(); i++) {
     const cell = cellAt(i);
     if (cell.startSlope == 0) continue;
-    const entry = base + SPIN_CELLS + (<usize>spin.cells << 4);
+    const entry = base + SPIN_CELLS + ((<usize>spin.cells) << 4);
     store<u64>(entry, cell.startSlope);
     store<u32>(entry, <u32>ramAt(cell.address), 8);
     store<u32>(entry, cell.size, 12);
     spin.cells++;
   }
   for (let i: u32 = 0; i < lineCount(); i++) {
-    const entry = base + SPIN_LINES + (<usize>i << 3);
+    const entry = base + SPIN_LINES + ((<usize>i) << 3);
     store<u32>(entry, lineAt(i));
     store<u32>(entry, lineUse(i), 4);
   }
@@ -184,7 +184,7 @@ export function parkedLineUse(cpu: Cpu, line: u32): LineUse {
   const spin = spinOf(cpu);
   const base = changetype<usize>(spin) + SPIN_LINES;
   for (let i: u32 = 0; i < spin.lines; i++) {
-    if (load<u32>(base + (<usize>i << 3)) == line) return load<u32>(base + (<usize>i << 3), 4);
+    if (load<u32>(base + ((<usize>i) << 3)) == line) return load<u32>(base + ((<usize>i) << 3), 4);
   }
   return LineUse.NONE;
 }
@@ -194,7 +194,7 @@ export function parkedUntil(cpu: Cpu): u64 {
   const spin = spinOf(cpu);
   if (spin.turns == NEVER) return NEVER;
   // A deadline beyond all time is none; an early one is harmless.
-  const turns = min(spin.turns, (<u64>1 << 60) / spin.period);
+  const turns = min(spin.turns, ((<u64>1) << 60) / spin.period);
   return cycleOf(cpu.clock + turns * spin.period);
 }
 
@@ -207,12 +207,12 @@ export function unpark(cpu: Cpu, cycle: u64): void {
   cpu.clock += turns * spin.period;
   cpu.retired += turns * spin.instructions;
   for (let i: u32 = 0; i < spin.words; i++) {
-    const entry = base + SPIN_WORDS + (<usize>i << 4);
-    const word = changetype<usize>(cpu) + CPU_REGISTERS + (<usize>load<u32>(entry, 8) << 3);
+    const entry = base + SPIN_WORDS + ((<usize>i) << 4);
+    const word = changetype<usize>(cpu) + CPU_REGISTERS + ((<usize>load<u32>(entry, 8)) << 3);
     store<u64>(word, load<u64>(word) + load<u64>(entry) * turns);
   }
   for (let i: u32 = 0; i < spin.cells; i++) {
-    const entry = base + SPIN_CELLS + (<usize>i << 4);
+    const entry = base + SPIN_CELLS + ((<usize>i) << 4);
     advanceBytes(<usize>load<u32>(entry, 8), load<u32>(entry, 12), load<u64>(entry), turns);
   }
   cpu.parked = 0;

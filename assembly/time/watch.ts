@@ -109,4 +109,3 @@ export function signalEvent(cpu: Cpu, cycle: u64): void {
     wakeFromWait(cpu, cycle);
   }
 }
-

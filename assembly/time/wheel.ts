@@ -27,6 +27,7 @@ export enum EventClass {
   RUN = 6,
 }
 
+
 @unmanaged
 export class EventNode {
   next: usize;
@@ -87,19 +88,19 @@ function headOf(level: usize, slot: usize): usize {
 function mark(level: usize, slot: usize): void {
   const occupancy = occupancyOf(level);
   const word = occupancy + ((slot >>> 6) << 3);
-  store<u64>(word, load<u64>(word) | ((<u64>1) << (<u64>slot & 63)));
+  store<u64>(word, load<u64>(word) | ((<u64>1) << ((<u64>slot) & 63)));
   const summary = occupancy + SLOTS / 8;
-  store<u64>(summary, load<u64>(summary) | ((<u64>1) << (<u64>slot >>> 6)));
+  store<u64>(summary, load<u64>(summary) | ((<u64>1) << ((<u64>slot) >>> 6)));
 }
 
 function unmark(level: usize, slot: usize): void {
   const occupancy = occupancyOf(level);
   const word = occupancy + ((slot >>> 6) << 3);
-  const left = load<u64>(word) & ~((<u64>1) << (<u64>slot & 63));
+  const left = load<u64>(word) & ~((<u64>1) << ((<u64>slot) & 63));
   store<u64>(word, left);
   if (left == 0) {
     const summary = occupancy + SLOTS / 8;
-    store<u64>(summary, load<u64>(summary) & ~((<u64>1) << (<u64>slot >>> 6)));
+    store<u64>(summary, load<u64>(summary) & ~((<u64>1) << ((<u64>slot) >>> 6)));
   }
 }
 
@@ -108,10 +109,10 @@ function nextOccupied(level: usize, from: usize): usize {
   if (from >= SLOTS) return SLOTS;
   const occupancy = occupancyOf(level);
   const group = from >>> 6;
-  const word = load<u64>(occupancy + (group << 3)) & (u64.MAX_VALUE << (<u64>from & 63));
+  const word = load<u64>(occupancy + (group << 3)) & (u64.MAX_VALUE << ((<u64>from) & 63));
   if (word != 0) return (group << 6) + <usize>ctz(word);
   if (group == 63) return SLOTS;
-  const groups = load<u64>(occupancy + SLOTS / 8) & (u64.MAX_VALUE << <u64>(group + 1));
+  const groups = load<u64>(occupancy + SLOTS / 8) & (u64.MAX_VALUE << (<u64>(group + 1)));
   if (groups == 0) return SLOTS;
   const next = <usize>ctz(groups);
   return (next << 6) + <usize>ctz(load<u64>(occupancy + (next << 3)));
@@ -121,15 +122,15 @@ function place(node: EventNode): void {
   const cycle = node.when >>> 3;
   const different = cycle ^ machine().now;
   if (different < SLOTS) {
-    const slot = <usize>cycle & (SLOTS - 1);
-    const head = heads + (slot << 5) + ((<usize>node.when & 7) << 2);
+    const slot = (<usize>cycle) & (SLOTS - 1);
+    const head = heads + (slot << 5) + (((<usize>node.when) & 7) << 2);
     node.next = load<u32>(head);
     store<u32>(head, <u32>changetype<usize>(node));
     mark(0, slot);
     return;
   }
   const level = <usize>((63 - clz(different)) / LEVEL_BITS);
-  const slot = <usize>(cycle >>> (LEVEL_BITS * level)) & (SLOTS - 1);
+  const slot = (<usize>(cycle >>> (LEVEL_BITS * level))) & (SLOTS - 1);
   const head = headOf(level, slot);
   node.next = load<u32>(head);
   store<u32>(head, <u32>changetype<usize>(node));
@@ -154,7 +155,7 @@ export function schedule(cycle: u64, eventClass: EventClass, subject: usize, arg
   const node = changetype<EventNode>(address);
   node.subject = subject;
   node.argument = argument;
-  node.when = (min(cycle, LAST_CYCLE - 1) << 3) | <u64>eventClass;
+  node.when = (min(cycle, LAST_CYCLE - 1) << 3) | (<u64>eventClass);
   place(node);
 }
 
@@ -187,9 +188,9 @@ export function advance(stop: u64): u64 {
   const m = machine();
   while (true) {
     const now = m.now;
-    const slot = nextOccupied(0, <usize>now & (SLOTS - 1));
+    const slot = nextOccupied(0, (<usize>now) & (SLOTS - 1));
     if (slot < SLOTS) {
-      const cycle = (now & ~<u64>(SLOTS - 1)) | <u64>slot;
+      const cycle = (now & ~(<u64>(SLOTS - 1))) | (<u64>slot);
       if (cycle >= stop) return NEVER;
       m.now = cycle;
       return cycle;
@@ -202,10 +203,10 @@ function enterUpperSlot(stop: u64): bool {
   const m = machine();
   for (let level: usize = 1; level < LEVELS; level++) {
     const shift = LEVEL_BITS * level;
-    const slot = nextOccupied(level, (<usize>(m.now >>> shift) & (SLOTS - 1)) + 1);
+    const slot = nextOccupied(level, ((<usize>(m.now >>> shift)) & (SLOTS - 1)) + 1);
     if (slot >= SLOTS) continue;
     const block = m.now >>> (shift + LEVEL_BITS);
-    const start = ((block << LEVEL_BITS) | <u64>slot) << shift;
+    const start = ((block << LEVEL_BITS) | (<u64>slot)) << shift;
     if (start >= stop) return false;
     m.now = start;
     cascade(level, slot);
@@ -220,7 +221,7 @@ export function settle(cycle: u64): void {
   if (cycle <= m.now) return;
   m.now = cycle;
   for (let level: usize = LEVELS - 1; level > 0; level--) {
-    const slot = <usize>(cycle >>> (LEVEL_BITS * level)) & (SLOTS - 1);
+    const slot = (<usize>(cycle >>> (LEVEL_BITS * level))) & (SLOTS - 1);
     if (load<u32>(headOf(level, slot)) != 0) cascade(level, slot);
   }
 }
@@ -237,7 +238,7 @@ export function wheelIsEmpty(): bool {
 // @ts-ignore: decorator
 @inline
 export function take(cycle: u64, eventClass: EventClass): EventNode {
-  const head = heads + ((<usize>cycle & (SLOTS - 1)) << 5) + (<usize>eventClass << 2);
+  const head = heads + (((<usize>cycle) & (SLOTS - 1)) << 5) + ((<usize>eventClass) << 2);
   const first = <usize>load<u32>(head);
   store<u32>(head, 0);
   return changetype<EventNode>(first);
@@ -247,5 +248,5 @@ export function take(cycle: u64, eventClass: EventClass): EventNode {
 // @ts-ignore: decorator
 @inline
 export function closeCycle(cycle: u64): void {
-  unmark(0, <usize>cycle & (SLOTS - 1));
+  unmark(0, (<usize>cycle) & (SLOTS - 1));
 }

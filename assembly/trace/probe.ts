@@ -64,5 +64,5 @@ export function probeHit(cpu: Cpu): void {
 }
 
 function registerValue(cpu: Cpu, slot: u32): u64 {
-  return slot == NO_REGISTER ? 0 : load<u64>(changetype<usize>(cpu) + (<usize>slot << 3), CPU_REGISTERS);
+  return slot == NO_REGISTER ? 0 : load<u64>(changetype<usize>(cpu) + ((<usize>slot) << 3), CPU_REGISTERS);
 }

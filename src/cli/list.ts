@@ -2,7 +2,13 @@
 
 import { loadKinds } from "../faults/load.ts";
 import { policies } from "../policies/index.ts";
-import { timingModels, timingParameters, type Sourced, type TimingModel, type TimingParameter } from "../timing/index.ts";
+import {
+  timingModels,
+  timingParameters,
+  type Sourced,
+  type TimingModel,
+  type TimingParameter,
+} from "../timing/index.ts";
 import { presets } from "../topology/index.ts";
 import { palette, print } from "./terminal.ts";
 
@@ -33,14 +39,21 @@ export function list(what: Listable | undefined, options: ListArguments): number
 const contents: Record<Listable, () => unknown> = {
   topologies: () => presets.map(({ name, title, source }) => ({ name, title, source })),
   timings: () => timingModels,
-  policies: () => policies.map(({ name, title, architectures, source, phases }) => ({ name, title, architectures, source, phases })),
+  policies: () =>
+    policies.map(({ name, title, architectures, source, phases }) => ({ name, title, architectures, source, phases })),
   loads: () => Object.entries(loadKinds).map(([name, title]) => ({ name, title })),
 };
 
 const lines: Record<Listable, (verbose: boolean) => string[]> = {
-  topologies: (verbose) => presets.flatMap(({ name, title, source }) => [row(name, title), ...(verbose ? [detail(source)] : [])]),
-  timings: (verbose) => timingModels.flatMap((model) => [row(model.name, model.title), ...(verbose ? timingDetails(model) : [])]),
-  policies: (verbose) => policies.flatMap(({ name, title, source, architectures }) => [row(name, title), ...(verbose ? [detail(`${architectures.join(", ")}; ${source}`)] : [])]),
+  topologies: (verbose) =>
+    presets.flatMap(({ name, title, source }) => [row(name, title), ...(verbose ? [detail(source)] : [])]),
+  timings: (verbose) =>
+    timingModels.flatMap((model) => [row(model.name, model.title), ...(verbose ? timingDetails(model) : [])]),
+  policies: (verbose) =>
+    policies.flatMap(({ name, title, source, architectures }) => [
+      row(name, title),
+      ...(verbose ? [detail(`${architectures.join(", ")}; ${source}`)] : []),
+    ]),
   loads: () => Object.entries(loadKinds).map(([name, title]) => row(name, title)),
 };
 
@@ -67,6 +80,8 @@ function timingDetails(model: TimingModel): string[] {
     figure("lines.node", lineLatencies.node, "ns", "hop within a NUMA node"),
     figure("lines.package", lineLatencies.package, "ns", "hop between nodes of a package"),
     figure("lines.machine", lineLatencies.machine, "ns", "hop between packages"),
-    ...Object.entries(timingParameters).map(([name, { unit, what }]) => figure(name, parameters[name as TimingParameter], unit, what)),
+    ...Object.entries(timingParameters).map(([name, { unit, what }]) =>
+      figure(name, parameters[name as TimingParameter], unit, what),
+    ),
   ];
 }

@@ -27,12 +27,16 @@ function collect(text: string, before: readonly string[] = []): string[] {
   return [...before, text];
 }
 
-const architecture = () => new Option("--arch <arch>", "instruction set; by default the machine's own").choices(["x86-64", "arm64"]);
+const architecture = () =>
+  new Option("--arch <arch>", "instruction set; by default the machine's own").choices(["x86-64", "arm64"]);
 
 const program = new Command("allstop")
   .description("emulates the moment an operating system stops all of its CPUs, on real machine code")
   .showHelpAfterError("(allstop --help, or allstop COMMAND --help, tells more)")
-  .addHelpText("after", "\nWithout a command: stop_machine() on machines of 64 to 4,096 CPUs, as a table.\n\nExit codes: 0 done, 1 a call did not complete, 2 wrong usage.\n\nExamples:\n  allstop run --topology epyc-9654 --load mixed\n  allstop run --arch arm64 --cpus 512 --wedge 17 --limit-ms 20")
+  .addHelpText(
+    "after",
+    "\nWithout a command: stop_machine() on machines of 64 to 4,096 CPUs, as a table.\n\nExit codes: 0 done, 1 a call did not complete, 2 wrong usage.\n\nExamples:\n  allstop run --topology epyc-9654 --load mixed\n  allstop run --arch arm64 --cpus 512 --wedge 17 --limit-ms 20",
+  )
   .action(async () => {
     exitCode = await (await import("./tour.ts")).tour();
   });
@@ -46,7 +50,11 @@ program
   .option("--cpus <n>", "number of CPUs of a plausible machine (default 64)", whole)
   .option("--topology <machine>", "preset, spec such as 2x32x2, or hwloc file (.xml)")
   .option("--timing <name>", "timing model: see allstop list timings (default: the machine's)")
-  .option("--load <kind[:cpus]>", "what CPUs are doing: see allstop list loads; may be repeated (default idle)", collect)
+  .option(
+    "--load <kind[:cpus]>",
+    "what CPUs are doing: see allstop list loads; may be repeated (default idle)",
+    collect,
+  )
   .option("--wedge <cpus>", "CPUs that never answer, such as 3,8-11")
   .option("--active <cpus>", "who runs the function: first, all, or a list (default first)")
   .option("--function-us <us>", "how long the function takes, microseconds (default 0)", number)
@@ -55,10 +63,18 @@ program
   .option("--limit-ms <ms>", "simulated time after which the run is given up, milliseconds (default 1000)", number)
   .option("--seed <n>", "seed of everything drawn (default 1)", whole)
   .addOption(
-    new Option("--without <acceleration...>", "turn accelerations off; nothing but the host's time changes").choices(["runAhead", "spinElision", "decodeCache", "invalidationBatching"]),
+    new Option("--without <acceleration...>", "turn accelerations off; nothing but the host's time changes").choices([
+      "runAhead",
+      "spinElision",
+      "decodeCache",
+      "invalidationBatching",
+    ]),
   )
   .option("--json", "print the report as JSON (allstop.report/1)")
-  .addHelpText("after", "\nExamples:\n  allstop run --topology icelake-8375c --load busy --active all\n  allstop run --cpus 4096 --arch arm64 --json")
+  .addHelpText(
+    "after",
+    "\nExamples:\n  allstop run --topology icelake-8375c --load busy --active all\n  allstop run --cpus 4096 --arch arm64 --json",
+  )
   .action(async (scenario: string | undefined, options: RunArguments) => {
     exitCode = await (await import("./run.ts")).run(scenario, options);
   });
@@ -66,7 +82,9 @@ program
 program
   .command("list")
   .description("list what there is to choose from")
-  .addArgument(program.createArgument("[what]", "one list only").choices(["topologies", "timings", "policies", "loads"]))
+  .addArgument(
+    program.createArgument("[what]", "one list only").choices(["topologies", "timings", "policies", "loads"]),
+  )
   .option("--verbose", "with sources, and every parameter of the timing models")
   .option("--json", "as JSON")
   .addHelpText("after", "\nExamples:\n  allstop list\n  allstop list timings --verbose")

@@ -45,12 +45,20 @@ export async function run(file: string | undefined, options: RunArguments): Prom
   return report.outcome.verdict === "completed" ? 0 : 1;
 }
 
-async function scenarioOf(file: string | undefined, options: RunArguments): Promise<{ document: ScenarioInput; topology: Topology | undefined }> {
+async function scenarioOf(
+  file: string | undefined,
+  options: RunArguments,
+): Promise<{ document: ScenarioInput; topology: Topology | undefined }> {
   const base: ScenarioInput = file === undefined ? { format: SCENARIO_FORMAT } : await readScenario(file);
   const { arch, policy, cpus, timing, active, functionUs, rounds, requester, seed } = options;
   const document: ScenarioInput = {
     ...base,
-    machine: defined({ ...base.machine, architecture: arch ?? base.machine?.architecture, cpus: cpus ?? base.machine?.cpus, timing: timing ?? base.machine?.timing }),
+    machine: defined({
+      ...base.machine,
+      architecture: arch ?? base.machine?.architecture,
+      cpus: cpus ?? base.machine?.cpus,
+      timing: timing ?? base.machine?.timing,
+    }),
     policy: defined({
       ...base.policy,
       name: policy ?? base.policy?.name,
@@ -60,7 +68,10 @@ async function scenarioOf(file: string | undefined, options: RunArguments): Prom
       requester: requester ?? base.policy?.requester,
     }),
     load: loadOf(options, base.load),
-    ...defined({ limitUs: options.limitMs === undefined ? base.limitUs : options.limitMs * 1000, seed: seed ?? base.seed }),
+    ...defined({
+      limitUs: options.limitMs === undefined ? base.limitUs : options.limitMs * 1000,
+      seed: seed ?? base.seed,
+    }),
   };
   if (options.topology === undefined) return { document, topology: undefined };
   const topology = await topologyFromArgument(options.topology, arch);
@@ -69,7 +80,9 @@ async function scenarioOf(file: string | undefined, options: RunArguments): Prom
 
 /** Without the fields that are undefined, which a document may not hold. */
 function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
 }
 
 /** --load KIND for all, --load KIND:CPUS for some; --wedge CPUS. */

@@ -41,7 +41,9 @@ export class ProgressBar {
     const filled = Math.round(share * BAR_COLUMNS);
     const seconds = ((now - this.#started) / 1000).toFixed(1);
     const percent = String(Math.round(share * 100)).padStart(3);
-    process.stderr.write(`\r${this.#title} [${"█".repeat(filled)}${"░".repeat(BAR_COLUMNS - filled)}] ${percent} %  ${seconds} s`);
+    process.stderr.write(
+      `\r${this.#title} [${"█".repeat(filled)}${"░".repeat(BAR_COLUMNS - filled)}] ${percent} %  ${seconds} s`,
+    );
   };
 
   /** Removes the bar. */

@@ -24,13 +24,29 @@ const stops: readonly Stop[] = [
   { title: "SGI UV, 4,096", machine: { topology: "sgi-uv-4096" }, load: "idle" },
 ];
 
-const columns = ["machine", "arch", "CPUs", "load", "rendezvous", "whole call", "frozen p50", "frozen max", "last", "instructions", "host"] as const;
+const columns = [
+  "machine",
+  "arch",
+  "CPUs",
+  "load",
+  "rendezvous",
+  "whole call",
+  "frozen p50",
+  "frozen max",
+  "last",
+  "instructions",
+  "host",
+] as const;
 const widths = [14, 6, 5, 5, 10, 10, 10, 10, 5, 14, 8] as const;
 const leftAligned = new Set(["machine", "arch", "load"]);
 
 function tableRow(cells: readonly string[]): string {
   return cells
-    .map((cell, index) => (leftAligned.has(columns[index] as string) ? cell.padEnd(widths[index] as number) : cell.padStart(widths[index] as number)))
+    .map((cell, index) =>
+      leftAligned.has(columns[index] as string)
+        ? cell.padEnd(widths[index] as number)
+        : cell.padStart(widths[index] as number),
+    )
     .join("  ");
 }
 
@@ -71,7 +87,13 @@ export async function tour(): Promise<number> {
     }
   }
   print("");
-  print(faint("rendezvous: from the call until every CPU has stopped; frozen: what one CPU loses; last: who arrived last."));
-  print(faint("One machine in detail: allstop run --topology epyc-9654. Your own: allstop run --topology FILE.xml (lstopo FILE.xml)."));
+  print(
+    faint("rendezvous: from the call until every CPU has stopped; frozen: what one CPU loses; last: who arrived last."),
+  );
+  print(
+    faint(
+      "One machine in detail: allstop run --topology epyc-9654. Your own: allstop run --topology FILE.xml (lstopo FILE.xml).",
+    ),
+  );
   return failures === 0 ? 0 : 1;
 }

@@ -43,7 +43,10 @@ export class Core {
     this.#raw = instantiateSync<CoreExports>(module).exports;
     const version = this.#raw.abiVersion();
     if (version !== ABI_VERSION) {
-      throw new AllstopError("CORE_MISMATCH", "the core speaks another ABI", { value: version, allowed: `${ABI_VERSION}` });
+      throw new AllstopError("CORE_MISMATCH", "the core speaks another ABI", {
+        value: version,
+        allowed: `${ABI_VERSION}`,
+      });
     }
   }
 
@@ -60,7 +63,7 @@ export class Core {
 
   /** Linear memory; it never grows once the machine is built, so views stay valid from then on. */
   get buffer(): ArrayBuffer {
-    return this.#raw.memory.buffer as ArrayBuffer;
+    return this.#raw.memory.buffer;
   }
 
   /** Reserves bytes for the host. @returns their address @throws CAPACITY_EXCEEDED */
@@ -102,15 +105,21 @@ export class Core {
   }
 
   run(until: bigint, breaks: boolean): RunStatus {
-    return this.#call("run", (raw) => raw.run(until, breaks ? 1 : 0)) as RunStatus;
+    return this.#call("run", (raw) => raw.run(until, breaks ? 1 : 0));
   }
 
   digest(): bigint {
-    return BigInt.asUintN(64, this.#call("digest", (raw) => raw.digest()));
+    return BigInt.asUintN(
+      64,
+      this.#call("digest", (raw) => raw.digest()),
+    );
   }
 
   cpuDigest(cpu: number): bigint {
-    return BigInt.asUintN(64, this.#call("cpuDigest", (raw) => raw.cpuDigest(cpu)));
+    return BigInt.asUintN(
+      64,
+      this.#call("cpuDigest", (raw) => raw.cpuDigest(cpu)),
+    );
   }
 
   region(which: Region): number {
@@ -118,7 +127,10 @@ export class Core {
   }
 
   counter(which: Counter): bigint {
-    return BigInt.asUintN(64, this.#call("counter", (raw) => raw.counter(which)));
+    return BigInt.asUintN(
+      64,
+      this.#call("counter", (raw) => raw.counter(which)),
+    );
   }
 
   /** The cpumask operations, on addresses of linear memory. */

@@ -63,7 +63,9 @@ export function assignLoads(
 function cpuLoad(kind: CpuLoad["kind"], timing: TimingModel): CpuLoad {
   const architecture = onlyOn[kind];
   if (architecture !== undefined && architecture !== timing.architecture) {
-    throw new AllstopError("OPTION_INVALID", `load ${kind} exists on ${architecture} only`, { value: timing.architecture });
+    throw new AllstopError("OPTION_INVALID", `load ${kind} exists on ${architecture} only`, {
+      value: timing.architecture,
+    });
   }
   const idleLoad = { kind, work: undefined, irqsOffTurns: 0, irqsOnTurns: 0 } as const;
   switch (kind) {

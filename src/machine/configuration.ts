@@ -72,7 +72,10 @@ export function configurationBlock(
   words.set(Config.CODE_BYTES, 64 * 2 ** 20);
   words.set(Config.TRACE_RECORDS, sizes.traceRecords);
   words.table(Config.TIMING_TABLE, timingTable(timing));
-  words.table(Config.CPU_CORE_TABLE, cpus.map((cpu) => (cpu.state === "absent" ? CPU_ABSENT : cpu.core)));
+  words.table(
+    Config.CPU_CORE_TABLE,
+    cpus.map((cpu) => (cpu.state === "absent" ? CPU_ABSENT : cpu.core)),
+  );
   words.table(
     Config.CPU_ID_TABLE,
     cpus.flatMap((cpu) => {
@@ -80,11 +83,20 @@ export function configurationBlock(
       return [id % 2 ** 32, Math.floor(id / 2 ** 32)];
     }),
   );
-  words.table(Config.CPU_ORDER_TABLE, order.map((cpu) => cpu.number));
+  words.table(
+    Config.CPU_ORDER_TABLE,
+    order.map((cpu) => cpu.number),
+  );
   words.set(Config.CPUS_PRESENT, order.length);
-  words.table(Config.CPU_ONLINE_TABLE, cpus.map((cpu) => (cpu.state === "online" ? 1 : 0)));
+  words.table(
+    Config.CPU_ONLINE_TABLE,
+    cpus.map((cpu) => (cpu.state === "online" ? 1 : 0)),
+  );
   words.table(Config.CORE_DOMAIN_TABLE, domainOfCore);
-  words.table(Config.CORE_LATENCY_TABLE, new Uint32Array(counts.cores).fill(cyclesOf(timing, timing.lines.cache.value)));
+  words.table(
+    Config.CORE_LATENCY_TABLE,
+    new Uint32Array(counts.cores).fill(cyclesOf(timing, timing.lines.cache.value)),
+  );
   words.table(Config.DOMAIN_NODE_TABLE, nodeOfDomain);
   words.table(Config.HOP_TABLE, hops(topology, timing));
   return words.finish();

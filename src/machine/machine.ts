@@ -159,7 +159,9 @@ export class Machine {
     new Uint32Array(core.buffer, address, block.length).set(block);
     const status = core.initialize(address) as InitializeStatus;
     if (status === InitializeStatus.OUT_OF_MEMORY) {
-      throw new AllstopError("CAPACITY_EXCEEDED", "the machine does not fit the core's 4 GiB", { value: topology.cpus.length });
+      throw new AllstopError("CAPACITY_EXCEEDED", "the machine does not fit the core's 4 GiB", {
+        value: topology.cpus.length,
+      });
     }
     if (status !== InitializeStatus.OK) {
       throw new AllstopError("TOPOLOGY_INVALID", `the core refuses the machine (${InitializeStatus[status]})`);
@@ -216,7 +218,9 @@ export class Machine {
 
   /** "routine+0x1c" for an address in code, or undefined. */
   describe(address: number): string | undefined {
-    const symbol = this.image.symbols.findLast((one) => one.address <= address && address < one.address + Math.max(1, one.size));
+    const symbol = this.image.symbols.findLast(
+      (one) => one.address <= address && address < one.address + Math.max(1, one.size),
+    );
     if (symbol === undefined) return undefined;
     return address === symbol.address ? symbol.name : `${symbol.name}+0x${(address - symbol.address).toString(16)}`;
   }
@@ -224,7 +228,11 @@ export class Machine {
   // --- starting and running ---------------------------------------------------------------------------------------------------
 
   /** Powers a CPU on at an entry point, in the next cycle or a later one. */
-  start(cpu: number, entry: string | number, options: { argument?: bigint; stack?: number; cycle?: number } = {}): void {
+  start(
+    cpu: number,
+    entry: string | number,
+    options: { argument?: bigint; stack?: number; cycle?: number } = {},
+  ): void {
     const one = this.topology.cpus[cpu];
     if (one === undefined || one.state === "absent") {
       throw new AllstopError("OPTION_INVALID", "no such CPU to start", { value: cpu, allowed: "present CPUs" });
@@ -249,7 +257,10 @@ export class Machine {
    */
   run(until: number): RunEnd {
     if (!Number.isSafeInteger(until) || until < this.cycle) {
-      throw new AllstopError("OPTION_INVALID", "cycle to run to", { value: until, allowed: `whole, ${this.cycle} or later` });
+      throw new AllstopError("OPTION_INVALID", "cycle to run to", {
+        value: until,
+        allowed: `whole, ${this.cycle} or later`,
+      });
     }
     const recordsBefore = this.trace.length;
     while (true) {
@@ -284,7 +295,8 @@ export class Machine {
     this.trace.append(this.#bytes.subarray(start, end));
     // Devices are served in the order of time, so console output needs no sorting.
     for (let at = start; at < end; at += TRACE_RECORD_BYTES) {
-      if (this.#view.getUint32(at + TRACE_KIND, true) === TraceKind.CONSOLE) {
+      const kind: TraceKind = this.#view.getUint32(at + TRACE_KIND, true);
+      if (kind === TraceKind.CONSOLE) {
         this.console += String.fromCharCode(this.#view.getUint32(at + TRACE_SUBJECT, true));
       }
     }
@@ -310,7 +322,9 @@ export class Machine {
 
   /** Which kinds of events are traced, besides probes and the console. */
   traceKinds(kinds: readonly TraceKind[]): void {
-    this.#core.setTraceMask([TraceKind.PROBE, TraceKind.CONSOLE, ...kinds].reduce((mask, kind) => mask | (1 << kind), 0));
+    this.#core.setTraceMask(
+      [TraceKind.PROBE, TraceKind.CONSOLE, ...kinds].reduce((mask, kind) => mask | (1 << kind), 0),
+    );
   }
 
   /** Sets a probe at a symbol, mark or address. It costs the guest nothing. @throws NAME_UNKNOWN, CAPACITY_EXCEEDED */
@@ -330,9 +344,13 @@ export class Machine {
   /** Register slot of a local of a mark, or of a register by name. */
   #slotOf(place: string | number, name: string | undefined): number {
     if (name === undefined) return NO_REGISTER;
-    const local = typeof place === "string" ? this.#marks.get(place)?.locals.find((one) => one.name === name) : undefined;
+    const local =
+      typeof place === "string" ? this.#marks.get(place)?.locals.find((one) => one.name === name) : undefined;
     if (local !== undefined && local.register === undefined) {
-      throw new AllstopError("NAME_UNKNOWN", "local that a probe can record", { value: name, allowed: "locals kept in a register" });
+      throw new AllstopError("NAME_UNKNOWN", "local that a probe can record", {
+        value: name,
+        allowed: "locals kept in a register",
+      });
     }
     return registerSlot(this.image.architecture, local?.register ?? name);
   }
@@ -357,7 +375,10 @@ export class Machine {
 
   #record(cpu: number): number {
     if (this.topology.cpus[cpu] === undefined) {
-      throw new AllstopError("OPTION_INVALID", "no such CPU", { value: cpu, allowed: `0 to ${this.topology.cpus.length - 1}` });
+      throw new AllstopError("OPTION_INVALID", "no such CPU", {
+        value: cpu,
+        allowed: `0 to ${this.topology.cpus.length - 1}`,
+      });
     }
     return this.#cpus + cpu * CPU_BYTES;
   }
@@ -460,7 +481,9 @@ function ramOf(image: Image): { base: number; bytes: number } {
   const base = image.architecture === "x86-64" ? 0 : 0x4000_0000;
   const end = Math.max(...image.segments.map((segment) => segment.address + segment.memoryBytes));
   if (image.segments.length === 0 || image.segments.some((segment) => segment.address < base)) {
-    throw new AllstopError("IMAGE_INVALID", "the image has no segment in memory", { allowed: `addresses from ${base}` });
+    throw new AllstopError("IMAGE_INVALID", "the image has no segment in memory", {
+      allowed: `addresses from ${base}`,
+    });
   }
   return { base, bytes: roundUp(end, PAGE_BYTES) - base };
 }

@@ -3,7 +3,24 @@
 import { ARM64_REGISTERS, ARM64_SP_SLOT } from "../abi.ts";
 import { AllstopError } from "../errors.ts";
 
-const x86Names = ["rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"];
+const x86Names = [
+  "rax",
+  "rcx",
+  "rdx",
+  "rbx",
+  "rsp",
+  "rbp",
+  "rsi",
+  "rdi",
+  "r8",
+  "r9",
+  "r10",
+  "r11",
+  "r12",
+  "r13",
+  "r14",
+  "r15",
+];
 const arm64Names = [...Array.from({ length: ARM64_REGISTERS }, (_, number) => `x${number}`), "", "sp"];
 
 const slots = {
@@ -20,7 +37,10 @@ export function registerNames(architecture: "x86-64" | "arm64"): string[] {
 export function registerSlot(architecture: "x86-64" | "arm64", name: string): number {
   const slot = slots[architecture].get(name.toLowerCase());
   if (slot !== undefined) return slot;
-  throw new AllstopError("NAME_UNKNOWN", "register", { value: name, allowed: `${registerNames(architecture).join(", ")}, pc` });
+  throw new AllstopError("NAME_UNKNOWN", "register", {
+    value: name,
+    allowed: `${registerNames(architecture).join(", ")}, pc`,
+  });
 }
 
 if (slots.arm64.get("sp") !== ARM64_SP_SLOT) throw new Error("register names and src/abi.ts disagree");

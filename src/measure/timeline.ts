@@ -75,7 +75,14 @@ export function readTimelines(machine: Machine, probes: RendezvousProbes, policy
   return timelines;
 }
 
-function notePassing(timeline: Timeline, probes: RendezvousProbes, probe: number, cpu: number, cycle: number, state: number): void {
+function notePassing(
+  timeline: Timeline,
+  probes: RendezvousProbes,
+  probe: number,
+  cpu: number,
+  cycle: number,
+  state: number,
+): void {
   switch (probe) {
     case probes.return.number:
       timeline.return = cycle;

@@ -12,5 +12,8 @@ export const policies: readonly Policy[] = [stopMachinePolicy];
 export function findPolicy(name: string): Policy {
   const found = policies.find((policy) => policy.name === name);
   if (found !== undefined) return found;
-  throw new AllstopError("NAME_UNKNOWN", "policy", { value: name, allowed: policies.map((policy) => policy.name).join(", ") });
+  throw new AllstopError("NAME_UNKNOWN", "policy", {
+    value: name,
+    allowed: policies.map((policy) => policy.name).join(", "),
+  });
 }

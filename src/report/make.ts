@@ -7,13 +7,20 @@ import type { Machine, RunEnd } from "../machine/machine.ts";
 import type { Policy } from "../policies/index.ts";
 import type { RunResult } from "../scenario/run.ts";
 import { nsOf } from "../timing/index.ts";
-import { REPORT_FORMAT, type MissingCpu, type PhaseReport, type Report, type Straggler, type Verdict } from "./report.ts";
+import {
+  REPORT_FORMAT,
+  type MissingCpu,
+  type PhaseReport,
+  type Report,
+  type Straggler,
+  type Verdict,
+} from "./report.ts";
 
 const MOST_STRAGGLERS = 8;
 const MOST_MISSING = 32;
 
 export function makeReport(result: RunResult): Report {
-  const { expanded, machine, end, timelines, wallMs } = result;
+  const { expanded, machine, timelines, wallMs } = result;
   const { topology, timing, online } = expanded;
   const { events, guestInstructions } = machine.work;
   const current = timelines.at(-1);
@@ -82,7 +89,9 @@ function phasesOf(result: RunResult, timeline: Timeline): PhaseReport[] {
     const passed = column.filter((cycle) => !Number.isNaN(cycle));
     const firstCycle = passed.reduce((least, cycle) => Math.min(least, cycle), Infinity);
     const ns = (cycle: number): number => sinceCall(result, timeline, cycle) as number;
-    return [{ name, reached, firstNs: ns(firstCycle), lastNs: ns(last.value), lastCpu: last.index, passed: passed.length }];
+    return [
+      { name, reached, firstNs: ns(firstCycle), lastNs: ns(last.value), lastCpu: last.index, passed: passed.length },
+    ];
   });
 }
 
@@ -135,7 +144,8 @@ function missingCpus({ expanded, machine }: RunResult, timeline: Timeline | unde
     const state = view.state === "WAITING" ? `waiting in ${view.waitsIn}` : view.state.toLowerCase();
     return { cpu, missing, load: loads[cpu]?.kind ?? "", at: view.at ?? `0x${view.pc.toString(16)}`, state };
   };
-  if (timeline === undefined) return online.filter((cpu) => machine.cpu(cpu).state === "OFFLINE").map((cpu) => describe(cpu, "start"));
+  if (timeline === undefined)
+    return online.filter((cpu) => machine.cpu(cpu).state === "OFFLINE").map((cpu) => describe(cpu, "start"));
   const columns = [timeline.enter, ...timeline.acknowledge];
   const names = ["entering", ...policy.phases.map(({ name }) => name)];
   for (const [index, column] of columns.entries()) {
@@ -145,9 +155,17 @@ function missingCpus({ expanded, machine }: RunResult, timeline: Timeline | unde
   return [];
 }
 
-function storyOf({ expanded, machine }: RunResult, verdict: Verdict, missing: readonly MissingCpu[], end: RunEnd): string {
+function storyOf(
+  { expanded, machine }: RunResult,
+  verdict: Verdict,
+  missing: readonly MissingCpu[],
+  end: RunEnd,
+): string {
   const { policy, online, scenario } = expanded;
-  const culprits = missing.slice(0, 4).map(({ cpu, load, at }) => `CPU ${cpu} (${load}, at ${at})`).join(", ");
+  const culprits = missing
+    .slice(0, 4)
+    .map(({ cpu, load, at }) => `CPU ${cpu} (${load}, at ${at})`)
+    .join(", ");
   const more = missing.length > 4 ? ` and ${missing.length - 4} more` : "";
   switch (verdict) {
     case "completed":

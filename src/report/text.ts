@@ -52,25 +52,36 @@ function headline({ machine, outcome, scenario }: Report, palette: Palette): str
   const domains = `${plural(machine.packages, "package")}, ${plural(machine.llcDomains, "LLC domain")}`;
   return [
     `${mark}  ${palette.strong(outcome.story)}`,
-    palette.faint(`    ${machine.name}: ${formatCount(machine.online)} of ${formatCount(machine.cpus)} CPUs online, ${machine.arch}, ${domains}, timing ${machine.timing}`),
+    palette.faint(
+      `    ${machine.name}: ${formatCount(machine.online)} of ${formatCount(machine.cpus)} CPUs online, ${machine.arch}, ${domains}, timing ${machine.timing}`,
+    ),
     palette.faint(`    ${scenario.policy.name}, load ${scenario.load.common}, seed ${scenario.seed}`),
   ];
 }
 
 function figures({ latency, outcome, rounds }: Report, palette: Palette): string[] {
   if (latency.rendezvousNs === null && latency.totalNs === null) return [];
-  const row = (name: string, value: string, what: string): string => `  ${name.padEnd(12)}${palette.strong(value.padStart(9))}   ${palette.faint(what)}`;
+  const row = (name: string, value: string, what: string): string =>
+    `  ${name.padEnd(12)}${palette.strong(value.padStart(9))}   ${palette.faint(what)}`;
   const lines = [
     row("rendezvous", formatNs(latency.rendezvousNs), "from the call until every CPU has stopped, interrupts off"),
     row("whole call", formatNs(latency.totalNs), returnedText(outcome.returned)),
   ];
   if (latency.frozenNs !== null) {
     const { min, p50, p99, max } = latency.frozenNs;
-    lines.push(row("CPUs frozen", formatNs(p50), `median; least ${formatNs(min)}, 99 % ${formatNs(p99)}, most ${formatNs(max)}`));
+    lines.push(
+      row("CPUs frozen", formatNs(p50), `median; least ${formatNs(min)}, 99 % ${formatNs(p99)}, most ${formatNs(max)}`),
+    );
   }
   if (rounds.length > 1) {
     const totals = rounds.map(({ totalNs }) => totalNs);
-    lines.push(row("rounds", String(rounds.length), `whole call ${formatNs(Math.min(...totals))} to ${formatNs(Math.max(...totals))}`));
+    lines.push(
+      row(
+        "rounds",
+        String(rounds.length),
+        `whole call ${formatNs(Math.min(...totals))} to ${formatNs(Math.max(...totals))}`,
+      ),
+    );
   }
   return lines;
 }
@@ -86,7 +97,8 @@ function phaseLines({ phases, machine }: Report, palette: Palette): string[] {
   const end = Math.max(...phases.map(({ lastNs }) => lastNs), 1);
   const column = (ns: number): number => Math.round((ns / end) * BAR_COLUMNS);
   const lines = phases.map(({ name, firstNs, lastNs, lastCpu, reached, passed }) => {
-    const meaning = passed === machine.online ? reached : `${formatCount(passed)} of ${formatCount(machine.online)} CPUs so far`;
+    const meaning =
+      passed === machine.online ? reached : `${formatCount(passed)} of ${formatCount(machine.online)} CPUs so far`;
     const from = Math.min(column(firstNs), BAR_COLUMNS - 1);
     const bar = `${" ".repeat(from)}${"█".repeat(Math.max(1, column(lastNs) - from))}`.padEnd(BAR_COLUMNS);
     return `  ${name.padEnd(12)}${bar} ${formatNs(lastNs).padStart(8)}   ${palette.faint(`${meaning}; last CPU ${lastCpu}`)}`;
@@ -96,21 +108,39 @@ function phaseLines({ phases, machine }: Report, palette: Palette): string[] {
 
 function missingLines({ outcome }: Report, palette: Palette): string[] {
   if (outcome.missingCount === 0) return [];
-  const lines = outcome.missing.map(({ cpu, load, at, state, missing }) => `  CPU ${String(cpu).padEnd(6)} ${load.padEnd(10)} ${state} at ${at}; missing: ${missing}`);
+  const lines = outcome.missing.map(
+    ({ cpu, load, at, state, missing }) =>
+      `  CPU ${String(cpu).padEnd(6)} ${load.padEnd(10)} ${state} at ${at}; missing: ${missing}`,
+  );
   const more = outcome.missingCount - outcome.missing.length;
-  return ["", palette.bad(`  ${formatCount(outcome.missingCount)} did not arrive:`), ...lines, ...(more > 0 ? [`  and ${formatCount(more)} more`] : [])];
+  return [
+    "",
+    palette.bad(`  ${formatCount(outcome.missingCount)} did not arrive:`),
+    ...lines,
+    ...(more > 0 ? [`  and ${formatCount(more)} more`] : []),
+  ];
 }
 
 function stragglerLines({ stragglers }: Report, palette: Palette): string[] {
   if (stragglers.length === 0) return [];
   const header = `  ${"last to arrive".padEnd(16)}${"load".padEnd(10)}${"arrived".padStart(10)}   why`;
-  return ["", palette.faint(header), ...stragglers.slice(0, 5).map((straggler) => `  ${`CPU ${straggler.cpu}`.padEnd(16)}${straggler.load.padEnd(10)}${formatNs(straggler.enteredNs).padStart(10)}   ${palette.faint(whyLate(straggler))}`)];
+  return [
+    "",
+    palette.faint(header),
+    ...stragglers
+      .slice(0, 5)
+      .map(
+        (straggler) =>
+          `  ${`CPU ${straggler.cpu}`.padEnd(16)}${straggler.load.padEnd(10)}${formatNs(straggler.enteredNs).padStart(10)}   ${palette.faint(whyLate(straggler))}`,
+      ),
+  ];
 }
 
 /** The parts of a CPU's way to the rendezvous. */
 function whyLate({ signalledNs, interruptedNs, enteredNs }: Straggler): string {
   if (signalledNs === null) return "woken without an interrupt";
-  if (interruptedNs === null) return `signalled after ${formatNs(signalledNs)}, entered ${formatNs(enteredNs - signalledNs)} later`;
+  if (interruptedNs === null)
+    return `signalled after ${formatNs(signalledNs)}, entered ${formatNs(enteredNs - signalledNs)} later`;
   const delivery = formatNs(interruptedNs - signalledNs);
   return `signalled after ${formatNs(signalledNs)}, interrupted ${delivery} later, in its stopper thread after ${formatNs(enteredNs - interruptedNs)} more`;
 }

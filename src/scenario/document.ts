@@ -20,7 +20,12 @@ function within(least: number, most: number, what: string) {
   return v.pipe(v.number(allowed), v.minValue(least, allowed), v.maxValue(most, allowed));
 }
 
-const text = (what: string) => v.pipe(v.string(`${what}: a text`), v.minLength(1, `${what}: a text that is not empty`), v.maxLength(4096, `${what}: at most 4096 characters`));
+const text = (what: string) =>
+  v.pipe(
+    v.string(`${what}: a text`),
+    v.minLength(1, `${what}: a text that is not empty`),
+    v.maxLength(4096, `${what}: at most 4096 characters`),
+  );
 
 const kinds = Object.keys(loadKinds) as LoadKind[];
 const loadKind = v.picklist(kinds, `load: one of ${kinds.join(", ")}`);

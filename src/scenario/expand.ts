@@ -4,7 +4,14 @@ import { AllstopError } from "../errors.ts";
 import { assignLoads, relaxTurns, type CpuLoad, type LoadKind } from "../faults/load.ts";
 import { findPolicy, type Policy } from "../policies/index.ts";
 import { findTimingModel, type TimingModel } from "../timing/index.ts";
-import { formatCpuList, onlineCpus, parseCpuList, topologyForCpus, topologyFromText, type Topology } from "../topology/index.ts";
+import {
+  formatCpuList,
+  onlineCpus,
+  parseCpuList,
+  topologyForCpus,
+  topologyFromText,
+  type Topology,
+} from "../topology/index.ts";
 import type { Scenario } from "./document.ts";
 
 export interface ExpandedScenario {
@@ -29,9 +36,13 @@ export function expandScenario(scenario: Scenario, given?: Topology): ExpandedSc
   const timing = timingOf(scenario, topology);
   const policy = findPolicy(scenario.policy.name);
   const online = onlineCpus(topology);
-  const requester = scenario.policy.requester ?? (online[0] as number);
-  if (!online.includes(requester)) {
-    throw new AllstopError("SCENARIO_INVALID", "the requester is not online", { at: "policy.requester", value: requester, allowed: formatCpuList(online) });
+  const requester = scenario.policy.requester ?? online[0];
+  if (requester === undefined || !online.includes(requester)) {
+    throw new AllstopError("SCENARIO_INVALID", "the requester is not online", {
+      at: "policy.requester",
+      value: requester,
+      allowed: formatCpuList(online),
+    });
   }
   const loads = loadsOf(scenario, topology, timing);
   if (loads[requester]?.kind === "wedged") {
@@ -42,7 +53,13 @@ export function expandScenario(scenario: Scenario, given?: Topology): ExpandedSc
   return {
     scenario: {
       ...scenario,
-      machine: { ...machine, architecture: timing.architecture, topology: machine.topology ?? topology.name, cpus: topology.counts.complete, timing: timing.name },
+      machine: {
+        ...machine,
+        architecture: timing.architecture,
+        topology: machine.topology ?? topology.name,
+        cpus: topology.counts.complete,
+        timing: timing.name,
+      },
       policy: { ...scenario.policy, requester },
     },
     topology,
@@ -61,7 +78,10 @@ function topologyOf({ machine }: Scenario): Topology {
   if (machine.topology === undefined) return topologyForCpus(machine.cpus ?? DEFAULT_CPUS, architecture);
   const topology = topologyFromText(machine.topology, architecture);
   if (machine.cpus !== undefined && machine.cpus !== topology.counts.complete) {
-    throw new AllstopError("SCENARIO_INVALID", `topology ${machine.topology} has ${topology.counts.complete} CPUs`, { at: "machine.cpus", value: machine.cpus });
+    throw new AllstopError("SCENARIO_INVALID", `topology ${machine.topology} has ${topology.counts.complete} CPUs`, {
+      at: "machine.cpus",
+      value: machine.cpus,
+    });
   }
   return topology;
 }
@@ -71,12 +91,17 @@ function architectureOfTiming(name: string | undefined): TimingModel["architectu
 }
 
 function timingOf({ machine }: Scenario, topology: Topology): TimingModel {
-  const architecture = machine.architecture ?? topology.architecture ?? architectureOfTiming(machine.timing) ?? "x86-64";
+  const architecture =
+    machine.architecture ?? topology.architecture ?? architectureOfTiming(machine.timing) ?? "x86-64";
   const generic = architecture === "x86-64" ? "generic-x86" : "generic-arm64";
   const fitting = topology.architecture === architecture ? topology.timingModel : undefined;
   const model = findTimingModel(machine.timing ?? fitting ?? generic);
   if (model.architecture === architecture) return model;
-  throw new AllstopError("SCENARIO_INVALID", `timing model ${model.name} is of ${model.architecture}`, { at: "machine.timing", value: machine.timing, allowed: architecture });
+  throw new AllstopError("SCENARIO_INVALID", `timing model ${model.name} is of ${model.architecture}`, {
+    at: "machine.timing",
+    value: machine.timing,
+    allowed: architecture,
+  });
 }
 
 function loadsOf({ load, seed }: Scenario, topology: Topology, timing: TimingModel): CpuLoad[] {
@@ -84,7 +109,11 @@ function loadsOf({ load, seed }: Scenario, topology: Topology, timing: TimingMod
   load.particular.forEach(({ cpus, kind }, index) => {
     for (const cpu of parseCpuList(cpus, `load.particular.${index}.cpus`)) {
       if (topology.cpus[cpu] === undefined) {
-        throw new AllstopError("SCENARIO_INVALID", "no such CPU", { at: `load.particular.${index}.cpus`, value: cpu, allowed: `0-${topology.cpus.length - 1}` });
+        throw new AllstopError("SCENARIO_INVALID", "no such CPU", {
+          at: `load.particular.${index}.cpus`,
+          value: cpu,
+          allowed: `0-${topology.cpus.length - 1}`,
+        });
       }
       particular.set(cpu, kind);
     }
@@ -99,5 +128,9 @@ function activeCpus(active: string, online: readonly number[]): readonly number[
   const known = new Set(online);
   const stray = listed.find((cpu) => !known.has(cpu));
   if (stray === undefined && listed.length > 0) return listed;
-  throw new AllstopError("SCENARIO_INVALID", "CPUs that run the function", { at: "policy.active", value: stray ?? active, allowed: `first, all, or online CPUs: ${formatCpuList(online)}` });
+  throw new AllstopError("SCENARIO_INVALID", "CPUs that run the function", {
+    at: "policy.active",
+    value: stray ?? active,
+    allowed: `first, all, or online CPUs: ${formatCpuList(online)}`,
+  });
 }

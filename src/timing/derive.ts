@@ -30,7 +30,10 @@ interface Derivation {
  * Puts published figures into a neutral model. A handoff within a domain is the atomic itself and four times the way between
  * core and last-level cache; one between domains makes three hops more: to the home, to the owner, to whoever asked.
  */
-export function derive(base: TimingModel, { name, title, clockMhz, handoffs, counterHz, parameters = {} }: Derivation): TimingModel {
+export function derive(
+  base: TimingModel,
+  { name, title, clockMhz, handoffs, counterHz, parameters = {} }: Derivation,
+): TimingModel {
   const merged = { ...base.parameters, ...parameters };
   const atomicNs = (merged.atomic.value * 1000) / clockMhz.value;
   return {
@@ -38,7 +41,10 @@ export function derive(base: TimingModel, { name, title, clockMhz, handoffs, cou
     name,
     title,
     clockMhz,
-    counterHz: counterHz ?? { ...base.counterHz, value: base.architecture === "x86-64" ? clockMhz.value * 1e6 : base.counterHz.value },
+    counterHz: counterHz ?? {
+      ...base.counterHz,
+      value: base.architecture === "x86-64" ? clockMhz.value * 1e6 : base.counterHz.value,
+    },
     lines: lineLatencies(base.lines, handoffs, atomicNs),
     parameters: merged,
   };
@@ -46,13 +52,24 @@ export function derive(base: TimingModel, { name, title, clockMhz, handoffs, cou
 
 function lineLatencies(base: LineLatencies, handoffs: Handoffs, atomicNs: number): LineLatencies {
   const { domain, source, confidence } = handoffs;
-  const figure = (value: number, from: string): Sourced => ({ value: Math.max(0.5, value), source: `${from} (${source})`, confidence });
-  const cache = figure((domain - atomicNs) / 4, `a quarter of the ${domain} ns handoff within a last-level cache, less the atomic`);
+  const figure = (value: number, from: string): Sourced => ({
+    value: Math.max(0.5, value),
+    source: `${from} (${source})`,
+    confidence,
+  });
+  const cache = figure(
+    (domain - atomicNs) / 4,
+    `a quarter of the ${domain} ns handoff within a last-level cache, less the atomic`,
+  );
   const node =
-    handoffs.node === undefined ? base.node : figure((handoffs.node - domain) / 3, `a third of what ${handoffs.node} ns within a node adds`);
+    handoffs.node === undefined
+      ? base.node
+      : figure((handoffs.node - domain) / 3, `a third of what ${handoffs.node} ns within a node adds`);
   // The home is on one of the two sides: two hops between nodes and one within.
   const between = (total: number | undefined, fallback: Sourced, what: string): Sourced =>
-    total === undefined ? fallback : figure((total - domain - node.value) / 2, `half of what ${total} ns between ${what} adds`);
+    total === undefined
+      ? fallback
+      : figure((total - domain - node.value) / 2, `half of what ${total} ns between ${what} adds`);
   return {
     cache,
     node,

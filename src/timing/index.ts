@@ -6,7 +6,13 @@ import { machineModels } from "./machines.ts";
 import type { TimingModel } from "./model.ts";
 
 export { cyclesOf, hopCycles, nsOf, timingTable, type LineLatencies, type TimingModel } from "./model.ts";
-export { timingParameters, type Confidence, type Sourced, type TimingParameter, type TimingUnit } from "./parameters.ts";
+export {
+  timingParameters,
+  type Confidence,
+  type Sourced,
+  type TimingParameter,
+  type TimingUnit,
+} from "./parameters.ts";
 
 /** The timing models by name. */
 export const timingModels: readonly TimingModel[] = [genericX86, genericArm64, ...machineModels];
@@ -15,5 +21,8 @@ export const timingModels: readonly TimingModel[] = [genericX86, genericArm64, .
 export function findTimingModel(name: string): TimingModel {
   const found = timingModels.find((model) => model.name === name);
   if (found !== undefined) return found;
-  throw new AllstopError("NAME_UNKNOWN", "timing model", { value: name, allowed: timingModels.map((m) => m.name).join(", ") });
+  throw new AllstopError("NAME_UNKNOWN", "timing model", {
+    value: name,
+    allowed: timingModels.map((m) => m.name).join(", "),
+  });
 }

@@ -53,10 +53,17 @@ export function timingTable(model: TimingModel): Uint32Array {
   for (const [name, { index, unit, least }] of Object.entries(timingParameters)) {
     const { value } = model.parameters[name as TimingParameter];
     if (!Number.isFinite(value) || value < least) {
-      throw new AllstopError("OPTION_INVALID", `timing parameter ${name}`, { value, allowed: `${least} ${unit} or more` });
+      throw new AllstopError("OPTION_INVALID", `timing parameter ${name}`, {
+        value,
+        allowed: `${least} ${unit} or more`,
+      });
     }
     table[index] =
-      unit === "ticks" ? Math.round(value) : unit === "cycles" ? Math.round(value * 2 ** shift) : cyclesOf(model, value);
+      unit === "ticks"
+        ? Math.round(value)
+        : unit === "cycles"
+          ? Math.round(value * 2 ** shift)
+          : cyclesOf(model, value);
   }
   return table;
 }

@@ -46,7 +46,10 @@ export const timingParameters = {
   systemRead: cycles(Timing.COST_SYSTEM_READ, "RDMSR, MOV from CR; MRS"),
   systemWrite: cycles(Timing.COST_SYSTEM_WRITE, "WRMSR, MOV to CR, CLI, STI; MSR"),
   sendInterrupt: cycles(Timing.COST_SEND_INTERRUPT, "WRMSR to the x2APIC ICR; MSR ICC_SGI1R_EL1"),
-  exceptionEntry: cycles(Timing.COST_EXCEPTION_ENTRY, "taking an interrupt or exception, up to the handler's first instruction"),
+  exceptionEntry: cycles(
+    Timing.COST_EXCEPTION_ENTRY,
+    "taking an interrupt or exception, up to the handler's first instruction",
+  ),
   exceptionReturn: cycles(Timing.COST_EXCEPTION_RETURN, "IRETQ; ERET"),
   port: cycles(Timing.COST_PORT, "IN, OUT, beside the device's latency"),
   flushLine: cycles(Timing.COST_FLUSH_LINE, "CLFLUSH"),

@@ -4,7 +4,23 @@
 export const SP = 31;
 export const XZR = 31;
 
-export const conditions = ["eq", "ne", "cs", "cc", "mi", "pl", "vs", "vc", "hi", "ls", "ge", "lt", "gt", "le", "al"] as const;
+export const conditions = [
+  "eq",
+  "ne",
+  "cs",
+  "cc",
+  "mi",
+  "pl",
+  "vs",
+  "vc",
+  "hi",
+  "ls",
+  "ge",
+  "lt",
+  "gt",
+  "le",
+  "al",
+] as const;
 export type Condition = (typeof conditions)[number];
 
 type Fixup = (offset: number) => number;

@@ -78,9 +78,17 @@ export class BareMachine {
     this.ramBase = architecture === "x86-64" ? 0 : 0x4000_0000;
     this.core = new Core(options.core ?? checkedCore);
     const topology =
-      options.topology ?? (cpus === 1 ? buildTopology({ packages: 1, diesPerPackage: 1, llcsPerDie: 1, coresPerLlc: 1, threadsPerCore: 1 }) : topologyForCpus(cpus, architecture));
+      options.topology ??
+      (cpus === 1
+        ? buildTopology({ packages: 1, diesPerPackage: 1, llcsPerDie: 1, coresPerLlc: 1, threadsPerCore: 1 })
+        : topologyForCpus(cpus, architecture));
     const timing = options.timing ?? (architecture === "x86-64" ? genericX86 : genericArm64);
-    const block = configurationBlock(topology, timing, { ramBase: this.ramBase, ramBytes, traceRecords }, accelerations);
+    const block = configurationBlock(
+      topology,
+      timing,
+      { ramBase: this.ramBase, ramBytes, traceRecords },
+      accelerations,
+    );
     if (options.coreLatencies !== undefined) {
       const table = (block[Config.CORE_LATENCY_TABLE] ?? 0) / 4;
       for (let core = 0; core < topology.counts.cores; core++) block[table + core] = options.coreLatencies(core);
@@ -119,7 +127,11 @@ export class BareMachine {
     this.#view.setBigUint64(this.#bytes.byteOffset + address - this.ramBase, value, true);
   }
 
-  start(cpu: number, pc: number, { stack = 0, argument = 0n, cycle = 1n }: { stack?: number; argument?: bigint; cycle?: bigint } = {}): void {
+  start(
+    cpu: number,
+    pc: number,
+    { stack = 0, argument = 0n, cycle = 1n }: { stack?: number; argument?: bigint; cycle?: bigint } = {},
+  ): void {
     this.core.startCpu(cpu, { pc: BigInt(pc), stack: BigInt(stack), argument, cycle });
   }
 

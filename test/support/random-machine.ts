@@ -1,7 +1,16 @@
 // Random arm64 machines for the laws of time: random topology and latencies, and programs made of the snippets that stop
 // paths are made of (spins of all kinds, counters, locks, interrupts, waits), so that events meet in every way.
 
-import { Device, GICD_BASE, GICR_BASE, GICR_STRIDE, PAGE_DEVICE, PAGE_OWNER_SHIFT, PAGE_READ, PAGE_WRITE } from "../../src/abi.ts";
+import {
+  Device,
+  GICD_BASE,
+  GICR_BASE,
+  GICR_STRIDE,
+  PAGE_DEVICE,
+  PAGE_OWNER_SHIFT,
+  PAGE_READ,
+  PAGE_WRITE,
+} from "../../src/abi.ts";
 import type { Accelerations } from "../../src/machine/configuration.ts";
 import { genericArm64 } from "../../src/timing/generic.ts";
 import { timingParameters, type Sourced, type TimingModel, type TimingParameter } from "../../src/timing/index.ts";
@@ -60,7 +69,10 @@ function randomTiming(random: Random, most: number): TimingModel {
   const sourced = (value: number): Sourced => ({ value, source: "random", confidence: "estimate" });
   const ns = (least: number, upTo = most) => sourced(random.between(least, upTo)); // at 1000 MHz a ns is a cycle
   const parameters = Object.fromEntries(
-    Object.entries(timingParameters).map(([name, { unit }]) => [name, unit === "ns" ? ns(1) : sourced(random.between(1, 4))]),
+    Object.entries(timingParameters).map(([name, { unit }]) => [
+      name,
+      unit === "ns" ? ns(1) : sourced(random.between(1, 4)),
+    ]),
   ) as Record<TimingParameter, Sourced>;
   parameters.relax = sourced(random.between(1, 40));
   return {
@@ -95,7 +107,9 @@ function program(random: Random, layout: Layout, cpu: number): Uint8Array {
 function enableInterrupts(a: A64, cpu: number): void {
   const redistributor = GICR_BASE + cpu * GICR_STRIDE;
   a.mov(2, redistributor).store(31, 2, 0x14, 4);
-  a.mov(2, redistributor + 0x10000).mov(3, 0xffff_ffff).store(3, 2, 0x80, 4);
+  a.mov(2, redistributor + 0x10000)
+    .mov(3, 0xffff_ffff)
+    .store(3, 2, 0x80, 4);
   a.mov(3, 0xffff).store(3, 2, 0x100, 4);
   if (cpu === 0) a.mov(2, GICD_BASE).mov(3, 2).store(3, 2, 0, 4);
   a.mov(3, 0xff).msr("icc_pmr_el1", 3).mov(3, 1).msr("icc_igrpen1_el1", 3).daifclr(2);
@@ -106,12 +120,18 @@ function handler(random: Random): Uint8Array {
   const a = new A64();
   for (let i = 0; i < 0x280 / 4; i++) a.nop();
   a.mrs(HANDLER, "icc_iar1_el1").mrs(HANDLER + 3, "nzcv");
-  a.load(HANDLER + 1, PRIVATE_BASE, 64).addImmediate(HANDLER + 1, HANDLER + 1, 1).store(HANDLER + 1, PRIVATE_BASE, 64);
+  a.load(HANDLER + 1, PRIVATE_BASE, 64)
+    .addImmediate(HANDLER + 1, HANDLER + 1, 1)
+    .store(HANDLER + 1, PRIVATE_BASE, 64);
   if (random.chance(50)) {
-    a.mov(HANDLER + 2, random.between(1, 9)).label("linger").relax();
+    a.mov(HANDLER + 2, random.between(1, 9))
+      .label("linger")
+      .relax();
     a.subsImmediate(HANDLER + 2, HANDLER + 2, 1).bCondition("ne", "linger");
   }
-  a.msr("nzcv", HANDLER + 3).msr("icc_eoir1_el1", HANDLER).eret();
+  a.msr("nzcv", HANDLER + 3)
+    .msr("icc_eoir1_el1", HANDLER)
+    .eret();
   return a.finish();
 }
 
@@ -171,7 +191,11 @@ const snippets: readonly Snippet[] = [
     a.load(4, 1).mov(6, 3).addImmediate(8, PRIVATE_BASE, 128);
     bounded(a, random, (out) => {
       a.load(7, PRIVATE_BASE, 24, size).addImmediate(7, 7, 1).store(7, PRIVATE_BASE, 24, size);
-      a.loadAdd(6, 7, 8, size === 8).relax().load(5, 1).cmp(5, 4).bCondition("ne", out);
+      a.loadAdd(6, 7, 8, size === 8)
+        .relax()
+        .load(5, 1)
+        .cmp(5, 4)
+        .bCondition("ne", out);
     });
   },
   // stores to a contended word in each turn
@@ -183,7 +207,9 @@ const snippets: readonly Snippet[] = [
   (a, random) => {
     const head = a.fresh();
     a.mrs(2, "cntvct_el0").addImmediate(2, 2, random.between(10, 900)).label(head).relax();
-    a.mrs(3, "cntvct_el0").cmp(3, 2).bCondition(random.pick(["cc", "lt"] as const), head);
+    a.mrs(3, "cntvct_el0")
+      .cmp(3, 2)
+      .bCondition(random.pick(["cc", "lt"] as const), head);
   },
   // counted loops up and down, with every kind of condition, close to the wraps
   (a, random) => {
@@ -193,7 +219,9 @@ const snippets: readonly Snippet[] = [
     const step = random.between(1, 3);
     const down = random.chance(50);
     const start = random.pick([0n, 1n, 100n, 0x7fffffc0n, 0xffffff80n, 0x7fffffffffffffb0n, 0xffffffffffffffa0n]);
-    a.mov(2, start).mov(3, start + BigInt(random.between(-90, 90))).mov(9, 70);
+    a.mov(2, start)
+      .mov(3, start + BigInt(random.between(-90, 90)))
+      .mov(9, 70);
     a.label(head).subsImmediate(9, 9, 1).bCondition("eq", out);
     if (down) a.subsImmediate(2, 2, step, wide);
     else a.addsImmediate(2, 2, step, wide);
@@ -216,7 +244,13 @@ const snippets: readonly Snippet[] = [
     sharedWord(a, random, layout);
     const routine = a.fresh();
     const over = a.fresh();
-    a.b(over).label(routine).storePair(29, 30, PRIVATE_BASE, 192).load(5, 1).relax().loadPair(29, 30, PRIVATE_BASE, 192).ret();
+    a.b(over)
+      .label(routine)
+      .storePair(29, 30, PRIVATE_BASE, 192)
+      .load(5, 1)
+      .relax()
+      .loadPair(29, 30, PRIVATE_BASE, 192)
+      .ret();
     a.label(over).load(4, 1);
     bounded(a, random, (out) => a.bl(routine).cmp(5, 4).bCondition("ne", out));
   },
@@ -252,7 +286,10 @@ const snippets: readonly Snippet[] = [
   // private work
   (a, random) => {
     for (let i = random.between(2, 12); i > 0; i--) {
-      a.load(2, PRIVATE_BASE, 8 * random.between(0, 3)).eor(3, 3, 2).addShifted(3, 3, 2, 5).store(3, PRIVATE_BASE, 32);
+      a.load(2, PRIVATE_BASE, 8 * random.between(0, 3))
+        .eor(3, 3, 2)
+        .addShifted(3, 3, 2, 5)
+        .store(3, PRIVATE_BASE, 32);
     }
   },
 ];

@@ -22,7 +22,12 @@ function cutsOf(seed: number, until: number): number[] {
   return [...new Set([...cuts, until])].sort((a, b) => a - b);
 }
 
-function digestsAt(seed: number, latencies: Latencies, accelerations: Accelerations, cuts: readonly number[]): string[] {
+function digestsAt(
+  seed: number,
+  latencies: Latencies,
+  accelerations: Accelerations,
+  cuts: readonly number[],
+): string[] {
   const machine = build(randomMachine(seed, latencies), accelerations);
   return cuts.map((cut) => {
     machine.run(cut);
@@ -42,10 +47,16 @@ describe.each(["tight", "loose"] as const)("random machines with %s latencies", 
       const cuts = cutsOf(seed, until);
       const reference = digestsAt(seed, latencies, none, cuts);
       const random = new Random(seed);
-      const chosen = seeds > 100 ? [combinations[15]!, random.pick(combinations)] : [combinations[15]!, random.pick(combinations), random.pick(combinations)];
+      const chosen =
+        seeds > 100
+          ? [combinations[15]!, random.pick(combinations)]
+          : [combinations[15]!, random.pick(combinations), random.pick(combinations)];
       for (const accelerations of chosen) {
         const context = { seed, latencies, accelerations, cuts };
-        expect({ ...context, digests: digestsAt(seed, latencies, accelerations, cuts) }).toEqual({ ...context, digests: reference });
+        expect({ ...context, digests: digestsAt(seed, latencies, accelerations, cuts) }).toEqual({
+          ...context,
+          digests: reference,
+        });
       }
     }
   });
