@@ -63,6 +63,8 @@ export function initialize(address: usize): InitializeStatus {
   m.timing = configuration + word(Config.TIMING_TABLE);
   m.hopTable = configuration + word(Config.HOP_TABLE);
   m.leastInterruptLatency = timing(Timing.INTERRUPT_LATENCY);
+  m.halt = NEVER;
+  m.breakCycle = NEVER;
   if (!openRegions()) return InitializeStatus.OUT_OF_MEMORY;
   attach();
   if (!buildDomains() || !buildCores() || !buildCpus()) return InitializeStatus.BAD_CONFIGURATION;

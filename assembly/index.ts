@@ -78,6 +78,12 @@ export function counter(which: Counter): u64 {
       return m.directoryNext - m.directoryStart;
     case Counter.CODE_FLUSHES:
       return m.codeFlushes;
+    case Counter.BREAK_PROBE:
+      return m.breakProbe;
+    case Counter.BREAK_CPU:
+      return m.breakCpu;
+    case Counter.BREAK_CYCLE:
+      return m.breakCycle;
     default:
       return m.leastInterruptLatency;
   }
@@ -115,9 +121,7 @@ export function clearTrace(): void {
   machine().traceCount = 0;
 }
 
-/** @param breaks whether break probes end the run */
-export function run(until: u64, breaks: bool): RunStatus {
-  machine().breakArmed = breaks ? 1 : 0;
+export function run(until: u64): RunStatus {
   return runUntil(until);
 }
 

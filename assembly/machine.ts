@@ -10,6 +10,8 @@ export class Machine {
   now: u64;
   /** Cycle that `run` may not pass: part of every bound, so that a machine can be cut anywhere. */
   stop: u64;
+  /** No run passes this cycle before the host has been told why: a fatal event, or a break (see `halt`). */
+  halt: u64;
   /** Host work: processed events. */
   events: u64;
   /** Host work: spin loops parked. */
@@ -82,9 +84,10 @@ export class Machine {
 
   probes: usize;
   probeCount: u32;
-  /** Break probes end the run; and whether one has. */
-  breakArmed: u32;
-  breakHit: u32;
+  /** Probe and CPU of the break that the host is to be told of, and its cycle; NEVER: none. */
+  breakProbe: u32;
+  breakCpu: u32;
+  breakCycle: u64;
 
   spinRecords: usize;
   loopHeads: usize;
@@ -141,7 +144,19 @@ export function openMemory(): void {
   machine().top = (__heap_base + PAGE_BYTES - 1) & ~(<usize>PAGE_BYTES - 1);
 }
 
-/** The first fatal event wins; the machine runs on to a cycle that no CPU has passed, then stops. */
+/**
+ * Something has happened at `cycle` that the host must know before more does: the machine runs on to the nearest cycle
+ * that no CPU can have passed, whatever the accelerations, and however the run is cut.
+ */
+export function halt(cycle: u64): void {
+  const m = machine();
+  // Others may have run ahead by the interrupt latency, and no further (see time/bounds.ts).
+  const end = cycle + m.leastInterruptLatency;
+  if (end < m.halt) m.halt = end;
+  if (end < m.stop) m.stop = end;
+}
+
+/** The first fatal event wins. */
 export function stopMachine(reason: StopReason, cpu: u32, pc: u64, cycle: u64, detail: u64): void {
   const m = machine();
   if (m.stopReason != StopReason.NONE && (cycle > m.stopCycle || (cycle == m.stopCycle && cpu >= m.stopCpu))) return;
@@ -150,7 +165,5 @@ export function stopMachine(reason: StopReason, cpu: u32, pc: u64, cycle: u64, d
   m.stopPc = pc;
   m.stopCycle = cycle;
   m.stopDetail = detail;
-  // Others may have run ahead by the interrupt latency, and no further while a stop is possible (see time/bounds.ts).
-  const end = cycle + m.leastInterruptLatency;
-  if (end < m.stop) m.stop = end;
+  halt(cycle);
 }

@@ -291,6 +291,10 @@ export enum Counter {
   DIRECTORY_BYTES = 14,
   CODE_FLUSHES = 15,
   LEAST_INTERRUPT_LATENCY = 16,
+  /** Of the break that ended the last run. */
+  BREAK_PROBE = 17,
+  BREAK_CPU = 18,
+  BREAK_CYCLE = 19,
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

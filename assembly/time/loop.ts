@@ -4,7 +4,7 @@ import { CpuState, RunStatus, StopReason } from "../../src/abi.ts";
 import { Core, Cpu, NEVER, coreInDomain, threadOf } from "../cpu.ts";
 import { deviceArrivals } from "../devices/transaction.ts";
 import { deliver } from "../interrupts/message.ts";
-import { machine } from "../machine.ts";
+import { halt, machine } from "../machine.ts";
 import { forgetInCore } from "../memory/copies.ts";
 import {
   INVALIDATION_DOWNGRADE,
@@ -26,9 +26,9 @@ import { EventClass, EventNode, advance, closeCycle, release, settle, take, whee
 /** Runs until every event earlier than `stop` has happened, or something ends the run before. */
 export function runUntil(stop: u64): RunStatus {
   const m = machine();
-  m.stop = stop;
-  m.breakHit = 0;
-  if (m.stopReason != StopReason.NONE) return RunStatus.STOPPED;
+  if (m.halt == NEVER) m.breakCycle = NEVER;
+  else if (m.now >= m.halt) return RunStatus.STOPPED;
+  m.stop = min(stop, m.halt);
   while (true) {
     const cycle = advance(m.stop);
     if (cycle == NEVER) break;
@@ -37,9 +37,16 @@ export function runUntil(stop: u64): RunStatus {
   }
   const quiescent = wheelIsEmpty() && m.stop == stop;
   settle(m.stop);
-  if (m.stopReason != StopReason.NONE) return RunStatus.STOPPED;
-  if (m.breakHit != 0) return RunStatus.BREAK;
+  if (m.now >= m.halt) return halted();
   return quiescent ? RunStatus.QUIESCENT : RunStatus.REACHED;
+}
+
+/** A fatal event is for ever, a break is told once. */
+function halted(): RunStatus {
+  const m = machine();
+  m.halt = NEVER;
+  if (m.stopReason != StopReason.NONE) halt(m.stopCycle);
+  return m.halt <= m.now ? RunStatus.STOPPED : RunStatus.BREAK;
 }
 
 function takeCycle(cycle: u64): void {

@@ -2,7 +2,7 @@
 
 import { CPU_REGISTERS, MAX_PROBES, Probe, TraceKind } from "../../src/abi.ts";
 import { Cpu } from "../cpu.ts";
-import { machine, reserve } from "../machine.ts";
+import { halt, machine, reserve } from "../machine.ts";
 import { PROBE_BYTES, forgetCode, probeAt, probeFlags } from "../memory/code.ts";
 import { startCycle } from "../time/bounds.ts";
 import { trace } from "./ring.ts";
@@ -53,14 +53,17 @@ export function probeHit(cpu: Cpu): void {
     const second = registerValue(cpu, load<u16>(probe, PROBE_SECOND));
     trace(TraceKind.PROBE, cpu, cycle, number, cpu.index, first, second);
   }
-  if ((flags & Probe.BREAK) != 0 && m.breakArmed != 0) {
-    // Nobody has run further than one interrupt latency past global time, so this cycle is still ahead of everybody.
-    const end = cycle + m.leastInterruptLatency;
-    if (end < m.stop) {
-      m.stop = end;
-      m.breakHit = 1;
-    }
-  }
+  if ((flags & Probe.BREAK) != 0) breakAt(cpu, cycle, number);
+}
+
+/** Of several CPUs that hit breaks within one interrupt latency, the first in the order of (cycle, CPU) is reported. */
+function breakAt(cpu: Cpu, cycle: u64, number: u32): void {
+  const m = machine();
+  if (cycle > m.breakCycle || (cycle == m.breakCycle && cpu.index >= m.breakCpu)) return;
+  m.breakCycle = cycle;
+  m.breakCpu = cpu.index;
+  m.breakProbe = number;
+  halt(cycle);
 }
 
 function registerValue(cpu: Cpu, slot: u32): u64 {

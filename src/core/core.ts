@@ -17,7 +17,7 @@ type CoreExports = {
   setProbe(address: bigint, flags: number, registers: number): number;
   setTraceMask(mask: number): void;
   clearTrace(): void;
-  run(until: bigint, breaks: number): number;
+  run(until: bigint): number;
   digest(): bigint;
   cpuDigest(cpu: number): bigint;
   region(which: number): number;
@@ -104,8 +104,8 @@ export class Core {
     this.#call("clearTrace", (raw) => raw.clearTrace());
   }
 
-  run(until: bigint, breaks: boolean): RunStatus {
-    return this.#call("run", (raw) => raw.run(until, breaks ? 1 : 0));
+  run(until: bigint): RunStatus {
+    return this.#call("run", (raw) => raw.run(until));
   }
 
   digest(): bigint {

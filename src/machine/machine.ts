@@ -58,7 +58,7 @@ export type RunEnd =
   /** Nothing can ever happen again; time stands at the requested cycle. */
   | { readonly kind: "quiescent" }
   /** A break probe was hit: `probe` says which. */
-  | { readonly kind: "probe"; readonly probe: string; readonly cycle: number }
+  | { readonly kind: "probe"; readonly probe: string; readonly cpu: number; readonly cycle: number }
   | { readonly kind: "stopped"; readonly stop: MachineStop };
 
 /** A fatal event, with the CPU that met it. */
@@ -262,30 +262,27 @@ export class Machine {
         allowed: `whole, ${this.cycle} or later`,
       });
     }
-    const recordsBefore = this.trace.length;
     while (true) {
-      const status = this.#core.run(BigInt(until), true);
+      const status = this.#core.run(BigInt(until));
       this.#drain();
       if (status === RunStatus.TRACE_FULL) continue;
       if (status === RunStatus.STOPPED) return { kind: "stopped", stop: this.stop as MachineStop };
-      if (status === RunStatus.BREAK) return this.#breakHit(recordsBefore);
+      if (status === RunStatus.BREAK) return this.#breakHit();
       return { kind: status === RunStatus.QUIESCENT ? "quiescent" : "reached" };
     }
   }
 
-  #breakHit(since: number): RunEnd {
-    let seen = 0;
-    for (const record of this.trace) {
-      if (seen++ < since || record.kind !== TraceKind.PROBE) continue;
-      const probe = this.#probes.find(({ number }) => number === record.subject);
-      if (probe !== undefined && this.#breaks.has(probe.number)) {
-        return { kind: "probe", probe: probe.name, cycle: record.cycle };
-      }
-    }
-    throw new AllstopError("CORE_TRAPPED", "the core reports a break that it did not record");
+  #breakHit(): RunEnd {
+    const number = Number(this.#core.counter(Counter.BREAK_PROBE));
+    const probe = this.#probes.find((one) => one.number === number);
+    if (probe === undefined) throw new AllstopError("CORE_TRAPPED", "a break at a probe that nobody set", { value: number });
+    return {
+      kind: "probe",
+      probe: probe.name,
+      cpu: Number(this.#core.counter(Counter.BREAK_CPU)),
+      cycle: Number(this.#core.counter(Counter.BREAK_CYCLE)),
+    };
   }
-
-  readonly #breaks = new Set<number>();
 
   #drain(): void {
     const count = Number(this.#core.counter(Counter.TRACE_RECORDS));
@@ -332,10 +329,9 @@ export class Machine {
     const address = this.address(place);
     const { record = true, break: breaks = false, values = [] } = options;
     const registers = [0, 1].map((index) => this.#slotOf(place, values[index]));
-    const flags = (record || breaks ? Probe.RECORD : 0) | (breaks ? Probe.BREAK : 0);
+    const flags = (record ? Probe.RECORD : 0) | (breaks ? Probe.BREAK : 0);
     const number = this.#core.setProbe(BigInt(address), flags, (registers[0] ?? 0) | ((registers[1] ?? 0) << 8));
     if (number < 0) throw new AllstopError("CAPACITY_EXCEEDED", "too many probes", { value: place });
-    if (breaks) this.#breaks.add(number);
     const handle = { name: String(place), number, address };
     this.#probes.push(handle);
     return handle;

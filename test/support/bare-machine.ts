@@ -135,8 +135,8 @@ export class BareMachine {
     this.core.startCpu(cpu, { pc: BigInt(pc), stack: BigInt(stack), argument, cycle });
   }
 
-  run(until: number | bigint, breaks = false): RunStatus {
-    return this.core.run(BigInt(until), breaks);
+  run(until: number | bigint): RunStatus {
+    return this.core.run(BigInt(until));
   }
 
   #record(cpu: number): number {

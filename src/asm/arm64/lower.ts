@@ -6,12 +6,12 @@ import type { Location } from "../lower/instructions.ts";
 import type { EffectStatement } from "../lower/lowered.ts";
 import type { ArchBlock } from "../record/arch.ts";
 import type { Callable } from "../record/callable.ts";
-import type { Expression, FenceKind, Statement } from "../record/tree.ts";
+import type { Address, FenceKind, Statement } from "../record/tree.ts";
 import { widthOf } from "../record/tree.ts";
 import { roundUp } from "../types.ts";
 import { Arm64Assembler } from "./assembler.ts";
 import { Arm64Atomics } from "./atomics.ts";
-import { moveConstant, SECOND_SCRATCH } from "./operands.ts";
+import { SECOND_SCRATCH } from "./operands.ts";
 import { arm64RegisterNumber, armGpr, offset, postIndex, preIndex, sp, x16, x29, x30 } from "./registers.ts";
 import type { Arm64Register, Arm64Width } from "./registers.ts";
 
@@ -115,15 +115,8 @@ export class Arm64Lowering extends Arm64Atomics {
     return arm64RegisterNumber(name);
   }
 
-  protected rematerialise(value: Expression, register: number): ((a: Arm64Assembler) => void) | undefined {
-    if (value.kind === "constant") {
-      const pattern = BigInt.asUintN(widthOf(value.type), value.value);
-      return (a) => {
-        moveConstant(a, register, pattern);
-      };
-    }
-    if (value.kind !== "address" || value.address.index !== undefined) return undefined;
-    const { base, offset: distance } = value.address;
+  protected rematerialiseAddress(address: Address, register: number): ((a: Arm64Assembler) => void) | undefined {
+    const { base, offset: distance } = address;
     if (base.kind === "symbol") return (a) => a.symbolAddress(armGpr(register, 64), base.symbol, distance);
     if (base.kind !== "frame") return undefined;
     return (a) => {

@@ -4,10 +4,11 @@ import { PER_CPU_START } from "../code-buffer.ts";
 import type { RegisterFile } from "../lower/allocate.ts";
 import { scaledIndex, scaleShift, withSplitBase } from "../lower/addresses.ts";
 import type { CallRegisters } from "../lower/calls.ts";
-import { CallLowering, loc } from "../lower/calls.ts";
+import { loc } from "../lower/calls.ts";
 import { def, isSlot, registerSet, slotOf, use } from "../lower/instructions.ts";
 import type { Location, VirtualRegister } from "../lower/instructions.ts";
 import type { LoweringOptions } from "../lower/lowered.ts";
+import { ValueLowering } from "../lower/values.ts";
 import { addressValue } from "../record/expressions.ts";
 import type { Routine } from "../record/routine.ts";
 import type { Address, Expression, FrameSlot } from "../record/tree.ts";
@@ -42,7 +43,7 @@ export interface AddressTemplate {
   build(a: Arm64Assembler, locations: readonly Location[], first: number): Arm64Address;
 }
 
-export abstract class Arm64Operands extends CallLowering<Arm64Assembler, Arm64Register> {
+export abstract class Arm64Operands extends ValueLowering<Arm64Assembler, Arm64Register> {
   protected readonly flavour: Arm64Flavour;
   protected readonly architecture = "arm64";
   protected readonly argumentRegisters: readonly number[] = [0, 1, 2, 3, 4, 5, 6, 7];
@@ -86,10 +87,10 @@ export abstract class Arm64Operands extends CallLowering<Arm64Assembler, Arm64Re
 
   // --- constants and copies -----------------------------------------------------------------------------------------------------
 
-  protected setConstant(register: VirtualRegister, pattern: bigint): void {
-    this.list.push([def(register)], (a, r) => {
-      moveConstant(a, loc(r, 0), pattern);
-    });
+  /** The pattern of all 64 bits; 32-bit values have a zero upper half. */
+  protected moveConstant(a: Arm64Assembler, register: number, pattern: bigint): void {
+    if (pattern <= 0xffff_ffffn) a.movConstant(armGpr(register, 32), pattern);
+    else a.movConstant(armGpr(register, 64), pattern);
   }
 
   protected moveLocation(a: Arm64Assembler, to: Location, from: Location, width: Arm64Width = 64): void {
@@ -138,7 +139,7 @@ export abstract class Arm64Operands extends CallLowering<Arm64Assembler, Arm64Re
   // --- addresses ----------------------------------------------------------------------------------------------------------------
 
   /** The address as a value in a register. */
-  protected addressInRegister(address: Address, into?: VirtualRegister): VirtualRegister {
+  protected addressValue(address: Address, into?: VirtualRegister): VirtualRegister {
     const { base, index, offset } = withSplitBase(address);
     if (index === undefined) return this.#baseValue(base, offset, into);
     const start = this.#baseValue(base, offset);
@@ -298,10 +299,4 @@ function addDistance(a: Arm64Assembler, to: Arm64Register, from: Arm64Register, 
   } else {
     a.movConstant(x17, distance).add(to, from, x17);
   }
-}
-
-/** The pattern of all 64 bits; 32-bit values have a zero upper half. */
-export function moveConstant(a: Arm64Assembler, register: number, pattern: bigint): void {
-  if (pattern <= 0xffff_ffffn) a.movConstant(armGpr(register, 32), pattern);
-  else a.movConstant(armGpr(register, 64), pattern);
 }

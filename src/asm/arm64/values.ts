@@ -2,13 +2,13 @@
 //
 // Values of 32-bit type live in registers with a zero upper half, which every write of a W register leaves (Arm ARM, section B1.2.1).
 
-import { unreachable } from "../failure.ts";
 import { loc } from "../lower/calls.ts";
 import { def, use } from "../lower/instructions.ts";
 import type { Location, VirtualRegister } from "../lower/instructions.ts";
-import { fitsLowHalf, lowBits, sameAddress } from "../record/expressions.ts";
+import type { Binary, StoreStatement, Unary } from "../lower/values.ts";
+import { lowBits, sameAddress } from "../record/expressions.ts";
 import type { Address, Expression, Statement } from "../record/tree.ts";
-import { bytesOf, isSigned, isWide, widthOf } from "../record/tree.ts";
+import { bytesOf, isSigned, widthOf } from "../record/tree.ts";
 import type { ScalarName } from "../types.ts";
 import type { Arm64Assembler, ArmLogical, ArmShift } from "./assembler.ts";
 import { arithmeticImmediate, bitmaskImmediate } from "./immediates.ts";
@@ -18,8 +18,6 @@ import type { Arm64Address, Arm64Register, Arm64Width } from "./registers.ts";
 
 const LOGICAL = { and: "and", or: "orr", xor: "eor" } as const;
 
-type Binary = Extract<Expression, { kind: "binary" }>;
-
 /** A right operand of an arithmetic or logical instruction: a register, optionally shifted by a constant. */
 interface ShiftedOperand {
   readonly register: VirtualRegister;
@@ -28,35 +26,7 @@ interface ShiftedOperand {
 }
 
 export abstract class Arm64Values extends Arm64Operands {
-  // --- expressions --------------------------------------------------------------------------------------------------------------
-
-  protected value(expression: Expression, into?: VirtualRegister): VirtualRegister {
-    switch (expression.kind) {
-      case "constant": {
-        const to = into ?? this.temporary();
-        this.setConstant(to, BigInt.asUintN(widthOf(expression.type), expression.value));
-        return to;
-      }
-      case "local": {
-        const register = this.registerFor(expression.local);
-        if (into === undefined) return register;
-        this.copy(into, register, widthOf(expression.type));
-        return into;
-      }
-      case "load":
-        return this.loadValue(expression.memory, expression.address, widthOf(expression.type), into);
-      case "address":
-        return this.addressInRegister(expression.address, into);
-      case "binary":
-        return this.#binary(expression, into);
-      case "unary":
-        return this.#unary(expression, into);
-      case "convert":
-        return this.#convert(expression, into);
-      case "option":
-        throw unreachable("an option that was not resolved");
-    }
-  }
+  // --- loads ----------------------------------------------------------------------------------------------------------------------
 
   protected loadValue(
     memoryType: ScalarName,
@@ -74,7 +44,7 @@ export abstract class Arm64Values extends Arm64Operands {
 
   // --- arithmetic -----------------------------------------------------------------------------------------------------------------
 
-  #binary(expression: Binary, into?: VirtualRegister): VirtualRegister {
+  protected binary(expression: Binary, into?: VirtualRegister): VirtualRegister {
     switch (expression.operator) {
       case "add":
       case "sub":
@@ -201,7 +171,7 @@ export abstract class Arm64Values extends Arm64Operands {
     return to;
   }
 
-  #unary({ operator, type, operand }: Extract<Expression, { kind: "unary" }>, into?: VirtualRegister): VirtualRegister {
+  protected unary({ operator, type, operand }: Unary, into?: VirtualRegister): VirtualRegister {
     return this.oneSource(into, this.value(operand), widthOf(type), (a, to, one) => {
       switch (operator) {
         case "neg":
@@ -219,26 +189,16 @@ export abstract class Arm64Values extends Arm64Operands {
     });
   }
 
-  #convert({ type, operand }: Extract<Expression, { kind: "convert" }>, into?: VirtualRegister): VirtualRegister {
-    const toWide = isWide(type);
-    if (toWide === isWide(operand.type)) return this.value(operand, into);
-    if (!toWide) return this.#narrow(operand, into);
-    if (!isSigned(operand.type)) return this.value(operand, into);
-    if (operand.kind === "load") return this.loadValue(operand.memory, operand.address, 64, into);
-    return this.oneSource(into, this.value(operand), 64, (a, to, one) => a.sxtw(to, one));
+  protected signExtend(one: VirtualRegister, into?: VirtualRegister): VirtualRegister {
+    return this.oneSource(into, one, 64, (a, to, from) => a.sxtw(to, from));
   }
-
-  /** The low half: not a no-op even within one register, since it clears the upper half. */
-  #narrow(operand: Expression, into?: VirtualRegister): VirtualRegister {
-    if (operand.kind === "load" && bytesOf(operand.memory) === 8)
-      return this.loadValue("u32", operand.address, 32, into);
-    if (fitsLowHalf(operand)) return this.value(operand, into);
-    return this.oneSource(into, this.value(operand), 32, (a, to, one) => a.mov(to, one));
+  protected lowHalf(one: VirtualRegister, into?: VirtualRegister): VirtualRegister {
+    return this.oneSource(into, one, 32, (a, to, from) => a.mov(to, from));
   }
 
   // --- stores and loads -----------------------------------------------------------------------------------------------------------
 
-  protected store(statement: Extract<Statement, { kind: "store" }>): void {
+  protected store(statement: StoreStatement): void {
     const { address, memory: type, value, order } = statement;
     const bytes = bytesOf(type);
     const width = bytes === 8 ? 64 : 32;
@@ -263,7 +223,7 @@ export abstract class Arm64Values extends Arm64Operands {
   }
 
   /** x = x op y computes the address of x once. */
-  #storeUpdate({ address, memory: type, value }: Extract<Statement, { kind: "store" }>): boolean {
+  #storeUpdate({ address, memory: type, value }: StoreStatement): boolean {
     if (value.kind !== "binary" || value.left.kind !== "load") return false;
     if (value.left.memory !== type || !sameAddress(value.left.address, address)) return false;
     const bytes = bytesOf(type);

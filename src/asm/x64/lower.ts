@@ -6,14 +6,14 @@ import type { Location, OperandCode } from "../lower/instructions.ts";
 import type { EffectStatement } from "../lower/lowered.ts";
 import type { ArchBlock } from "../record/arch.ts";
 import type { Callable } from "../record/callable.ts";
-import type { ConditionEffect, Expression, FenceKind, Statement, UpdateOperator } from "../record/tree.ts";
+import type { Address, ConditionEffect, Expression, FenceKind, Statement, UpdateOperator } from "../record/tree.ts";
 import { widthOf } from "../record/tree.ts";
 import { X64Assembler } from "./assembler.ts";
 import { X64Conditions } from "./conditions.ts";
 import type { MemoryTemplate } from "./operands.ts";
-import { fitsImmediate, moveConstant, RAX, SCRATCH } from "./operands.ts";
+import { fitsImmediate, RAX, SCRATCH } from "./operands.ts";
 import { at, gpr, memory, rsp, x64RegisterNumber } from "./registers.ts";
-import type { X64Condition, X64Register } from "./registers.ts";
+import type { X64Condition, X64Memory, X64Register } from "./registers.ts";
 
 /** RFLAGS.IF (SDM volume 1, section 3.4.3). */
 const INTERRUPT_FLAG = 0x200;
@@ -71,7 +71,7 @@ export class X64Lowering extends X64Conditions {
         this.#fetch(statement);
         return;
       case "xchg":
-        this.#xchg(statement);
+        this.#exchange(statement, (a, target, register) => a.xchg(target, register));
         return;
       case "cmpxchg":
         this.#cmpxchg(statement);
@@ -123,21 +123,9 @@ export class X64Lowering extends X64Conditions {
   }
 
   #fetch(statement: Extract<Statement, { kind: "fetch" }>): void {
-    if (statement.operator === "add") this.#fetchAdd(statement);
+    if (statement.operator === "add")
+      this.#exchange(statement, (a, target, register) => a.lock().xadd(target, register));
     else this.#fetchLoop(statement, statement.operator);
-  }
-
-  #fetchAdd({ address, memory: type, operand, result }: Extract<Statement, { kind: "fetch" }>): void {
-    const width = widthOf(type);
-    const register = this.registerFor(result);
-    const source = this.value(operand);
-    const template = this.template(address);
-    this.list.pair(register, source);
-    this.list.push([def(register), use(source), ...template.registers.map(held)], (a, r) => {
-      const target = gpr(loc(r, 0), width);
-      if (loc(r, 0) !== loc(r, 1)) a.mov(target, gpr(loc(r, 1), width));
-      a.lock().xadd(template.build(width, r, 2), target);
-    });
   }
 
   /** There is no xadd for or and and: a compare-and-swap loop. */
@@ -166,16 +154,20 @@ export class X64Lowering extends X64Conditions {
     );
   }
 
-  #xchg({ address, memory: type, operand, result }: Extract<Statement, { kind: "xchg" }>): void {
+  /** The operand goes into a register that the instruction swaps for the old value. */
+  #exchange(
+    { address, memory: type, operand, result }: Extract<Statement, { kind: "fetch" | "xchg" }>,
+    emit: (a: X64Assembler, target: X64Memory, register: X64Register) => void,
+  ): void {
     const width = widthOf(type);
     const register = this.registerFor(result);
     const source = this.value(operand);
     const template = this.template(address);
     this.list.pair(register, source);
     this.list.push([def(register), use(source), ...template.registers.map(held)], (a, r) => {
-      const target = gpr(loc(r, 0), width);
-      if (loc(r, 0) !== loc(r, 1)) a.mov(target, gpr(loc(r, 1), width));
-      a.xchg(template.build(width, r, 2), target);
+      const swapped = gpr(loc(r, 0), width);
+      if (loc(r, 0) !== loc(r, 1)) a.mov(swapped, gpr(loc(r, 1), width));
+      emit(a, template.build(width, r, 2), swapped);
     });
   }
 
@@ -339,15 +331,7 @@ export class X64Lowering extends X64Conditions {
     return x64RegisterNumber(name);
   }
 
-  protected rematerialise(value: Expression, register: number): ((a: X64Assembler) => void) | undefined {
-    if (value.kind === "constant") {
-      const pattern = BigInt.asUintN(widthOf(value.type), value.value);
-      return (a) => {
-        moveConstant(a, register, pattern);
-      };
-    }
-    if (value.kind !== "address" || value.address.index !== undefined) return undefined;
-    const { base, offset } = value.address;
+  protected rematerialiseAddress({ base, offset }: Address, register: number): ((a: X64Assembler) => void) | undefined {
     if (base.kind === "symbol") {
       const source = memory(64, { symbol: base.symbol, displacement: offset });
       return (a) => a.lea(gpr(register, 64), source);

@@ -5,9 +5,10 @@ import { PER_CPU_START } from "../code-buffer.ts";
 import type { RegisterFile } from "../lower/allocate.ts";
 import { scaledIndex, scaleShift, withSplitBase } from "../lower/addresses.ts";
 import type { CallRegisters } from "../lower/calls.ts";
-import { CallLowering, loc } from "../lower/calls.ts";
-import { def, isSlot, registerSet, slotOf } from "../lower/instructions.ts";
+import { loc } from "../lower/calls.ts";
+import { isSlot, registerSet, slotOf } from "../lower/instructions.ts";
 import type { Location, VirtualRegister } from "../lower/instructions.ts";
+import { ValueLowering } from "../lower/values.ts";
 import { binary } from "../record/expressions.ts";
 import type { Address, Expression, FrameSlot } from "../record/tree.ts";
 import { bytesOf } from "../record/tree.ts";
@@ -46,14 +47,7 @@ export function isFoldable(expression: Expression, width: 32 | 64): expression i
   return expression.kind === "load" && 8 * bytesOf(expression.memory) === width;
 }
 
-/** The pattern of all 64 bits; 32-bit values have a zero upper half. */
-export function moveConstant(a: X64Assembler, register: number, pattern: bigint): void {
-  if (pattern === 0n) a.xor(gpr(register, 32), gpr(register, 32));
-  else if (pattern <= 0xffff_ffffn) a.mov(gpr(register, 32), pattern);
-  else a.mov(gpr(register, 64), pattern);
-}
-
-export abstract class X64Operands extends CallLowering<X64Assembler, X64Register> {
+export abstract class X64Operands extends ValueLowering<X64Assembler, X64Register> {
   protected readonly architecture = "x64";
   protected readonly argumentRegisters: readonly number[] = [7, 6, 2, 1, 8, 9];
   protected readonly calls: CallRegisters = {
@@ -81,10 +75,11 @@ export abstract class X64Operands extends CallLowering<X64Assembler, X64Register
 
   // --- constants and copies -----------------------------------------------------------------------------------------------------
 
-  protected setConstant(register: VirtualRegister, value: bigint): void {
-    this.list.push([def(register)], (a, r) => {
-      moveConstant(a, loc(r, 0), value);
-    });
+  /** The pattern of all 64 bits; 32-bit values have a zero upper half. */
+  protected moveConstant(a: X64Assembler, register: number, pattern: bigint): void {
+    if (pattern === 0n) a.xor(gpr(register, 32), gpr(register, 32));
+    else if (pattern <= 0xffff_ffffn) a.mov(gpr(register, 32), pattern);
+    else a.mov(gpr(register, 64), pattern);
   }
 
   /** Slots always hold 64 bits; between registers a 32-bit move of a 32-bit value is the shorter one. */

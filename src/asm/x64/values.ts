@@ -2,13 +2,13 @@
 //
 // Values of 32-bit type live in registers with a zero upper half, which every 32-bit instruction leaves (SDM volume 1, 3.4.1.1).
 
-import { unreachable } from "../failure.ts";
 import { loc } from "../lower/calls.ts";
 import { def, held, registerSet, use } from "../lower/instructions.ts";
 import type { VirtualRegister } from "../lower/instructions.ts";
-import { fitsLowHalf, lowBits, sameAddress } from "../record/expressions.ts";
+import type { Binary, StoreStatement, Unary } from "../lower/values.ts";
+import { lowBits, sameAddress } from "../record/expressions.ts";
 import type { Address, BinaryOperator, Expression, Statement } from "../record/tree.ts";
-import { bytesOf, isSigned, isWide, widthOf } from "../record/tree.ts";
+import { bytesOf, isSigned, widthOf } from "../record/tree.ts";
 import type { ScalarName } from "../types.ts";
 import type { AluOperator, X64Assembler } from "./assembler.ts";
 import type { MemoryTemplate } from "./operands.ts";
@@ -31,37 +31,14 @@ const ALU: Readonly<Partial<Record<BinaryOperator, AluOperator>>> = {
 const COMMUTATIVE: ReadonlySet<BinaryOperator> = new Set(["add", "and", "or", "xor", "mul"]);
 
 export abstract class X64Values extends X64Operands {
-  // --- expressions --------------------------------------------------------------------------------------------------------------
+  // --- loads and addresses --------------------------------------------------------------------------------------------------------
 
-  protected value(expression: Expression, into?: VirtualRegister): VirtualRegister {
-    switch (expression.kind) {
-      case "constant": {
-        const to = into ?? this.temporary();
-        this.setConstant(to, BigInt.asUintN(widthOf(expression.type), expression.value));
-        return to;
-      }
-      case "local": {
-        const register = this.registerFor(expression.local);
-        if (into === undefined) return register;
-        this.copy(into, register, widthOf(expression.type));
-        return into;
-      }
-      case "load":
-        return this.#loadValue(expression.memory, expression.address, widthOf(expression.type), into);
-      case "address":
-        return this.#addressValue(expression.address, into);
-      case "binary":
-        return this.#binary(expression, into);
-      case "unary":
-        return this.#unary(expression, into);
-      case "convert":
-        return this.#convert(expression, into);
-      case "option":
-        throw unreachable("an option that was not resolved");
-    }
-  }
-
-  #loadValue(memoryType: ScalarName, address: Address, width: 32 | 64, into?: VirtualRegister): VirtualRegister {
+  protected loadValue(
+    memoryType: ScalarName,
+    address: Address,
+    width: 32 | 64,
+    into?: VirtualRegister,
+  ): VirtualRegister {
     const template = this.template(address);
     const to = into ?? this.temporary();
     this.list.push([def(to), ...template.registers.map(use)], (a, r) => {
@@ -71,7 +48,7 @@ export abstract class X64Values extends X64Operands {
   }
 
   /** The address itself: a copy of the base, or lea. */
-  #addressValue(address: Address, into?: VirtualRegister): VirtualRegister {
+  protected addressValue(address: Address, into?: VirtualRegister): VirtualRegister {
     const { base, index, offset } = address;
     if (base.kind === "value" && index === undefined && offset === 0) return this.value(base.value, into);
     if (base.kind === "thisCpu") return this.#thisCpuAddress(address, into);
@@ -91,7 +68,7 @@ export abstract class X64Values extends X64Operands {
     this.list.push([def(self)], (a, r) => a.mov(gpr(loc(r, 0), 64), memory(64, { segment: "gs" })));
     if (isWhole) return self;
     const value = this.anonymous("u64", self);
-    return this.#addressValue({ base: { kind: "value", value }, index, scale, offset }, into);
+    return this.addressValue({ base: { kind: "value", value }, index, scale, offset }, into);
   }
 
   // --- arithmetic -----------------------------------------------------------------------------------------------------------------
@@ -105,7 +82,7 @@ export abstract class X64Values extends X64Operands {
     return { kind: "register", register: this.value(expression) };
   }
 
-  #binary(expression: Extract<Expression, { kind: "binary" }>, into?: VirtualRegister): VirtualRegister {
+  protected binary(expression: Binary, into?: VirtualRegister): VirtualRegister {
     const { operator } = expression;
     switch (operator) {
       case "add":
@@ -125,7 +102,7 @@ export abstract class X64Values extends X64Operands {
   }
 
   /** A memory operand can only stand on the right. */
-  #foldableRight(expression: Extract<Expression, { kind: "binary" }>): Extract<Expression, { kind: "binary" }> {
+  #foldableRight(expression: Binary): Binary {
     const { operator, left, right } = expression;
     const width = widthOf(expression.type);
     if (
@@ -139,11 +116,11 @@ export abstract class X64Values extends X64Operands {
     return { ...expression, left: right, right: left };
   }
 
-  #arithmetic(expression: Extract<Expression, { kind: "binary" }>, into?: VirtualRegister): VirtualRegister {
+  #arithmetic(expression: Binary, into?: VirtualRegister): VirtualRegister {
     const { operator, type, left, right } = expression;
     const width = widthOf(type);
     if (operator === "and" && right.kind === "constant" && right.value === 0xffff_ffffn && width === 64) {
-      return this.#narrow(left, into);
+      return this.narrow(left, into);
     }
     const one = this.value(left);
     const other = this.right(right, width);
@@ -178,10 +155,7 @@ export abstract class X64Values extends X64Operands {
     return into ?? to;
   }
 
-  #shift(
-    { operator, type, left, right }: Extract<Expression, { kind: "binary" }>,
-    into?: VirtualRegister,
-  ): VirtualRegister {
+  #shift({ operator, type, left, right }: Binary, into?: VirtualRegister): VirtualRegister {
     const width = widthOf(type);
     const kind = operator === "shl" ? "shl" : isSigned(type) ? "sar" : "shr";
     const one = this.value(left);
@@ -208,10 +182,7 @@ export abstract class X64Values extends X64Operands {
     return to;
   }
 
-  #divide(
-    { operator, type, left, right }: Extract<Expression, { kind: "binary" }>,
-    into?: VirtualRegister,
-  ): VirtualRegister {
+  #divide({ operator, type, left, right }: Binary, into?: VirtualRegister): VirtualRegister {
     const width = widthOf(type);
     const one = this.value(left);
     const other = this.value(right);
@@ -232,7 +203,7 @@ export abstract class X64Values extends X64Operands {
     return to;
   }
 
-  #unary({ operator, type, operand }: Extract<Expression, { kind: "unary" }>, into?: VirtualRegister): VirtualRegister {
+  protected unary({ operator, type, operand }: Unary, into?: VirtualRegister): VirtualRegister {
     const width = widthOf(type);
     const one = this.value(operand);
     const to = into ?? this.temporary();
@@ -256,36 +227,29 @@ export abstract class X64Values extends X64Operands {
     return to;
   }
 
-  #convert({ type, operand }: Extract<Expression, { kind: "convert" }>, into?: VirtualRegister): VirtualRegister {
-    const toWide = isWide(type);
-    const fromWide = isWide(operand.type);
-    if (toWide === fromWide) return this.value(operand, into);
-    if (!toWide) return this.#narrow(operand, into);
-    if (!isSigned(operand.type)) return this.value(operand, into);
-    if (operand.kind === "load") return this.#loadValue(operand.memory, operand.address, 64, into);
-    const one = this.value(operand);
-    const to = into ?? this.temporary();
-    this.list.pair(to, one);
-    this.list.push([def(to), use(one)], (a, r) => a.movsxd(gpr(loc(r, 0), 64), gpr(loc(r, 1), 32)));
-    return to;
+  protected signExtend(one: VirtualRegister, into?: VirtualRegister): VirtualRegister {
+    return this.#extended(one, into, (a, to, from) => a.movsxd(gpr(to, 64), gpr(from, 32)));
   }
-
-  /** The low half: not a no-op even within one register, since it clears the upper half. */
-  #narrow(operand: Expression, into?: VirtualRegister): VirtualRegister {
-    if (operand.kind === "load" && bytesOf(operand.memory) === 8)
-      return this.#loadValue("u32", operand.address, 32, into);
-    if (fitsLowHalf(operand)) return this.value(operand, into);
-    const one = this.value(operand);
+  protected lowHalf(one: VirtualRegister, into?: VirtualRegister): VirtualRegister {
+    return this.#extended(one, into, (a, to, from) => a.mov(gpr(to, 32), gpr(from, 32)));
+  }
+  #extended(
+    one: VirtualRegister,
+    into: VirtualRegister | undefined,
+    emit: (a: X64Assembler, to: number, from: number) => void,
+  ): VirtualRegister {
     const to = into ?? this.temporary();
     this.list.pair(to, one);
-    this.list.push([def(to), use(one)], (a, r) => a.mov(gpr(loc(r, 0), 32), gpr(loc(r, 1), 32)));
+    this.list.push([def(to), use(one)], (a, r) => {
+      emit(a, loc(r, 0), loc(r, 1));
+    });
     return to;
   }
 
   // --- stores and loads -----------------------------------------------------------------------------------------------------------
 
   /** A release store is a plain one under TSO. */
-  protected store(statement: Extract<Statement, { kind: "store" }>): void {
+  protected store(statement: StoreStatement): void {
     const { address, memory: memoryType, order } = statement;
     const width = (8 * bytesOf(memoryType)) as Width;
     if (order === "plain" && this.#storeUpdate(statement, width)) return;
@@ -304,7 +268,7 @@ export abstract class X64Values extends X64Operands {
   }
 
   /** x = x op y as one instruction on memory. */
-  #storeUpdate({ address, memory: memoryType, value }: Extract<Statement, { kind: "store" }>, width: Width): boolean {
+  #storeUpdate({ address, memory: memoryType, value }: StoreStatement, width: Width): boolean {
     if (value.kind !== "binary" || value.left.kind !== "load") return false;
     const operator = ALU[value.operator];
     if (operator === undefined || value.left.memory !== memoryType || !sameAddress(value.left.address, address))
@@ -326,7 +290,7 @@ export abstract class X64Values extends X64Operands {
   }
 
   protected load({ result, address, memory: memoryType }: Extract<Statement, { kind: "load" }>): void {
-    this.#loadValue(memoryType, address, widthOf(result.type), this.registerFor(result));
+    this.loadValue(memoryType, address, widthOf(result.type), this.registerFor(result));
   }
 }
 
