@@ -117,8 +117,9 @@ export class Core {
   /** Invalidations, downgrades and fills under way to this core, and the least cycle of their arrivals (may be stale). */
   lineArrivals: u32;
   lineArrivalMin: u64;
-  /** Cycle of the valid run event, or NEVER. */
+  /** Cycle of the run event, or NEVER; and its node, or 0. */
   runCycle: u64;
+  runEvent: usize;
   /** Table of Cpu pointers. */
   threads: usize;
   index: u32;

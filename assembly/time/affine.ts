@@ -84,6 +84,12 @@ export function keepSign(value: u64, slope: u64): void {
   else atMost(<i64>slope > 0 ? (0x7fff_ffff_ffff_ffff - value) / slope + 1 : (value - 1) / (0 - slope) + 1);
 }
 
+/** Bit 63 must stay as it is: unlike with keepSign(), zero may be reached and left upwards. */
+export function keepNegative(value: u64, slope: u64): void {
+  if (<i64>value >= 0) keepUnsigned(value, slope, 63);
+  else keepSign(value, slope);
+}
+
 /** The order of a and b, unsigned in `bits` bits, must not change, nor may either wrap. */
 export function keepOrderUnsigned(a: u64, aSlope: u64, b: u64, bSlope: u64, bits: u32): void {
   keepUnsigned(a, aSlope, bits);

@@ -141,12 +141,11 @@ function takeRuns(cycle: u64): void {
     machine().events++;
     const core = changetype<Core>(node.subject);
     release(node);
-    // A core that has been given an earlier event since ignores this one.
-    if (core.runCycle == cycle) {
-      core.runCycle = NEVER;
-      endParking(core, cycle);
-      runCore(core, cycle, false);
-    }
+    assert(core.runCycle == cycle);
+    core.runCycle = NEVER;
+    core.runEvent = 0;
+    endParking(core, cycle);
+    runCore(core, cycle, false);
     node = next;
   }
 }

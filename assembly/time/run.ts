@@ -9,7 +9,7 @@ import { computeLimits, hitLimit, isStepping, limitTo, otherLimit, precedes, sta
 import { Leave } from "./leave.ts";
 import { parkedUntil } from "./spin.ts";
 import { setCompleting } from "./watch.ts";
-import { EventClass, schedule } from "./wheel.ts";
+import { EventClass, EventNode, cancel, schedule } from "./wheel.ts";
 
 /**
  * Runs whatever of the core may run now, then schedules its continuation.
@@ -94,7 +94,7 @@ function runThread(cpu: Cpu, cycle: u64, delivering: bool, must: bool): Leave {
   return Leave.LIMIT;
 }
 
-/** Makes sure that an event continues the core at its earliest next instruction. */
+/** Sees to it that an event continues the core at its earliest next instruction, and at no other time. */
 export function continueLater(core: Core, cycle: u64): void {
   let next = NEVER;
   for (let thread: u32 = 0; thread < core.threadCount; thread++) {
@@ -102,8 +102,9 @@ export function continueLater(core: Core, cycle: u64): void {
     if (cpu.state != CpuState.RUNNING) continue;
     next = min(next, cpu.parked == 0 ? startCycle(cpu) : parkedUntil(cpu));
   }
-  if (next < core.runCycle) {
-    core.runCycle = max(next, cycle);
-    schedule(core.runCycle, EventClass.RUN, changetype<usize>(core), 0);
-  }
+  next = max(next, cycle);
+  if (next == core.runCycle) return;
+  if (core.runEvent != 0) cancel(changetype<EventNode>(core.runEvent));
+  core.runCycle = next;
+  core.runEvent = next == NEVER ? 0 : schedule(next, EventClass.RUN, changetype<usize>(core), 0);
 }

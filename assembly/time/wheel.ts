@@ -27,10 +27,11 @@ export enum EventClass {
   RUN = 6,
 }
 
-
 @unmanaged
 export class EventNode {
   next: usize;
+  /** The node before it in its slot, or 0: so that an event can be taken back. */
+  previous: usize;
   /** Whom it concerns: a record's address, by class. */
   subject: usize;
   argument: u64;
@@ -38,7 +39,8 @@ export class EventNode {
   when: u64;
 }
 
-export const NODE_BYTES: usize = 24;
+export const NODE_BYTES: usize = 32;
+if (offsetof<EventNode>() > NODE_BYTES) ERROR("EventNode outgrew its bytes");
 /** `when` of a node that is no event. */
 export const FREE: u64 = u64.MAX_VALUE;
 const LEVEL_BITS: u64 = 12;
@@ -118,27 +120,66 @@ function nextOccupied(level: usize, from: usize): usize {
   return (next << 6) + <usize>ctz(load<u64>(occupancy + (next << 3)));
 }
 
+/** Puts an event into the list of its time, as seen from now. */
 function place(node: EventNode): void {
   const cycle = node.when >>> 3;
   const different = cycle ^ machine().now;
   if (different < SLOTS) {
     const slot = (<usize>cycle) & (SLOTS - 1);
-    const head = heads + (slot << 5) + (((<usize>node.when) & 7) << 2);
-    node.next = load<u32>(head);
-    store<u32>(head, <u32>changetype<usize>(node));
+    push(heads + (slot << 5) + (((<usize>node.when) & 7) << 2), node);
     mark(0, slot);
     return;
   }
   const level = <usize>((63 - clz(different)) / LEVEL_BITS);
   const slot = (<usize>(cycle >>> (LEVEL_BITS * level))) & (SLOTS - 1);
-  const head = headOf(level, slot);
-  node.next = load<u32>(head);
-  store<u32>(head, <u32>changetype<usize>(node));
+  push(headOf(level, slot), node);
   mark(level, slot);
 }
 
-/** Adds an event. `cycle` is not before now; in the current cycle only for a class later than the one being taken. */
-export function schedule(cycle: u64, eventClass: EventClass, subject: usize, argument: u64): void {
+// @ts-ignore: decorator
+@inline
+function push(head: usize, node: EventNode): void {
+  const next = <usize>load<u32>(head);
+  node.next = next;
+  node.previous = 0;
+  if (next != 0) changetype<EventNode>(next).previous = changetype<usize>(node);
+  store<u32>(head, <u32>changetype<usize>(node));
+}
+
+/** Takes an event back that has been scheduled and whose class of its cycle has not been taken. */
+export function cancel(node: EventNode): void {
+  const next = node.next;
+  if (next != 0) changetype<EventNode>(next).previous = node.previous;
+  if (node.previous != 0) changetype<EventNode>(node.previous).next = next;
+  else leaveSlot(node, next);
+  release(node);
+}
+
+/** The first node of a slot's list goes: `next` is the first one now. */
+function leaveSlot(node: EventNode, next: usize): void {
+  const cycle = node.when >>> 3;
+  const different = cycle ^ machine().now;
+  if (different < SLOTS) {
+    const slot = (<usize>cycle) & (SLOTS - 1);
+    const lists = heads + (slot << 5);
+    store<u32>(lists + (((<usize>node.when) & 7) << 2), <u32>next);
+    // The slot of the current cycle is closed when all its classes are done.
+    if (different != 0 && (load<u64>(lists) | load<u64>(lists, 8) | load<u64>(lists, 16) | load<u64>(lists, 24)) == 0) {
+      unmark(0, slot);
+    }
+    return;
+  }
+  const level = <usize>((63 - clz(different)) / LEVEL_BITS);
+  const slot = (<usize>(cycle >>> (LEVEL_BITS * level))) & (SLOTS - 1);
+  store<u32>(headOf(level, slot), <u32>next);
+  if (next == 0) unmark(level, slot);
+}
+
+/**
+ * Adds an event. `cycle` is not before now; in the current cycle only for a class later than the one being taken.
+ * @returns its node, or 0 when there is none left
+ */
+export function schedule(cycle: u64, eventClass: EventClass, subject: usize, argument: u64): usize {
   const m = machine();
   assert(cycle >= m.now);
   let address = m.eventFree;
@@ -148,7 +189,7 @@ export function schedule(cycle: u64, eventClass: EventClass, subject: usize, arg
     address = m.eventNodes;
     if (address + NODE_BYTES > m.eventNodesEnd) {
       stopMachine(StopReason.EVENT_POOL_EXHAUSTED, 0, 0, m.now, 0);
-      return;
+      return 0;
     }
     m.eventNodes = address + NODE_BYTES;
   }
@@ -157,6 +198,7 @@ export function schedule(cycle: u64, eventClass: EventClass, subject: usize, arg
   node.argument = argument;
   node.when = (min(cycle, LAST_CYCLE - 1) << 3) | (<u64>eventClass);
   place(node);
+  return address;
 }
 
 // @ts-ignore: decorator

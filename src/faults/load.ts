@@ -13,7 +13,9 @@ export const loadKinds = {
   mwait: "idle in MWAIT on the thread flags, woken by a store (x86-64)",
   wfi: "idle in WFI (arm64)",
   poll: "idle, polling need_resched",
-  busy: "runs a preemptible task that computes on private data",
+  busy: "runs a preemptible task that counts, in registers and in private memory",
+  compute:
+    "runs a preemptible task whose every step needs the last: nothing of it can be skipped (slow on large machines)",
   "irqs-off": "runs a task that keeps interrupts off for 20 us, then on for 5 us, in turn",
   wedged: "masks everything and never answers",
   mixed: "half idle, a quarter busy, the rest polling or with interrupts off, drawn by seed",
@@ -80,6 +82,8 @@ function cpuLoad(kind: CpuLoad["kind"], timing: TimingModel): CpuLoad {
       return { ...idleLoad, idle: IdleKind.Poll };
     case "busy":
       return { ...idleLoad, idle: IdleKind.Wait, work: kernelSymbols.busyWork };
+    case "compute":
+      return { ...idleLoad, idle: IdleKind.Wait, work: kernelSymbols.computeWork };
     case "wedged":
       return { ...idleLoad, idle: IdleKind.Wait, work: kernelSymbols.wedgedWork };
     case "irqs-off":

@@ -9,7 +9,7 @@ import { gicInit, gicSendReschedule } from "./irqchip/gicv3.ts";
 import { x2apicEoi, x2apicInit, x2apicSendReschedule } from "./irqchip/x2apic.ts";
 import { onlineMask } from "./lib/cpumask.ts";
 import { carryOn, outcome, requestedMask, requester, requestsDone } from "./load/requester.ts";
-import { busyWork, irqsOffWork, wedgedWork } from "./load/work.ts";
+import { busyWork, computeWork, irqsOffWork, wedgedWork } from "./load/work.ts";
 import { counters, load } from "./percpu.ts";
 import { runDirectly, runFunction } from "./stop/multi-stop.ts";
 
@@ -31,6 +31,7 @@ export const kernelSymbols = {
   entry: secondaryEntry.name,
   requester: requester.name,
   busyWork: busyWork.name,
+  computeWork: computeWork.name,
   irqsOffWork: irqsOffWork.name,
   wedgedWork: wedgedWork.name,
   outcome: "request_outcome",
@@ -65,7 +66,7 @@ const DEFAULT_BINDINGS: Readonly<Record<KernelOptions["architecture"], readonly 
 export function buildKernel(options: KernelOptions): Image {
   const { architecture, cpus, entry = secondaryEntry, parameters = {}, bindings = [], flavour } = options;
   const bound = new Set(bindings.map(({ slot }) => slot.name));
-  const works: readonly Callable[] = [busyWork, irqsOffWork, wedgedWork];
+  const works: readonly Callable[] = [busyWork, computeWork, irqsOffWork, wedgedWork];
   return buildImage({
     architecture,
     roots: [secondaryEntry, requester, ...works, onlineMask, outcome, requestedMask],

@@ -8,9 +8,25 @@ export function relaxFor(k: Builder, turns: Operand<"u64">): void {
   k.for("turn", 0, turns, () => k.cpuRelax());
 }
 
-/** Computes on private data, preemptible at any time. */
+/** Counts in registers and private memory, preemptible at any time. */
 export const busyWork = routine(
   "busy_work",
+  [],
+  nothing,
+  (k) => {
+    k.irqEnable();
+    const value = k.let("value", 0, u64);
+    k.loop(() => {
+      k.set(value, value.add(3));
+      k.set(counters.here.work, counters.here.work.add(1));
+    });
+  },
+  { noReturn: true },
+);
+
+/** Computes on private data, each step from the last, preemptible at any time: nothing that could be foreseen. */
+export const computeWork = routine(
+  "compute_work",
   [],
   nothing,
   (k) => {
