@@ -9,6 +9,7 @@ import { machine } from "./machine.ts";
 import { warmLine } from "./memory/lines.ts";
 import { lineOf, mapPages } from "./memory/map.ts";
 import { runUntil } from "./time/loop.ts";
+import { retiredBy } from "./time/spin.ts";
 import { setProbe } from "./trace/probe.ts";
 import {
   maskAnd,
@@ -91,7 +92,7 @@ export function counter(which: Counter): u64 {
 
 function retired(): u64 {
   let sum: u64 = 0;
-  for (let index: u32 = 0; index < machine().cpus; index++) sum += cpuAt(index).retired;
+  for (let index: u32 = 0; index < machine().cpus; index++) sum += retiredBy(cpuAt(index), machine().now);
   return sum;
 }
 

@@ -198,12 +198,26 @@ export function parkedUntil(cpu: Cpu): u64 {
   return cycleOf(cpu.clock + turns * spin.period);
 }
 
+/** Turns that a parked CPU has behind it at `cycle`. */
+// @ts-ignore: decorator
+@inline
+function turnsBy(cpu: Cpu, spin: Spin, cycle: u64): u64 {
+  const until = ticksOf(cycle);
+  return until <= cpu.clock ? 0 : min((until - cpu.clock) / spin.period, spin.turns);
+}
+
+/** Instructions that a CPU has executed before `cycle`, those of a parked spin's whole turns included. */
+export function retiredBy(cpu: Cpu, cycle: u64): u64 {
+  if (cpu.parked == 0) return cpu.retired;
+  const spin = spinOf(cpu);
+  return cpu.retired + turnsBy(cpu, spin, cycle) * spin.instructions;
+}
+
 /** Wakes a parked CPU and brings it up to date: everything that starts before `cycle` has been executed afterwards. */
 export function unpark(cpu: Cpu, cycle: u64): void {
   const spin = spinOf(cpu);
   const base = changetype<usize>(spin);
-  const until = ticksOf(cycle);
-  const turns = until <= cpu.clock ? 0 : min((until - cpu.clock) / spin.period, spin.turns);
+  const turns = turnsBy(cpu, spin, cycle);
   cpu.clock += turns * spin.period;
   cpu.retired += turns * spin.instructions;
   for (let i: u32 = 0; i < spin.words; i++) {
