@@ -5,7 +5,7 @@ import { Cpu } from "../cpu.ts";
 import { requestAhead } from "../memory/ahead.ts";
 import { Leave } from "../time/leave.ts";
 import { readX } from "./cpu.ts";
-import { addressOf } from "./memory.ts";
+import { addressOf, isLoad, isStore } from "./memory.ts";
 import { A64, Op } from "./operations.ts";
 
 /** cpu.pc and cpu.clock are those of the access. */
@@ -13,29 +13,17 @@ export function beyondHits(cpu: Cpu, d: A64): Leave {
   const base = changetype<usize>(cpu);
   // Probes, code in writable pages: something comes before the access.
   if (d.kind != d.operation) return Leave.LIMIT;
-  switch (<i32>d.operation) {
-    case Op.LOAD64:
-      return requestAhead(cpu, readX(base, d.rn) + <u64>d.immediate, 8, false);
-    case Op.LOAD32:
-      return requestAhead(cpu, readX(base, d.rn) + <u64>d.immediate, 4, false);
-    case Op.LOAD16:
-      return requestAhead(cpu, readX(base, d.rn) + <u64>d.immediate, 2, false);
-    case Op.LOAD8:
-      return requestAhead(cpu, readX(base, d.rn) + <u64>d.immediate, 1, false);
-    case Op.STORE64:
-      return requestAhead(cpu, readX(base, d.rn) + <u64>d.immediate, 8, true);
-    case Op.STORE32:
-      return requestAhead(cpu, readX(base, d.rn) + <u64>d.immediate, 4, true);
-    case Op.STORE16:
-      return requestAhead(cpu, readX(base, d.rn) + <u64>d.immediate, 2, true);
-    case Op.STORE8:
-      return requestAhead(cpu, readX(base, d.rn) + <u64>d.immediate, 1, true);
-    case Op.LOAD:
-      return requestAhead(cpu, addressOf(base, d), 1 << (d.extra & 3), false);
-    case Op.STORE:
-      return requestAhead(cpu, addressOf(base, d), 1 << (d.extra & 3), true);
+  const operation = <i32>d.operation;
+  if (isLoad(operation)) return requestAhead(cpu, addressOf(base, d), 1 << (d.extra & 3), false);
+  if (isStore(operation)) return requestAhead(cpu, addressOf(base, d), 1 << (d.extra & 3), true);
+  switch (operation) {
+    case Op.LOAD_PAIR:
+    case Op.LOAD_PAIR32:
+      return requestAhead(cpu, addressOf(base, d), 8, false);
     case Op.LOAD_PAIR64:
       return requestAhead(cpu, addressOf(base, d), 16, false);
+    case Op.STORE_PAIR32:
+      return requestAhead(cpu, addressOf(base, d), 8, true);
     case Op.STORE_PAIR64:
       return requestAhead(cpu, addressOf(base, d), 16, true);
     case Op.LOAD_ACQUIRE:

@@ -97,6 +97,8 @@ export function writeX(cpu: usize, slot: u32, value: u64): void {
 }
 
 /** NZCV in bits 31:28. */
+// @ts-ignore: decorator
+@inline
 export function readNzcv(cpu: usize): u32 {
   const n = <u32>(readX(cpu, SIGN_RESULT_SLOT) >>> 63);
   const z: u32 = readX(cpu, ZERO_RESULT_SLOT) == 0 ? 1 : 0;

@@ -8,6 +8,7 @@ import { decodeBitMask } from "./bitmask.ts";
 import { decodeLoadStore } from "./decodeLoadStore.ts";
 import { decodeSystem } from "./decodeSystem.ts";
 import { bits, setOperation, signed, source, stackOr, target } from "./fields.ts";
+import { CONDITION_AL, conditionExtra } from "./flags.ts";
 import { A64, Op } from "./operations.ts";
 
 /**
@@ -226,7 +227,7 @@ function decodeBranch(d: A64, word: u32): void {
       if (bits(word, 25, 24) != 0 || bits(word, 4, 4) != 0) break;
       d.immediate = signed(bits(word, 23, 5), 19) << 2;
       d.extra = bits(word, 3, 0);
-      setOperation(d, Op.B_CONDITION, Timing.COST_BRANCH);
+      setOperation(d, d.extra < CONDITION_AL ? Op.B_EQ + d.extra : Op.B, Timing.COST_BRANCH);
       break;
     case 0b110:
       if (bits(word, 25, 25) != 0) decodeBranchRegister(d, word);
@@ -320,9 +321,6 @@ function decodeLogicalShifted(d: A64, word: u32, wide: bool): void {
       case 0:
         d.operation = <u16>(wide ? Op.AND_REGISTER64 : Op.AND_REGISTER32);
         return;
-      case 1:
-        d.operation = <u16>(wide ? Op.BIC_REGISTER64 : Op.BIC_REGISTER32);
-        return;
       case 2:
         d.operation = <u16>(wide ? Op.ORR_REGISTER64 : Op.ORR_REGISTER32);
         return;
@@ -375,7 +373,7 @@ function decodeAddWithCarry(d: A64, word: u32, wide: bool): void {
 function decodeConditionalCompare(d: A64, word: u32, wide: bool): void {
   if (bits(word, 29, 29) == 0 || bits(word, 10, 10) != 0 || bits(word, 4, 4) != 0) return;
   const negative: u32 = bits(word, 30, 30) == 0 ? 1 : 0; // CCMN compares with the negated operand
-  d.extra = bits(word, 15, 12) | (bits(word, 3, 0) << 4) | (negative << 8);
+  d.extra = conditionExtra(bits(word, 15, 12)) | (bits(word, 3, 0) << 4) | (negative << 8);
   if (bits(word, 11, 11) != 0) {
     d.immediate = <i64>bits(word, 20, 16);
     d.operation = <u16>(wide ? Op.CONDITIONAL_COMPARE_IMMEDIATE64 : Op.CONDITIONAL_COMPARE_IMMEDIATE32);
@@ -386,7 +384,7 @@ function decodeConditionalCompare(d: A64, word: u32, wide: bool): void {
 
 function decodeConditionalSelect(d: A64, word: u32, wide: bool): void {
   if (bits(word, 29, 29) != 0 || bits(word, 11, 11) != 0) return;
-  d.extra = bits(word, 15, 12);
+  d.extra = conditionExtra(bits(word, 15, 12));
   switch ((bits(word, 30, 30) << 1) | bits(word, 10, 10)) {
     case 0:
       d.operation = <u16>(wide ? Op.CSEL64 : Op.CSEL32);
@@ -402,6 +400,9 @@ function decodeConditionalSelect(d: A64, word: u32, wide: bool): void {
       break;
   }
 }
+
+/** Among the bits of `extra` of CRC32: the polynomial is Castagnoli's. */
+export const CRC_CASTAGNOLI: u32 = 4;
 
 /** One-source operations, in `extra`. */
 export enum OneSource {
@@ -442,9 +443,17 @@ function decodeTwoSource(d: A64, word: u32, wide: bool): void {
     case 11:
       d.operation = <u16>(wide ? Op.RORV64 : Op.RORV32);
       break;
-    default: // CRC32, SUBP, IRG, GMI, PACGA: not announced
+    default: // SUBP, IRG, GMI, PACGA: not announced
+      if (bits(word, 15, 13) == 0b010) decodeChecksum(d, word, wide);
       break;
   }
+}
+
+/** CRC32, CRC32C: executed where multiplications are (Neoverse N1 Software Optimization Guide, "CRC checksum ops"). */
+function decodeChecksum(d: A64, word: u32, wide: bool): void {
+  if ((bits(word, 11, 10) == 3) != wide) return;
+  d.extra = bits(word, 12, 10);
+  setOperation(d, Op.CRC32, Timing.COST_MULTIPLY);
 }
 
 function decodeThreeSource(d: A64, word: u32, wide: bool): void {

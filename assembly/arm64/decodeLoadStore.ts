@@ -9,10 +9,9 @@ import { A64, AddressMode, Op } from "./operations.ts";
 export const ACCESS_SIGNED: u32 = 1 << 2;
 /** Sign-extend to 64 bits rather than to 32. */
 export const ACCESS_WIDE: u32 = 1 << 3;
-/** AddressMode in bits 5:4; for REGISTER the extension option in bits 10:8 and the shift in bits 14:12. */
+/** AddressMode in bits 5:4; for REGISTER the extension option in bits 10:8, and the amount in `immediate`. */
 export const ACCESS_MODE_SHIFT: u32 = 4;
 export const ACCESS_OPTION_SHIFT: u32 = 8;
-export const ACCESS_AMOUNT_SHIFT: u32 = 12;
 
 /** `extra` of the exclusive accesses, besides the size. */
 export const EXCLUSIVE_PAIR: u32 = 1 << 4;
@@ -167,8 +166,9 @@ function decodePair(d: A64, word: u32): void {
     d.ra = source(bits(word, 14, 10));
   }
   d.extra = scale | (addressing << ACCESS_MODE_SHIFT) | (size == 1 ? ACCESS_SIGNED | ACCESS_WIDE : 0);
-  if (loads) memoryOperation(d, size == 2 ? Op.LOAD_PAIR64 : Op.LOAD_PAIR, Timing.COST_LOAD);
-  else memoryOperation(d, size == 2 ? Op.STORE_PAIR64 : Op.STORE_PAIR, Timing.COST_STORE);
+  if (!loads) memoryOperation(d, size == 2 ? Op.STORE_PAIR64 : Op.STORE_PAIR32, Timing.COST_STORE);
+  else if (size == 1) memoryOperation(d, Op.LOAD_PAIR, Timing.COST_LOAD);
+  else memoryOperation(d, size == 2 ? Op.LOAD_PAIR64 : Op.LOAD_PAIR32, Timing.COST_LOAD);
 }
 
 /** What size and opc mean for the general-purpose registers; false when unallocated or a prefetch. */
@@ -205,25 +205,16 @@ function decodeUnsignedOffset(d: A64, word: u32): void {
   finishOffset(d);
 }
 
-/** Base plus immediate, without sign extension, has operations of its own. */
 function finishOffset(d: A64): void {
+  finishAccess(d, Op.LOAD64);
+}
+
+/** Without sign extension, the addressing modes have operations of their own: eight each, `first` being that of LDR Xt. */
+function finishAccess(d: A64, first: Op): void {
   d.flags |= <u16>DecodedFlag.MEMORY;
   if ((d.extra & ACCESS_SIGNED) != 0) return;
-  const loads = d.operation == <u16>Op.LOAD;
-  switch (d.extra & 3) {
-    case 0:
-      d.operation = <u16>(loads ? Op.LOAD8 : Op.STORE8);
-      break;
-    case 1:
-      d.operation = <u16>(loads ? Op.LOAD16 : Op.STORE16);
-      break;
-    case 2:
-      d.operation = <u16>(loads ? Op.LOAD32 : Op.STORE32);
-      break;
-    default:
-      d.operation = <u16>(loads ? Op.LOAD64 : Op.STORE64);
-      break;
-  }
+  const kind = d.operation == <u16>Op.LOAD ? Op.LOAD64 : Op.STORE64;
+  d.operation = <u16>(first + (kind - Op.LOAD64) + (3 - (d.extra & 3)));
 }
 
 function decodeOtherRegister(d: A64, word: u32): void {
@@ -241,7 +232,7 @@ function decodeOtherRegister(d: A64, word: u32): void {
   d.immediate = signed(bits(word, 20, 12), 9);
   if (mode == 1 || mode == 3) {
     d.extra |= (mode == 1 ? AddressMode.POST_INDEX : AddressMode.PRE_INDEX) << ACCESS_MODE_SHIFT;
-    d.flags |= <u16>DecodedFlag.MEMORY;
+    finishAccess(d, Op.LOAD_INDEXED64);
   } else {
     finishOffset(d); // unscaled; unprivileged (LDTR, STTR) equals it at EL1 without EL0
   }
@@ -253,7 +244,7 @@ function decodeRegisterOffset(d: A64, word: u32): void {
   if (!describeAccess(d, word)) return;
   d.rm = source(bits(word, 20, 16));
   const amount = bits(word, 12, 12) != 0 ? bits(word, 31, 30) : 0;
-  d.extra |=
-    (AddressMode.REGISTER << ACCESS_MODE_SHIFT) | (option << ACCESS_OPTION_SHIFT) | (amount << ACCESS_AMOUNT_SHIFT);
-  d.flags |= <u16>DecodedFlag.MEMORY;
+  d.immediate = <i64>amount;
+  d.extra |= (AddressMode.REGISTER << ACCESS_MODE_SHIFT) | (option << ACCESS_OPTION_SHIFT);
+  finishAccess(d, Op.LOAD_REGISTER64);
 }

@@ -1,6 +1,6 @@
 // Condition flags: AddWithCarry(), the logical operations' flags, ConditionHolds() (Arm ARM DDI 0487, shared/functions).
 
-import { CARRY_SLOT, OVERFLOW_SLOT, SIGN_RESULT_SLOT, ZERO_RESULT_SLOT, readX, writeX } from "./cpu.ts";
+import { CARRY_SLOT, OVERFLOW_SLOT, SIGN_RESULT_SLOT, ZERO_RESULT_SLOT, readNzcv, readX, writeX } from "./cpu.ts";
 
 // @ts-ignore: decorator
 @inline
@@ -65,33 +65,105 @@ export function logicFlags32(cpu: usize, result: u32): u64 {
   return <u64>result;
 }
 
-/** ConditionHolds() (Arm ARM, shared/functions/system). */
-export function conditionHolds(cpu: usize, condition: u32): bool {
-  let holds: bool;
+// --- conditions ------------------------------------------------------------------------------------------------------
+//
+// ConditionHolds() (Arm ARM, shared/functions/system). B.cond has an operation per condition and asks one of these;
+// everything else looks the outcome up in its `extra`, which has room for all sixteen states of NZCV.
+
+/** AL; it and NV, behind it, always hold. */
+export const CONDITION_AL: u32 = 14;
+const OUTCOMES_SHIFT: u32 = 16;
+
+// @ts-ignore: decorator
+@inline
+export function isEqual(cpu: usize): bool {
+  return readX(cpu, ZERO_RESULT_SLOT) == 0;
+}
+
+// @ts-ignore: decorator
+@inline
+export function isCarry(cpu: usize): bool {
+  return readX(cpu, CARRY_SLOT) != 0;
+}
+
+// @ts-ignore: decorator
+@inline
+export function isNegative(cpu: usize): bool {
+  return <i64>readX(cpu, SIGN_RESULT_SLOT) < 0;
+}
+
+// @ts-ignore: decorator
+@inline
+export function isOverflow(cpu: usize): bool {
+  return readX(cpu, OVERFLOW_SLOT) != 0;
+}
+
+/** HI: unsigned higher. */
+// @ts-ignore: decorator
+@inline
+export function isHigher(cpu: usize): bool {
+  return isCarry(cpu) && !isEqual(cpu);
+}
+
+/** GE: signed greater than or equal. */
+// @ts-ignore: decorator
+@inline
+export function isGreaterOrEqual(cpu: usize): bool {
+  return readX(cpu, SIGN_RESULT_SLOT) >>> 63 == readX(cpu, OVERFLOW_SLOT);
+}
+
+/** GT: signed greater than. */
+// @ts-ignore: decorator
+@inline
+export function isGreater(cpu: usize): bool {
+  return isGreaterOrEqual(cpu) && !isEqual(cpu);
+}
+
+/** For `extra` of an instruction: the condition, and for each NZCV whether it holds. */
+export function conditionExtra(condition: u32): u32 {
+  let outcomes: u32 = 0;
+  for (let nzcv: u32 = 0; nzcv < 16; nzcv++) {
+    if (holdsFor(condition, nzcv)) outcomes |= (<u32>1) << (OUTCOMES_SHIFT + nzcv);
+  }
+  return condition | outcomes;
+}
+
+function holdsFor(condition: u32, nzcv: u32): bool {
+  const n = nzcv >>> 3;
+  const z = (nzcv >>> 2) & 1;
+  const c = (nzcv >>> 1) & 1;
+  const v = nzcv & 1;
+  const inverted = (condition & 1) != 0;
   switch (condition >>> 1) {
     case 0:
-      holds = readX(cpu, ZERO_RESULT_SLOT) == 0;
-      break;
+      return (z != 0) != inverted;
     case 1:
-      holds = readX(cpu, CARRY_SLOT) != 0;
-      break;
+      return (c != 0) != inverted;
     case 2:
-      holds = <i64>readX(cpu, SIGN_RESULT_SLOT) < 0;
-      break;
+      return (n != 0) != inverted;
     case 3:
-      holds = readX(cpu, OVERFLOW_SLOT) != 0;
-      break;
+      return (v != 0) != inverted;
     case 4:
-      holds = readX(cpu, CARRY_SLOT) != 0 && readX(cpu, ZERO_RESULT_SLOT) != 0;
-      break;
+      return (c != 0 && z == 0) != inverted;
     case 5:
-      holds = readX(cpu, SIGN_RESULT_SLOT) >>> 63 == readX(cpu, OVERFLOW_SLOT);
-      break;
+      return (n == v) != inverted;
     case 6:
-      holds = readX(cpu, SIGN_RESULT_SLOT) >>> 63 == readX(cpu, OVERFLOW_SLOT) && readX(cpu, ZERO_RESULT_SLOT) != 0;
-      break;
+      return (n == v && z == 0) != inverted;
     default:
       return true;
   }
-  return (condition & 1) != 0 ? !holds : holds;
+}
+
+/** The condition in `extra`. */
+// @ts-ignore: decorator
+@inline
+export function conditionOf(extra: u32): u32 {
+  return extra & 15;
+}
+
+/** Whether the condition in `extra` holds now. */
+// @ts-ignore: decorator
+@inline
+export function conditionHolds(cpu: usize, extra: u32): bool {
+  return ((extra >>> (OUTCOMES_SHIFT + (readNzcv(cpu) >>> 28))) & 1) != 0;
 }

@@ -1,8 +1,8 @@
 // A64 integer operations beside the common ones: shifted and extended operands, carries, conditional compares, shifts by
-// register, divisions, long multiplications (Arm ARM DDI 0487 C6.2).
+// register, divisions, long multiplications, checksums (Arm ARM DDI 0487 C6.2).
 
 import { CARRY_SLOT, readX, writeNzcv, writeX } from "./cpu.ts";
-import { OPERAND_EXTENDED, OneSource } from "./decode.ts";
+import { CRC_CASTAGNOLI, OPERAND_EXTENDED, OneSource } from "./decode.ts";
 import { addFlags32, addFlags64, conditionHolds, logicFlags32, logicFlags64 } from "./flags.ts";
 import { subtractFlags32, subtractFlags64 } from "./flags.ts";
 import { A64, Op } from "./operations.ts";
@@ -82,10 +82,84 @@ export function executeInteger(cpu: usize, d: A64, operation: i32): void {
     case Op.RORV32:
       writeX(cpu, d.rd, <u64>rotr<u32>(<u32>readX(cpu, d.rn), <u32>readX(cpu, d.rm)));
       break;
+    case Op.CSINV64:
+      writeX(cpu, d.rd, conditionHolds(cpu, d.extra) ? readX(cpu, d.rn) : ~readX(cpu, d.rm));
+      break;
+    case Op.CSINV32:
+      writeX(cpu, d.rd, (conditionHolds(cpu, d.extra) ? readX(cpu, d.rn) : ~readX(cpu, d.rm)) & 0xffff_ffff);
+      break;
+    case Op.CSNEG64:
+      writeX(cpu, d.rd, conditionHolds(cpu, d.extra) ? readX(cpu, d.rn) : 0 - readX(cpu, d.rm));
+      break;
+    case Op.CSNEG32:
+      writeX(cpu, d.rd, (conditionHolds(cpu, d.extra) ? readX(cpu, d.rn) : 0 - readX(cpu, d.rm)) & 0xffff_ffff);
+      break;
+    case Op.MOVK32:
+      writeX(cpu, d.rd, <u64>(((<u32>readX(cpu, d.rn)) & ~((<u32>0xffff) << d.extra)) | (<u32>d.immediate)));
+      break;
+    case Op.EOR_IMMEDIATE64:
+      writeX(cpu, d.rd, readX(cpu, d.rn) ^ (<u64>d.immediate));
+      break;
+    case Op.EOR_IMMEDIATE32:
+      writeX(cpu, d.rd, <u64>((<u32>readX(cpu, d.rn)) ^ (<u32>d.immediate)));
+      break;
+    case Op.EXTR64:
+      writeX(cpu, d.rd, extract64(readX(cpu, d.rn), readX(cpu, d.rm), <u64>d.extra));
+      break;
+    case Op.EXTR32:
+      writeX(cpu, d.rd, (((readX(cpu, d.rn) << 32) | (<u64>(<u32>readX(cpu, d.rm)))) >>> (<u64>d.extra)) & 0xffff_ffff);
+      break;
+    case Op.MADD32:
+      writeX(cpu, d.rd, (readX(cpu, d.ra) + readX(cpu, d.rn) * readX(cpu, d.rm)) & 0xffff_ffff);
+      break;
+    case Op.MSUB64:
+      writeX(cpu, d.rd, readX(cpu, d.ra) - readX(cpu, d.rn) * readX(cpu, d.rm));
+      break;
+    case Op.MSUB32:
+      writeX(cpu, d.rd, (readX(cpu, d.ra) - readX(cpu, d.rn) * readX(cpu, d.rm)) & 0xffff_ffff);
+      break;
+    case Op.CRC32:
+      writeX(cpu, d.rd, crc32(<u32>readX(cpu, d.rn), readX(cpu, d.rm), d.extra));
+      break;
     default:
       writeX(cpu, d.rd, multiplyLong(cpu, d, operation));
       break;
   }
+}
+
+/** BFM: `from` rotated right by extra, inserted into `into` where immediate has ones. */
+// @ts-ignore: decorator
+@inline
+export function insertField64(d: A64, into: u64, from: u64): u64 {
+  const mask = <u64>d.immediate;
+  return (into & ~mask) | (rotr<u64>(from, <u64>d.extra) & mask);
+}
+
+// @ts-ignore: decorator
+@inline
+export function insertField32(d: A64, into: u32, from: u32): u64 {
+  const mask = <u32>d.immediate;
+  return <u64>((into & ~mask) | (rotr<u32>(from, d.extra) & mask));
+}
+
+function extract64(high: u64, low: u64, from: u64): u64 {
+  return from == 0 ? low : (low >>> from) | (high << (64 - from));
+}
+
+/** Polynomials 0x04C11DB7 and 0x1EDC6F41, bits reversed. */
+const CRC32_POLYNOMIAL: u32 = 0xedb8_8320;
+const CRC32C_POLYNOMIAL: u32 = 0x82f6_3b78;
+
+/** CRC32, CRC32C (C6.2.78): the accumulator moved on by the low bytes of the value. */
+function crc32(accumulator: u32, value: u64, kind: u32): u64 {
+  const polynomial = (kind & CRC_CASTAGNOLI) != 0 ? CRC32C_POLYNOMIAL : CRC32_POLYNOMIAL;
+  let crc = accumulator;
+  for (let bytes = (<u32>1) << (kind & 3); bytes != 0; bytes--) {
+    crc ^= (<u32>value) & 0xff;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (polynomial & (0 - (crc & 1)));
+    value >>>= 8;
+  }
+  return <u64>crc;
 }
 
 function multiplyLong(cpu: usize, d: A64, operation: i32): u64 {
@@ -191,7 +265,7 @@ export function extend(value: u64, option: u32): u64 {
   }
 }
 
-function arithmetic64(cpu: usize, d: A64): void {
+export function arithmetic64(cpu: usize, d: A64): void {
   const n = readX(cpu, d.rn);
   const m = operand64(readX(cpu, d.rm), d.extra >>> 8);
   switch (d.extra & 3) {
@@ -210,7 +284,7 @@ function arithmetic64(cpu: usize, d: A64): void {
   }
 }
 
-function arithmetic32(cpu: usize, d: A64): void {
+export function arithmetic32(cpu: usize, d: A64): void {
   const n = <u32>readX(cpu, d.rn);
   const m = operand32(<u32>readX(cpu, d.rm), d.extra >>> 8);
   switch (d.extra & 3) {
@@ -229,7 +303,7 @@ function arithmetic32(cpu: usize, d: A64): void {
   }
 }
 
-function logical64(cpu: usize, d: A64): void {
+export function logical64(cpu: usize, d: A64): void {
   const n = readX(cpu, d.rn);
   let m = operand64(readX(cpu, d.rm), d.extra >>> 8);
   if ((d.extra & 1) != 0) m = ~m;
@@ -249,7 +323,7 @@ function logical64(cpu: usize, d: A64): void {
   }
 }
 
-function logical32(cpu: usize, d: A64): void {
+export function logical32(cpu: usize, d: A64): void {
   const n = <u32>readX(cpu, d.rn);
   let m = operand32(<u32>readX(cpu, d.rm), d.extra >>> 8);
   if ((d.extra & 1) != 0) m = ~m;
@@ -299,13 +373,13 @@ function setNzcv(cpu: usize, n: bool, z: bool, c: bool, v: bool): void {
 }
 
 function conditionalCompare64(cpu: usize, d: A64, operand: u64): void {
-  if (!conditionHolds(cpu, d.extra & 15)) writeNzcv(cpu, ((d.extra >>> 4) & 15) << 28);
+  if (!conditionHolds(cpu, d.extra)) writeNzcv(cpu, ((d.extra >>> 4) & 15) << 28);
   else if ((d.extra & 0x100) != 0) addFlags64(cpu, readX(cpu, d.rn), operand);
   else subtractFlags64(cpu, readX(cpu, d.rn), operand);
 }
 
 function conditionalCompare32(cpu: usize, d: A64, operand: u32): void {
-  if (!conditionHolds(cpu, d.extra & 15)) writeNzcv(cpu, ((d.extra >>> 4) & 15) << 28);
+  if (!conditionHolds(cpu, d.extra)) writeNzcv(cpu, ((d.extra >>> 4) & 15) << 28);
   else if ((d.extra & 0x100) != 0) addFlags32(cpu, <u32>readX(cpu, d.rn), operand);
   else subtractFlags32(cpu, <u32>readX(cpu, d.rn), operand);
 }

@@ -19,13 +19,7 @@ import {
 } from "../memory/access.ts";
 import { readable, writable } from "../memory/copies.ts";
 import { readX, writeX } from "./cpu.ts";
-import {
-  ACCESS_AMOUNT_SHIFT,
-  ACCESS_MODE_SHIFT,
-  ACCESS_OPTION_SHIFT,
-  ACCESS_SIGNED,
-  ACCESS_WIDE,
-} from "./decodeLoadStore.ts";
+import { ACCESS_MODE_SHIFT, ACCESS_OPTION_SHIFT, ACCESS_SIGNED, ACCESS_WIDE } from "./decodeLoadStore.ts";
 import { extend } from "./integer.ts";
 import { A64, AddressMode, Op } from "./operations.ts";
 import { Step } from "./step.ts";
@@ -47,6 +41,21 @@ export function executeMemory(cpu: Cpu, d: A64, operation: i32): Step {
   }
 }
 
+/** Loads of one register, other than ordered, exclusive and literal ones. */
+export function isLoad(operation: i32): bool {
+  return operation == Op.LOAD || (operation >= Op.LOAD64 && operation <= Op.STORE_INDEXED8 && !isSecondFour(operation));
+}
+
+/** Stores likewise. */
+export function isStore(operation: i32): bool {
+  return operation == Op.STORE || (operation >= Op.LOAD64 && operation <= Op.STORE_INDEXED8 && isSecondFour(operation));
+}
+
+/** Of each eight, four load and four store (operations.ts). */
+function isSecondFour(operation: i32): bool {
+  return ((operation - Op.LOAD64) & 4) != 0;
+}
+
 /** AddressMode of a load, a store or a pair. */
 // @ts-ignore: decorator
 @inline
@@ -62,8 +71,7 @@ export function addressOf(cpu: usize, d: A64): u64 {
       return bottom;
     case AddressMode.REGISTER: {
       const offset = extend(readX(cpu, d.rm), (d.extra >>> ACCESS_OPTION_SHIFT) & 7);
-      const amount = (<u64>(d.extra >>> ACCESS_AMOUNT_SHIFT)) & 3;
-      return bottom + (offset << amount);
+      return bottom + (offset << (<u64>d.immediate));
     }
     default:
       return bottom + <u64>d.immediate;

@@ -25,18 +25,12 @@ if (offsetof<A64>() > A64_BYTES) ERROR("A64 outgrew its bytes");
 
 /** Names end in 64 or 32 where the register width matters; widths of memory accesses are given in bytes where they do. */
 export enum Op {
-  /** Unallocated encoding: exception with EC 0. */
-  UNDEFINED = SPECIAL_KINDS,
-  /** Defined by the architecture and not modelled: the machine stops and says so. */
-  UNSUPPORTED,
-
   // Data processing, immediate (Arm ARM DDI 0487 C4.1.92)
-  MOVE_IMMEDIATE,
+  MOVE_IMMEDIATE = SPECIAL_KINDS,
   ADR,
   ADRP,
   /** immediate = value in place, extra = shift */
   MOVK64,
-  MOVK32,
   ADD_IMMEDIATE64,
   ADD_IMMEDIATE32,
   ADDS_IMMEDIATE64,
@@ -46,8 +40,6 @@ export enum Op {
   AND_IMMEDIATE,
   ORR_IMMEDIATE64,
   ORR_IMMEDIATE32,
-  EOR_IMMEDIATE64,
-  EOR_IMMEDIATE32,
   ANDS_IMMEDIATE64,
   ANDS_IMMEDIATE32,
   /** (rn >> extra) & immediate */
@@ -60,8 +52,6 @@ export enum Op {
   /** Rotate rn right by extra, insert where immediate has ones. */
   BFM64,
   BFM32,
-  EXTR64,
-  EXTR32,
 
   // Data processing, register (C4.1.95)
   ADD_REGISTER64,
@@ -80,27 +70,31 @@ export enum Op {
   EOR_REGISTER32,
   ANDS_REGISTER64,
   ANDS_REGISTER32,
-  BIC_REGISTER64,
-  BIC_REGISTER32,
-  /** if immediate holds ... else; extra = condition */
+  /** rn if the condition in extra (flags.ts) holds, else what is made of rm */
   CSEL64,
   CSEL32,
   CSINC64,
   CSINC32,
-  CSINV64,
-  CSINV32,
-  CSNEG64,
-  CSNEG32,
   MADD64,
-  MADD32,
-  MSUB64,
-  MSUB32,
 
   // Branches (C4.1.94)
   B,
   BL,
-  /** extra = condition */
-  B_CONDITION,
+  /** B.cond by condition; extra = condition. B.AL and B.NV are B. */
+  B_EQ,
+  B_NE,
+  B_CS,
+  B_CC,
+  B_MI,
+  B_PL,
+  B_VS,
+  B_VC,
+  B_HI,
+  B_LS,
+  B_GE,
+  B_LT,
+  B_GT,
+  B_LE,
   CBZ64,
   CBZ32,
   CBNZ64,
@@ -108,10 +102,12 @@ export enum Op {
   /** extra = bit number */
   TBZ,
   TBNZ,
+  /** From here on the target is in a register. */
   BR,
   BLR,
 
-  // Loads and stores, base plus immediate (C4.1.96); rd = data, rn = base
+  // Loads and stores (C4.1.96); rd = data, rn = base; extra as of LOAD. In eights, in the order of the first.
+  /** Base plus immediate. */
   LOAD64,
   LOAD32,
   LOAD16,
@@ -120,19 +116,39 @@ export enum Op {
   STORE32,
   STORE16,
   STORE8,
-  /** rd, ra = data; extra as of LOAD */
+  /** Base plus extended register, shifted left by immediate. */
+  LOAD_REGISTER64,
+  LOAD_REGISTER32,
+  LOAD_REGISTER16,
+  LOAD_REGISTER8,
+  STORE_REGISTER64,
+  STORE_REGISTER32,
+  STORE_REGISTER16,
+  STORE_REGISTER8,
+  /** Pre-indexed or post-indexed. */
+  LOAD_INDEXED64,
+  LOAD_INDEXED32,
+  LOAD_INDEXED16,
+  LOAD_INDEXED8,
+  STORE_INDEXED64,
+  STORE_INDEXED32,
+  STORE_INDEXED16,
+  STORE_INDEXED8,
+  /** rd, ra = data */
   LOAD_PAIR64,
+  LOAD_PAIR32,
   STORE_PAIR64,
+  STORE_PAIR32,
 
   /** MRS of a register that is just a word of the CPU's record: extra = its offset. */
   READ_STATE,
   NOP,
   YIELD,
 
-  // From here on: executeRare.
-  RARE,
+  // From here to UMULH: executeInteger.
+  INTEGER,
   /** Operand 2 = rm shifted or extended: extra = arithmetic operation | operand kind << 8 | amount << 16 */
-  ARITHMETIC64 = RARE,
+  ARITHMETIC64 = INTEGER,
   ARITHMETIC32,
   /** extra likewise, with logical operations */
   LOGICAL64,
@@ -140,11 +156,16 @@ export enum Op {
   /** extra: bit 0 subtract, bit 1 set flags */
   ADD_WITH_CARRY64,
   ADD_WITH_CARRY32,
-  /** extra = condition | nzcv << 4 | compare-negative << 8; immediate or rm as operand */
+  /** extra = condition (flags.ts) | nzcv << 4 | compare-negative << 8; immediate or rm as operand */
   CONDITIONAL_COMPARE_IMMEDIATE64,
   CONDITIONAL_COMPARE_IMMEDIATE32,
   CONDITIONAL_COMPARE_REGISTER64,
   CONDITIONAL_COMPARE_REGISTER32,
+  /** As CSEL. */
+  CSINV64,
+  CSINV32,
+  CSNEG64,
+  CSNEG32,
   /** extra = one-source operation */
   ONE_SOURCE64,
   ONE_SOURCE32,
@@ -160,6 +181,18 @@ export enum Op {
   ASRV32,
   RORV64,
   RORV32,
+  /** As MOVK64, EOR of an immediate. */
+  MOVK32,
+  EOR_IMMEDIATE64,
+  EOR_IMMEDIATE32,
+  /** Rn:Rm, from bit extra on. */
+  EXTR64,
+  EXTR32,
+  MADD32,
+  MSUB64,
+  MSUB32,
+  /** extra = log2 of the operand's bytes, bit 2: CRC32C */
+  CRC32,
   SMADDL,
   SMSUBL,
   UMADDL,
@@ -167,6 +200,7 @@ export enum Op {
   SMULH,
   UMULH,
 
+  // From here on: executeRare.
   /** Any other plain load or store: extra describes it (decodeLoadStore.ts) */
   LOAD,
   STORE,
@@ -208,6 +242,10 @@ export enum Op {
   SMC,
   BRK,
   ERET,
+  /** Unallocated encoding: exception with EC 0. */
+  UNDEFINED,
+  /** Defined by the architecture and not modelled: the machine stops and says so. */
+  UNSUPPORTED,
 }
 
 export enum AddressMode {

@@ -4,7 +4,6 @@ import { Cpu } from "../cpu.ts";
 import { machine } from "../machine.ts";
 import { DecodedFlag } from "../memory/code.ts";
 import { executeAtomic } from "./atomic.ts";
-import { executeInteger } from "./integer.ts";
 import { executeMemory } from "./memory.ts";
 import { A64, Op } from "./operations.ts";
 import { Step } from "./step.ts";
@@ -14,10 +13,6 @@ import { executeSystem } from "./system.ts";
 export function executeRare(cpu: Cpu, d: A64, operation: i32): Step {
   if ((d.flags & (<u16>DecodedFlag.SIDE_EFFECT)) != 0 && changetype<usize>(cpu) == machine().shadow)
     return Step.REFUSED;
-  if (operation >= Op.RARE && operation <= Op.UMULH) {
-    executeInteger(changetype<usize>(cpu), d, operation);
-    return Step.NEXT;
-  }
   if (operation >= Op.LOAD && operation <= Op.ZERO_LINE) return executeMemory(cpu, d, operation);
   if (operation >= Op.LOAD_ACQUIRE && operation <= Op.COMPARE_AND_SWAP_PAIR) return executeAtomic(cpu, d, operation);
   return executeSystem(cpu, d, operation);

@@ -9,6 +9,7 @@ import { DecodedFlag, SpecialKind } from "../memory/code.ts";
 import { ramAt } from "../memory/map.ts";
 import {
   cellSlope,
+  keepNegative,
   keepOrderUnsigned,
   keepSign,
   keepSignedRange,
@@ -21,11 +22,11 @@ import {
 import { cycleOf, ticksOf } from "../time/bounds.ts";
 import { copiedLocation, lineCount, turnPeriod, writtenLineIndex } from "../time/shadow.ts";
 import { ACCESS_SIGNED, ATOMIC_SWAP } from "./decodeLoadStore.ts";
-import { conditionHolds } from "./flags.ts";
+import { conditionHolds, conditionOf } from "./flags.ts";
 import { CARRY_SLOT, OVERFLOW_SLOT, SIGN_RESULT_SLOT, ZERO_RESULT_SLOT, ZERO_SLOT, readX } from "./cpu.ts";
-import { decodedAt } from "./execute.ts";
-import { addressOf, modeOf } from "./memory.ts";
+import { addressOf, isLoad, isStore, modeOf } from "./memory.ts";
 import { A64, AddressMode, Op } from "./operations.ts";
+import { decodedAt } from "./records.ts";
 import { SystemRegister } from "./systemRegisters.ts";
 
 /** Carries slopes through the instruction at cpu.pc, before it is executed; false when it can't tell. */
@@ -50,7 +51,20 @@ export function arm64Slopes(cpu: Cpu): bool {
     case Op.BLR:
       setSlope(30, 0);
       return slopeOf(d.rn) == 0;
-    case Op.B_CONDITION:
+    case Op.B_EQ:
+    case Op.B_NE:
+    case Op.B_CS:
+    case Op.B_CC:
+    case Op.B_MI:
+    case Op.B_PL:
+    case Op.B_VS:
+    case Op.B_VC:
+    case Op.B_HI:
+    case Op.B_LS:
+    case Op.B_GE:
+    case Op.B_LT:
+    case Op.B_GT:
+    case Op.B_LE:
       return keepCondition(base, d.extra);
     case Op.CBZ64:
     case Op.CBNZ64:
@@ -119,7 +133,7 @@ function arithmeticSlopes(cpu: usize, d: A64): bool {
       if (d.rn == <u8>ZERO_SLOT) return define32(d.rd, m, mSlope);
       return flat(d) && define(d.rd, 0);
     case Op.CSEL64:
-      return keepCondition(cpu, d.extra) && define(d.rd, conditionHolds(cpu, d.extra) ? nSlope : mSlope);
+      return keepCondition(cpu, conditionOf(d.extra)) && define(d.rd, conditionHolds(cpu, d.extra) ? nSlope : mSlope);
     case Op.ANDS_IMMEDIATE64:
     case Op.ANDS_IMMEDIATE32:
     case Op.ANDS_REGISTER64:
@@ -162,7 +176,7 @@ function flatFlags(): bool {
 /** Operations that may write flags write constant ones, since their inputs are. */
 function keepFlatFlags(d: A64): bool {
   const operation = <i32>d.operation;
-  if (operation >= Op.RARE && operation <= Op.CONDITIONAL_COMPARE_REGISTER32) {
+  if (operation >= Op.INTEGER && operation <= Op.CONDITIONAL_COMPARE_REGISTER32) {
     const setsFlags =
       operation >= Op.CONDITIONAL_COMPARE_IMMEDIATE64 ||
       (operation <= Op.ARITHMETIC32 && (d.extra & 1) != 0) ||
@@ -176,9 +190,10 @@ function keepFlatFlags(d: A64): bool {
 /** Operations whose result depends on flags: these must keep their outcome. */
 function readsFlags(cpu: usize, d: A64): bool {
   const operation = <i32>d.operation;
-  if (operation >= Op.CSEL64 && operation <= Op.CSNEG32) return keepCondition(cpu, d.extra);
+  if (operation >= Op.CSEL64 && operation <= Op.CSINC32) return keepCondition(cpu, conditionOf(d.extra));
+  if (operation >= Op.CSINV64 && operation <= Op.CSNEG32) return keepCondition(cpu, conditionOf(d.extra));
   if (operation >= Op.CONDITIONAL_COMPARE_IMMEDIATE64 && operation <= Op.CONDITIONAL_COMPARE_REGISTER32) {
-    return keepCondition(cpu, d.extra & 15);
+    return keepCondition(cpu, conditionOf(d.extra));
   }
   if (operation == Op.ADD_WITH_CARRY64 || operation == Op.ADD_WITH_CARRY32) return slopeOf(CARRY_SLOT) == 0;
   return true;
@@ -191,13 +206,6 @@ function keepCondition(cpu: usize, condition: u32): bool {
   if (group == 0 || group == 4 || group == 6) keepSign(readX(cpu, ZERO_RESULT_SLOT), slopeOf(ZERO_RESULT_SLOT));
   if (group == 2 || group == 5 || group == 6) keepNegative(readX(cpu, SIGN_RESULT_SLOT), slopeOf(SIGN_RESULT_SLOT));
   return true;
-}
-
-/** Bit 63 must stay as it is: unlike keepSign(), zero may be reached and left upwards. */
-function keepNegative(value: u64, slope: u64): void {
-  if (<i64>value >= 0) keepUnsigned(value, slope, 63);
-  else keepSignedRange(<i64>value, slope, 64);
-  if (<i64>value < 0) keepSign(value, slope);
 }
 
 /** Flags of n + m: the result and both operands must wrap neither as unsigned nor as signed numbers. */
@@ -260,29 +268,12 @@ function counterSlope(d: A64): bool {
 
 function memorySlopes(cpu: usize, d: A64): bool {
   if (slopeOf(d.rn) != 0) return false;
-  const address = readX(cpu, d.rn) + <u64>d.immediate;
-  switch (<i32>d.operation) {
-    case Op.LOAD64:
-      return loadSlope(address, 8, d.rd, false);
-    case Op.LOAD32:
-      return loadSlope(address, 4, d.rd, false);
-    case Op.LOAD16:
-      return loadSlope(address, 2, d.rd, false);
-    case Op.LOAD8:
-      return loadSlope(address, 1, d.rd, false);
-    case Op.STORE64:
-      return storeSlope(address, 8, slopeOf(d.rd));
-    case Op.STORE32:
-      return storeSlope(address, 4, slopeOf(d.rd));
-    case Op.STORE16:
-      return storeSlope(address, 2, slopeOf(d.rd));
-    case Op.STORE8:
-      return storeSlope(address, 1, slopeOf(d.rd));
-    case Op.LOAD:
-    case Op.STORE:
+  const operation = <i32>d.operation;
+  if (isLoad(operation) || isStore(operation)) return plainSlopes(cpu, d, isStore(operation));
+  switch (operation) {
     case Op.LOAD_PAIR64:
     case Op.STORE_PAIR64:
-      return indexedSlopes(cpu, d);
+      return pairSlopes(d, addressOf(cpu, d));
     case Op.LOAD_ACQUIRE:
       return loadSlope(readX(cpu, d.rn), 1 << (d.extra & 3), d.rd, false);
     case Op.STORE_RELEASE:
@@ -294,18 +285,20 @@ function memorySlopes(cpu: usize, d: A64): bool {
   }
 }
 
-/** Loads and stores with register offsets or writeback, and pairs. A base that moves has a slope and was refused. */
-function indexedSlopes(cpu: usize, d: A64): bool {
-  const address = addressOf(cpu, d);
-  const operation = <i32>d.operation;
-  if (operation == Op.LOAD_PAIR64) return loadSlope(address, 8, d.rd, false) && loadSlope(address + 8, 8, d.ra, false);
-  if (operation == Op.STORE_PAIR64) {
-    return storeSlope(address, 8, slopeOf(d.rd)) && storeSlope(address + 8, 8, slopeOf(d.ra));
-  }
+/** A base that moves by writeback has a slope and was refused. */
+function plainSlopes(cpu: usize, d: A64, isWrite: bool): bool {
   if (modeOf(d) == AddressMode.REGISTER && slopeOf(d.rm) != 0) return false;
+  const address = addressOf(cpu, d);
   const size: u32 = 1 << (d.extra & 3);
-  if (operation == Op.STORE) return storeSlope(address, size, slopeOf(d.rd));
+  if (isWrite) return storeSlope(address, size, slopeOf(d.rd));
   return loadSlope(address, size, d.rd, (d.extra & ACCESS_SIGNED) != 0);
+}
+
+function pairSlopes(d: A64, address: u64): bool {
+  if (d.operation == <u16>Op.LOAD_PAIR64) {
+    return loadSlope(address, 8, d.rd, false) && loadSlope(address + 8, 8, d.ra, false);
+  }
+  return storeSlope(address, 8, slopeOf(d.rd)) && storeSlope(address + 8, 8, slopeOf(d.ra));
 }
 
 /** Slope of a location: only lines that the turn writes have any. False when it can't be told. */

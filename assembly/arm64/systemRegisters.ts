@@ -46,8 +46,8 @@ const MIDR_VALUE: u64 = 0x410f_0000;
 const PFR0_VALUE: u64 = ((<u64>1) << 24) | ((<u64>0xff) << 16) | 0x1111;
 /** Armv8.2 debug with two breakpoints and two watchpoints, the least that is allowed. */
 const DFR0_VALUE: u64 = ((<u64>1) << 20) | ((<u64>1) << 12) | 8;
-/** Large System Extension atomics. */
-const ISAR0_VALUE: u64 = (<u64>2) << 20;
+/** Large System Extension atomics, CRC32 instructions: what Armv8.1 demands. */
+const ISAR0_VALUE: u64 = ((<u64>2) << 20) | ((<u64>1) << 16);
 /** LDAPR. */
 const ISAR1_VALUE: u64 = (<u64>1) << 20;
 /** 40-bit physical addresses, 4 KiB granule only. */

@@ -5,7 +5,7 @@
 // of BSF and BSR, which are those of the source.
 
 import { Cpu } from "../cpu.ts";
-import { RFLAGS_CF, RFLAGS_ZF, readR } from "./cpu.ts";
+import { RFLAGS_CF, RFLAGS_ZF, readR, writeR } from "./cpu.ts";
 import { logicFlags64, resultFlags, setCarry, writeStatus } from "./flags.ts";
 import {
   beginModify,
@@ -30,7 +30,8 @@ export function executeBits(cpu: Cpu, d: X86, operation: i32): Step {
   if (operation == Op.BIT_TEST) return bitTest(cpu, d);
   const source = readRm(cpu, d);
   if (!done) return Step.ACCESS;
-  if (operation == Op.BMI) manipulate(changetype<usize>(cpu), d, source);
+  if (operation == Op.CRC32) accumulate(changetype<usize>(cpu), d, source);
+  else if (operation == Op.BMI) manipulate(changetype<usize>(cpu), d, source);
   else count(changetype<usize>(cpu), d, operation, source);
   return Step.NEXT;
 }
@@ -89,6 +90,19 @@ function count(cpu: usize, d: X86, operation: i32, source: u64): void {
       break;
     }
   }
+}
+
+/** CRC-32C's polynomial, bits reflected (SDM 2A CRC32). */
+const POLYNOMIAL: u32 = 0x82f6_3b78;
+
+/** CRC32: the destination's lower half goes on, its upper half is cleared; no flags. */
+function accumulate(cpu: usize, d: X86, source: u64): void {
+  let crc = <u32>readR(cpu, d.reg);
+  for (let byte: u32 = 0; byte < d.size; byte++) {
+    crc ^= (<u32>(source >>> ((<u64>byte) << 3))) & 0xff;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ ((crc & 1) != 0 ? POLYNOMIAL : 0);
+  }
+  writeR(cpu, d.reg, <u64>crc);
 }
 
 /** `immediate` names the word of VEX.vvvv. */

@@ -41,6 +41,7 @@ const BMI1: u32 = 1 << 3;
 const SMEP: u32 = 1 << 7;
 const BMI2: u32 = 1 << 8;
 const INVPCID: u32 = 1 << 10;
+const ADX: u32 = 1 << 19;
 const SMAP: u32 = 1 << 20;
 const CLFLUSHOPT: u32 = 1 << 23;
 const CLWB: u32 = 1 << 24;
@@ -109,7 +110,7 @@ function answerBasic(cpu: Cpu, leaf: u32, subleaf: u32): void {
       break;
     case 7:
       if (subleaf != 0) break;
-      ebx = FSGSBASE | TSC_ADJUST | BMI1 | SMEP | BMI2 | INVPCID | SMAP | CLFLUSHOPT | CLWB;
+      ebx = FSGSBASE | TSC_ADJUST | BMI1 | SMEP | BMI2 | INVPCID | ADX | SMAP | CLFLUSHOPT | CLWB;
       ecx = RDPID;
       edx = SERIALIZE;
       break;

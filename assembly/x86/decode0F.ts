@@ -23,8 +23,9 @@ import {
 } from "./bytes.ts";
 import { RFLAGS_AC } from "./cpu.ts";
 import { jumpIf, multiplyRegister, pops, pushes } from "./decode.ts";
-import { Extra, Op, Segment, X86, X86Flag } from "./operations.ts";
+import { CarryChain, Extra, Op, Segment, X86, X86Flag } from "./operations.ts";
 import {
+  changes,
   decodeMoveSign,
   decodeMoveZero,
   loads,
@@ -370,7 +371,7 @@ function decodeDoubleShift(d: X86, opcode: u32): void {
   if ((opcode & 1) == 0) d.immediate = <i32>take8();
   else d.extra |= <u16>Extra.COUNT_CL;
   d.extra |= <u16>((opcode >>> 3) & 1);
-  if (inMemory) modifies(d, Op.DOUBLE_SHIFT);
+  if (inMemory) changes(d, Op.DOUBLE_SHIFT);
   else simple(d, Op.DOUBLE_SHIFT);
 }
 
@@ -540,13 +541,16 @@ function decode0F38(d: X86): void {
   const opcode = take8();
   const prefix = mandatoryPrefix();
   if (opcode == 0xf0 || opcode == 0xf1) {
-    if (prefix != Mandatory.NONE && prefix != Mandatory.P66) return; // CRC32: not announced
+    if (prefix == Mandatory.PF2) decodeCrc32(d, opcode);
+    if (prefix == Mandatory.PF2 || prefix == Mandatory.PF3) return;
     d.size = <u8>operandSize();
     takeModRm(d);
     if (!inMemory) return;
     if (opcode == 0xf0) d.extra |= <u16>Extra.TO_REG;
     if (opcode == 0xf0) loads(d, Op.MOVBE);
     else stores(d, Op.MOVBE);
+  } else if (opcode == 0xf6 && (prefix == Mandatory.P66 || prefix == Mandatory.PF3)) {
+    decodeAddChained(d, prefix == Mandatory.P66 ? CarryChain.CF : CarryChain.OF);
   } else if (opcode == 0x82 && prefix == Mandatory.P66) {
     takeModRm(d);
     if (!inMemory) return;
@@ -556,4 +560,22 @@ function decode0F38(d: X86): void {
   } else {
     decodeSimd0F38(d, opcode);
   }
+}
+
+/** CRC32: done without being announced, since CPUID has no bit for it other than that of all of SSE4.2. */
+function decodeCrc32(d: X86, opcode: u32): void {
+  takeOperands(d, opcode);
+  d.extra &= ~(<u16>Extra.HIGH_REG);
+  d.reg = wordOf(regField);
+  if (inMemory) loads(d, Op.CRC32);
+  else simple(d, Op.CRC32);
+}
+
+/** 66 and F3 are mandatory prefixes here and say nothing of the size. */
+function decodeAddChained(d: X86, chain: CarryChain): void {
+  takeModRm(d);
+  d.size = rexW ? 8 : 4;
+  d.extra |= <u16>chain;
+  if (inMemory) loads(d, Op.ADD_CHAINED);
+  else simple(d, Op.ADD_CHAINED);
 }

@@ -16,8 +16,10 @@ import {
   incrementFlags64,
   logicFlags32,
   logicFlags64,
+  overflowOf,
   readStatus,
   setCarry,
+  setCarryAndOverflow,
   subtractFlags32,
   subtractFlags64,
   writeStatus,
@@ -40,7 +42,7 @@ import {
   writeReg,
   writeRm,
 } from "./operand.ts";
-import { Alu, Extra, Op, X86 } from "./operations.ts";
+import { Alu, CarryChain, Extra, Op, X86 } from "./operations.ts";
 import { Step } from "./step.ts";
 
 export function executeInteger(cpu: Cpu, d: X86, operation: i32): Step {
@@ -49,6 +51,8 @@ export function executeInteger(cpu: Cpu, d: X86, operation: i32): Step {
       return arithmetic(cpu, d);
     case Op.TEST:
       return test(cpu, d);
+    case Op.ADD_CHAINED:
+      return addChained(cpu, d);
     case Op.NOT:
     case Op.NEG:
     case Op.INC:
@@ -146,6 +150,23 @@ function test(cpu: Cpu, d: X86): Step {
   const x = readRm(cpu, d);
   if (!done) return Step.ACCESS;
   compute(changetype<usize>(cpu), Alu.AND, d.size, x, secondOperand(changetype<usize>(cpu), d));
+  return Step.NEXT;
+}
+
+/** ADCX, ADOX: add with CF or OF as the carry, in and out; no other flag changes (SDM 2A ADCX, ADOX). */
+function addChained(cpu: Cpu, d: X86): Step {
+  const base = changetype<usize>(cpu);
+  const y = readRm(cpu, d);
+  if (!done) return Step.ACCESS;
+  const x = readReg(base, d);
+  const isOverflow = numberOf(d) == CarryChain.OF;
+  const carryIn = isOverflow ? <u64>overflowOf(base) : carryOf(base);
+  const sum = truncate(x + y, d.size);
+  const result = truncate(sum + carryIn, d.size);
+  const carryOut = <u64>(sum < x || result < sum);
+  if (isOverflow) setCarryAndOverflow(base, carryOf(base), carryOut != 0);
+  else setCarry(base, carryOut);
+  writeReg(base, d, result);
   return Step.NEXT;
 }
 

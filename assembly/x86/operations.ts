@@ -238,6 +238,8 @@ export enum Op {
   /** extra = Alu */
   ALU,
   TEST,
+  /** ADCX, ADOX: extra = CarryChain */
+  ADD_CHAINED,
   NOT,
   NEG,
   INC,
@@ -281,6 +283,7 @@ export enum Op {
   TZCNT,
   LZCNT,
   POPCNT,
+  CRC32,
   /** extra = Bmi */
   BMI,
 
@@ -429,6 +432,14 @@ export enum Segment {
   DS = 3,
   FS = 4,
   GS = 5,
+}
+
+/** The flag that carries from one addition to the next. */
+export enum CarryChain {
+  /** ADCX: CF */
+  CF = 0,
+  /** ADOX: OF */
+  OF = 1,
 }
 
 export enum BmiShift {

@@ -53,12 +53,14 @@ export function stores(d: X86, operation: Op): void {
   d.extra |= <u16>Extra.MEMORY;
 }
 
-/** A load and a store, or one locked access. */
+/** A load and a store, or with LOCK one locked access. */
 export function modifies(d: X86, operation: Op): void {
-  if (lockPrefix) {
-    locked(d, operation);
-    return;
-  }
+  if (lockPrefix) locked(d, operation);
+  else changes(d, operation);
+}
+
+/** A load and a store by an instruction that LOCK is not for. */
+export function changes(d: X86, operation: Op): void {
   setOperation(d, operation, Timing.COST_LOAD);
   d.cost += <u16>min<u32>(timing(Timing.COST_STORE), 0x7fff);
   d.flags |= <u16>(DecodedFlag.MEMORY | X86Flag.READS | X86Flag.WRITES);
@@ -300,7 +302,7 @@ export function shiftBy(d: X86, kind: u32, count: u32): void {
   d.extra = (d.extra & ~(<u16>Extra.HIGH_REG)) | (<u16>kind);
   d.reg = d.rm;
   if (inMemory) {
-    modifies(d, Op.SHIFT);
+    changes(d, Op.SHIFT);
     return;
   }
   simple(d, Op.SHIFT);
@@ -335,7 +337,7 @@ export function shiftBy(d: X86, kind: u32, count: u32): void {
 export function shiftByCl(d: X86, kind: u32): void {
   d.extra = (d.extra & ~(<u16>Extra.HIGH_REG)) | (<u16>(kind | Extra.COUNT_CL));
   d.reg = d.rm;
-  if (inMemory) modifies(d, Op.SHIFT);
+  if (inMemory) changes(d, Op.SHIFT);
   else simple(d, Op.SHIFT);
 }
 

@@ -133,7 +133,8 @@ export class CodeBuffer {
 
   /** Puts a label here. */
   place(label: Label): this {
-    if (this.#labels[label] !== undefined) throw invalid("a label is placed twice", { value: this.#nameOf(label) });
+    if (this.#labels[label] !== undefined)
+      throw invalid("a label is placed twice", { value: this.#nameOf(label), allowed: "one place" });
     this.#labels[label] = this.#here();
     return this;
   }
@@ -319,7 +320,11 @@ export class CodeBuffer {
 
   #target(label: Label, sizes: readonly number[]): number {
     const position = this.#labels[label];
-    if (position === undefined) throw invalid("a label is used and never placed", { value: this.#nameOf(label) });
+    if (position === undefined)
+      throw invalid("a label is used and never placed", {
+        value: this.#nameOf(label),
+        allowed: "label(name) or place(label)",
+      });
     return position.offset + (sizes[position.items] ?? 0);
   }
 

@@ -9,16 +9,19 @@ import type { NothingType, ResultType } from "./types.ts";
 import { nothing } from "./types.ts";
 import type { X64Assembler } from "./x64/assembler.ts";
 
+/** The instructions per architecture; an image of an architecture without a body can't use the routine. */
 export interface DirectBodies {
   readonly x64?: (assembler: X64Assembler) => void;
   readonly arm64?: (assembler: Arm64Assembler) => void;
 }
 
+/** Options of a routine of raw instructions. */
 export interface DirectOptions extends CallableOptions {
   /** Linked at exactly this address, in a segment of its own, e.g. a trampoline page. */
   readonly address?: number;
 }
 
+/** A routine of raw instructions. */
 export class DirectRoutine<P = unknown, R extends ResultType = ResultType> extends Callable<P, R> {
   readonly kind = "direct";
   readonly bodies: DirectBodies;

@@ -1,16 +1,44 @@
-// The two ways in which the assembler refuses: a routine or an image that can't be built, and a file that is no image.
+// How the assembler refuses: a routine or an image that can't be built, a name that is not there, a file that is no image.
+//
+// Each mistake in a routine is reported at the author's line: the statement that is being lowered, else the code that called the
+// assembler.
 
 import { AllstopError } from "../errors.ts";
 import type { ErrorDetails } from "../errors.ts";
+import { callerOutside, formatPosition } from "./source.ts";
+import type { SourceMark } from "./source.ts";
 
-/** For mistakes in routines, data and image options. */
-export function invalid(what: string, details: ErrorDetails = {}): AllstopError {
-  return new AllstopError("ASSEMBLY_INVALID", what, details);
+let statement: SourceMark | undefined;
+
+/**
+ * Mistakes found from now on belong to what was recorded there; undefined: to whoever calls. Returns what it was before, to be
+ * restored in a `finally`.
+ */
+export function reportAt(source: SourceMark | undefined): SourceMark | undefined {
+  const before = statement;
+  statement = source;
+  return before;
 }
 
-/** For files and images from outside. */
+/** For mistakes in routines, data and image options: ASSEMBLY_INVALID. */
+export function invalid(what: string, details: ErrorDetails = {}): AllstopError {
+  const at = formatPosition(statement === undefined ? callerOutside() : statement.position);
+  return new AllstopError("ASSEMBLY_INVALID", what, at === undefined ? details : { at, ...details });
+}
+
+/** For names that a finished image does not have: NAME_UNKNOWN. */
+export function unknownName(what: string, details: ErrorDetails): AllstopError {
+  return new AllstopError("NAME_UNKNOWN", what, details);
+}
+
+/** For files and images from outside: IMAGE_INVALID. */
 export function invalidImage(what: string, details: ErrorDetails = {}): AllstopError {
   return new AllstopError("IMAGE_INVALID", what, details);
+}
+
+/** What an author's endless recursion ends in, under the names of all engines. */
+export function isStackOverflow(error: unknown): boolean {
+  return error instanceof Error && /call stack|too much recursion/i.test(error.message);
 }
 
 /** A state that only a bug of the assembler can reach; the message names the place. */

@@ -4,6 +4,7 @@ import type { Image } from "./image/image.ts";
 import type { CodeUnit } from "./image/collect.ts";
 import type { Statement } from "./record/tree.ts";
 
+/** What to list, and how. */
 export interface ListingOptions {
   /** Routines to list; all if not given. */
   readonly routines?: readonly string[];
@@ -16,6 +17,7 @@ export interface ListingOptions {
   ) => readonly { readonly bytes: Uint8Array; readonly text: string }[];
 }
 
+/** Text of the image's routines in address order: per statement its source line, then address and bytes of its instructions. A routine name that the image does not have is passed over. */
 export function listing(image: Image, options: ListingOptions = {}): string {
   const wanted = options.routines === undefined ? undefined : new Set(options.routines);
   const blocks: string[] = [];

@@ -3,6 +3,7 @@
 // Capturing costs about a microsecond; formatting a stack several, so it waits until somebody asks for a line table.
 // Positions are those of the running file. They never enter bytes, identities or digests.
 
+/** A place in TypeScript source; line and column count from 1. */
 export interface SourcePosition {
   /** Relative to the package root where the file lies below it, else as the engine reports it. */
   readonly file: string;
@@ -55,6 +56,29 @@ export function here(): SourceMark {
   return new SourceMark(holder, 1);
 }
 
+/** Frames between a mistake and its author: expressions nest, and each level is a call. */
+const FRAMES_SEARCHED = 100;
+
+/** The innermost place on the stack that is not in the assembler itself; undefined in a bundle, where all is one file. */
+export function callerOutside(): SourcePosition | undefined {
+  const limit = traces.stackTraceLimit;
+  traces.stackTraceLimit = FRAMES_SEARCHED;
+  const { stack = "" } = new Error();
+  if (limit === undefined) delete traces.stackTraceLimit;
+  else traces.stackTraceLimit = limit;
+  for (const line of stack.split("\n")) {
+    const position = parseFrame(line);
+    if (position !== undefined && !position.file.startsWith(ownFolder) && !position.file.startsWith("node:"))
+      return position;
+  }
+  return undefined;
+}
+
+/** file:line:column */
+export function formatPosition(position: SourcePosition | undefined): string | undefined {
+  return position === undefined ? undefined : `${position.file}:${position.line}:${position.column}`;
+}
+
 /** The n-th frame line of a stack text, in either engine family's form. */
 function frameAt(stack: string, index: number): string {
   const lines = stack.split("\n").filter((line) => /:\d+:\d+\)?$/.test(line));
@@ -91,6 +115,9 @@ function relative(file: string): string {
   if (file.startsWith(root.href)) return file.slice(root.href.length);
   return file.startsWith(root.pathname) ? file.slice(root.pathname.length) : file;
 }
+
+/** The folder of the assembler, as positions in it are reported. */
+const ownFolder = relative(import.meta.url).replace(/[^/]*$/, "");
 
 /** Positions recorded in advance, for bundles whose own positions mean nothing: routine name to one entry per statement. */
 export type PositionTable = Readonly<Record<string, readonly (SourcePosition | undefined)[]>>;

@@ -3,8 +3,10 @@
 // The layout rules are those of both C ABIs (System V x86-64 section 3.1.2, AAPCS64 section 5): natural alignment, fields in
 // declaration order, a struct padded to its own alignment. They agree for every type that exists here.
 
+import type { AllstopError } from "../errors.ts";
 import { invalid } from "./failure.ts";
 
+/** Numbers in memory: width in bits, u unsigned, i signed (two's complement), little-endian. */
 export type ScalarName = "u8" | "i8" | "u16" | "i16" | "u32" | "i32" | "u64" | "i64";
 
 /** The types a value in a register can have; narrower ones exist only in memory. */
@@ -13,6 +15,7 @@ export type ValueName = "u32" | "i32" | "u64" | "i64";
 /** What a load of a memory scalar yields: 8 and 16 bits promote to 32, as in C. */
 export type Promoted<N extends ScalarName> = N extends "u8" | "u16" ? "u32" : N extends "i8" | "i16" ? "i32" : N;
 
+/** A number of `bytes` bytes, aligned to as many. */
 export interface ScalarType<N extends ScalarName = ScalarName> {
   readonly kind: "scalar";
   readonly name: N;
@@ -38,6 +41,7 @@ export interface CodeType {
   readonly align: 8;
 }
 
+/** `count` elements without gaps; `bytes` is their total. */
 export interface ArrayType<E = unknown> {
   readonly kind: "array";
   readonly name: string;
@@ -65,11 +69,13 @@ export interface NothingType {
   readonly name: "nothing";
 }
 
+/** Fields by name, in the order in which they lie. */
 export type Fields = Readonly<Record<string, FieldType>>;
 
 /** Names of a struct and of the structs it extends, as keys: makes struct types nominal, and an extension usable as its base. */
 export type Lineage = Readonly<Record<string, true>>;
 
+/** A struct laid out by the rules of both C ABIs; `offsets` holds bytes from its start by field name. */
 export interface StructType<L extends Lineage = Lineage, F extends Fields = Fields> {
   readonly kind: "struct";
   readonly name: string;
@@ -82,6 +88,7 @@ export interface StructType<L extends Lineage = Lineage, F extends Fields = Fiel
 }
 
 // Fields are left unconstrained here: a constraint of `Fields` would make the type refer to itself.
+/** Any struct, whatever its fields. */
 export interface AnyStruct {
   readonly kind: "struct";
   readonly name: string;
@@ -93,10 +100,13 @@ export interface AnyStruct {
   readonly base: AnyStruct | undefined;
 }
 
+/** What a pointer may point to. */
 export type Pointee = ScalarType | PointerType | CodeType | ArrayType | AnyStruct | OpaqueType;
+/** What may lie in memory: types with a size. */
 export type FieldType = ScalarType | PointerType | CodeType | ArrayType | AnyStruct;
 /** What fits a register: parameters, results and locals. */
 export type ValueType = ScalarType<ValueName> | PointerType | CodeType;
+/** What a routine may return. */
 export type ResultType = ValueType | NothingType;
 /** What one load or store moves. */
 export type CellType = ScalarType | PointerType | CodeType;
@@ -106,23 +116,40 @@ function scalar<N extends ScalarName>(name: N): ScalarType<N> {
   return Object.freeze({ kind: "scalar", name, bytes, align: bytes, signed: name.startsWith("i") });
 }
 
+/** Unsigned, 8 bits, 0 to 255; only in memory, a load yields u32. */
 export const u8 = scalar("u8");
+/** Signed, 8 bits, -128 to 127; only in memory, a load yields i32. */
 export const i8 = scalar("i8");
+/** Unsigned, 16 bits; only in memory, a load yields u32. */
 export const u16 = scalar("u16");
+/** Signed, 16 bits; only in memory, a load yields i32. */
 export const i16 = scalar("i16");
+/** Unsigned, 32 bits, 0 to 2^32 - 1. */
 export const u32 = scalar("u32");
+/** Signed, 32 bits, -2^31 to 2^31 - 1. */
 export const i32 = scalar("i32");
+/** Unsigned, 64 bits; constants beyond 2^53 are bigints. */
 export const u64 = scalar("u64");
+/** Signed, 64 bits; constants beyond 2^53 are bigints. */
 export const i64 = scalar("i64");
+/** The address of a routine, 8 bytes. */
 export const code: CodeType = Object.freeze({ kind: "code", name: "code", bytes: 8, align: 8 });
+/** What a pointer of unknown type points to, as `void` in C. */
 export const opaque: OpaqueType = Object.freeze({ kind: "opaque", name: "opaque" });
+/** In a field `ptr(self)`: the struct that is being declared. */
 export const self: SelfType = Object.freeze({ kind: "self", name: "self" });
+/** The result of a routine that returns none. */
 export const nothing: NothingType = Object.freeze({ kind: "nothing", name: "nothing" });
 
+/** A pointer, 8 bytes. */
 export function ptr<T extends Pointee | SelfType>(to: T): PointerType<T> {
   return { kind: "pointer", name: `ptr(${to.name})`, bytes: 8, align: 8, to };
 }
 
+/**
+ * An array of `count` elements, 0 or more; 0 stands for memory of unknown length.
+ * @throws ASSEMBLY_INVALID for an impossible count
+ */
 export function array<E extends FieldType>(element: E, count: number): ArrayType<E> {
   if (!Number.isSafeInteger(count) || count < 0) {
     throw invalid("array with an impossible length", { value: count, allowed: "an integer, 0 or more" });
@@ -131,6 +158,7 @@ export function array<E extends FieldType>(element: E, count: number): ArrayType
   return { kind: "array", name: `${element.name}[${count}]`, bytes, align: element.align, element, count };
 }
 
+/** What a struct's author knows of its layout, checked when it is declared. */
 export interface StructOptions<F> {
   /** Expected size in bytes; a difference throws. */
   readonly size?: number;
@@ -160,7 +188,11 @@ export function extend<L extends Lineage, B extends Fields, const N extends stri
   options: StructOptions<B & F> = {},
 ): StructType<L & Readonly<Record<N, true>>, B & F> {
   for (const field of Object.keys(fields)) {
-    if (base.offsets.has(field)) throw invalid(`struct ${name} repeats the field ${field} of ${base.name}`);
+    if (base.offsets.has(field))
+      throw invalid(`struct ${name} repeats the field ${field} of ${base.name}`, {
+        value: field,
+        allowed: "names that the base does not have",
+      });
   }
   const lineage = { ...base.lineage, [name]: true } as L & Readonly<Record<N, true>>;
   return layOut(name, lineage, base, { ...base.fields, ...fields }, options);
@@ -204,17 +236,29 @@ function checkLayout(
 ): void {
   for (const [field, offset] of Object.entries(expected)) {
     if (offsets.get(field) !== offset) {
-      throw invalid(`struct ${name} has ${field} at ${offsets.get(field)}, not at ${offset}`);
+      throw invalid(`struct ${name} has ${field} at ${offsets.get(field)}, not at ${offset}`, {
+        value: offset,
+        allowed: String(offsets.get(field)),
+      });
     }
   }
-  if (size !== undefined && size !== bytes) throw invalid(`struct ${name} has ${bytes} bytes, not ${size}`);
+  if (size !== undefined && size !== bytes)
+    throw invalid(`struct ${name} has ${bytes} bytes, not ${size}`, { value: size, allowed: String(bytes) });
 }
 
 /** Byte offset of a field. */
 export function offsetOf<F extends Fields>(type: StructType<Lineage, F>, field: keyof F & string): number {
   const offset = type.offsets.get(field);
-  if (offset === undefined) throw invalid(`struct ${type.name} has no field ${field}`);
+  if (offset === undefined) throw noField(type, field);
   return offset;
+}
+
+/** The error for a field that a struct does not have. */
+export function noField({ name, offsets }: AnyStruct, field: string, where = ""): AllstopError {
+  return invalid(`${where}struct ${name} has no field ${field}`, {
+    value: field,
+    allowed: [...offsets.keys()].join(", "),
+  });
 }
 
 /** True if a pointer to `given` may stand where one to `wanted` is expected. */

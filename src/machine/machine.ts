@@ -275,7 +275,8 @@ export class Machine {
   #breakHit(): RunEnd {
     const number = Number(this.#core.counter(Counter.BREAK_PROBE));
     const probe = this.#probes.find((one) => one.number === number);
-    if (probe === undefined) throw new AllstopError("CORE_TRAPPED", "a break at a probe that nobody set", { value: number });
+    if (probe === undefined)
+      throw new AllstopError("CORE_TRAPPED", "a break at a probe that nobody set", { value: number });
     return {
       kind: "probe",
       probe: probe.name,

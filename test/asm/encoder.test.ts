@@ -1,6 +1,6 @@
 // The encoders against GNU as: bytes recorded once, compared always; and fresh random cases where as is installed.
 
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { Arm64Assembler, X64Assembler } from "../../src/asm/index.ts";
 import { bitmaskImmediate, constantSteps } from "../../src/asm/arm64/immediates.ts";
@@ -11,11 +11,26 @@ import { makeCases } from "./support/form.ts";
 import type { AsArchitecture } from "./support/gnu-as.ts";
 import { assembleAll } from "./support/gnu-as.ts";
 import { Random } from "./support/random.ts";
-import { readRecorded, RECORDED_CASES, RECORDED_SEED } from "./support/recorded.ts";
+import { formatRecorded, readRecorded, RECORDED_CASES, RECORDED_SEED, recordedFile } from "./support/recorded.ts";
 import { hasAll, needing } from "./support/tools.ts";
 
 function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("hex");
+}
+
+/** RECORD=1 takes the bytes of the installed GNU as for the committed reference. */
+function record<A>(architecture: AsArchitecture, forms: readonly Form<A>[], tool: "as" | "aarch64-linux-gnu-as"): void {
+  if (!hasAll(tool)) {
+    console.warn(`${tool} is not installed: the recorded bytes for ${architecture} stay as they are`);
+    return;
+  }
+  const texts = makeCases(forms, new Random(RECORDED_SEED), RECORDED_CASES).map(({ text }) => text);
+  writeFileSync(recordedFile(architecture), formatRecorded(texts, assembleAll(architecture, texts).map(hex)));
+}
+
+if (process.env.RECORD !== undefined) {
+  record("x86-64", x64Forms, "as");
+  record("arm64", arm64Forms, "aarch64-linux-gnu-as");
 }
 
 interface Finishing {

@@ -1,7 +1,9 @@
 // Golden listings of ten stop routines on both architectures, and their instruction counts against gcc 12.
 
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { listing } from "../../src/asm/index.ts";
+import type { Architecture } from "../../src/asm/index.ts";
 import { contentOf, goldenFile, parseGolden, stopImage, stopNames } from "./support/golden.ts";
 import { disassemble, OBJDUMP } from "./support/disassemble.ts";
 import { hasAll, needing } from "./support/tools.ts";
@@ -33,6 +35,25 @@ const GCC = {
     cpu_stopper_thread: 46,
   },
 } as const;
+
+/** RECORD=1 writes the listings anew, to be reviewed like source. */
+function record(architecture: Architecture): void {
+  if (!hasAll(OBJDUMP[architecture])) {
+    console.warn(`${OBJDUMP[architecture]} is not installed: the listing for ${architecture} stays as it is`);
+    return;
+  }
+  const text = listing(stopImage(architecture), {
+    routines: stopNames,
+    lines: false,
+    disassemble: (bytes, address) => disassemble(architecture, bytes, address),
+  });
+  writeFileSync(goldenFile(architecture), text);
+}
+
+if (process.env.RECORD !== undefined) {
+  record("x86-64");
+  record("arm64");
+}
 
 describe.for(["x86-64", "arm64"] as const)("stop routines for %s", (architecture) => {
   const golden = parseGolden(readFileSync(goldenFile(architecture), "utf8"));

@@ -283,7 +283,7 @@ describe("calls", () => {
 
   it("check what the compiler can't see", () => {
     expect(() => recorded((k, p) => callUntyped(k, target, p.value))).toThrow(
-      "call of target with 1 arguments; allowed: 2",
+      "call of target with another number of arguments; found 1; allowed: 2",
     );
     expect(() => recorded((k, p) => callUntyped(k, target, p.wide, p))).toThrow("operand of type u64");
     expect(() =>

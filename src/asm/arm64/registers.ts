@@ -3,6 +3,7 @@
 import { invalid } from "../failure.ts";
 import type { LinkSymbol } from "../code-buffer.ts";
 
+/** Bits of a register operand: w or x. */
 export type Arm64Width = 32 | 64;
 
 /** A general register seen with a width. Number 31 is the stack pointer or the zero register, by `isStackPointer`. */
@@ -65,9 +66,12 @@ export const [
   w16, w17, w18, w19, w20, w21, w22, w23,
   w24, w25, w26, w27, w28, w29, w30, wzr,
 ] = banks[32] as unknown as Bank;
+/** The stack pointer. */
 export const sp = new Arm64Register(31, 64, "sp", true);
+/** The low half of the stack pointer. */
 export const wsp = new Arm64Register(31, 32, "wsp", true);
 
+/** How an index register is widened to 64 bits. */
 export type Extend = "uxtw" | "lsl" | "sxtw" | "sxtx";
 
 /** [base, #offset], with write-back, with a register, or with the low twelve bits of a symbol's address. */
@@ -83,6 +87,7 @@ export interface Arm64Address {
 
 const plain = { offset: 0, mode: "offset", index: undefined, extend: "lsl", shift: 0, low12: undefined } as const;
 
+/** [base, #bytes]. */
 export function offset(base: Arm64Register, bytes = 0): Arm64Address {
   return { ...plain, base, offset: bytes };
 }
@@ -94,6 +99,7 @@ export function preIndex(base: Arm64Register, bytes: number): Arm64Address {
 export function postIndex(base: Arm64Register, bytes: number): Arm64Address {
   return { ...plain, base, offset: bytes, mode: "post" };
 }
+/** [base, index, extend #shift]; the shift is 0 or log2 of the access size. */
 export function indexed(base: Arm64Register, index: Arm64Register, shift = 0, extend: Extend = "lsl"): Arm64Address {
   return { ...plain, base, index, shift, extend };
 }
@@ -120,12 +126,15 @@ export const ARM_CONDITIONS = [
   "le",
   "al",
 ] as const;
+/** Condition codes (Arm ARM, section C1.2.4). */
 export type Arm64Condition = (typeof ARM_CONDITIONS)[number];
 
+/** The 4-bit encoding of a condition. */
 export function armConditionNumber(condition: Arm64Condition): number {
   return ARM_CONDITIONS.indexOf(condition);
 }
 
+/** The condition that holds exactly when this one does not. */
 export function invertArmCondition(condition: Arm64Condition): Arm64Condition {
   return ARM_CONDITIONS[armConditionNumber(condition) ^ 1] ?? condition;
 }

@@ -9,6 +9,7 @@ import { ByteWriter, StringTable } from "./bytes.ts";
 import { debugSections } from "./dwarf.ts";
 import * as elf from "./format.ts";
 
+/** What goes into the file beside the image. */
 export interface ElfOptions {
   /** Compile directory of the debug information: what source paths are relative to. "." if not given. */
   readonly sourceRoot?: string;
@@ -33,6 +34,10 @@ interface Section {
   readonly entryBytes: number;
 }
 
+/**
+ * The image as an ELF64 executable (ET_EXEC) with sections, symbols, marks and, unless left out, a DWARF 4 line table.
+ * @throws ASSEMBLY_INVALID for a PVH entry on AArch64
+ */
 export function writeElf(image: Image, options: ElfOptions = {}): Uint8Array {
   return new ElfWriter(image, options).write();
 }
@@ -44,8 +49,9 @@ class ElfWriter {
   readonly #sections: Section[] = [];
 
   constructor(image: Image, options: ElfOptions) {
-    if (options.pvhEntry !== undefined && image.architecture !== "x86-64")
-      throw invalid("a PVH entry in an AArch64 image");
+    if (options.pvhEntry !== undefined && image.architecture !== "x86-64") {
+      throw invalid("a PVH entry in an AArch64 image", { value: options.pvhEntry, allowed: "x86-64 images" });
+    }
     this.#image = image;
     this.#options = options;
   }

@@ -5,7 +5,8 @@ import { Arm64Lowering } from "../arm64/lower.ts";
 import type { Arm64Flavour } from "../arm64/operands.ts";
 import type { Code, LinkSymbol } from "../code-buffer.ts";
 import { DirectRoutine } from "../direct.ts";
-import { invalid, unreachable } from "../failure.ts";
+import type { AllstopError } from "../../errors.ts";
+import { invalid, reportAt, unreachable } from "../failure.ts";
 import type { LoweredMark, LoweredRoutine, LoweringOptions } from "../lower/lowered.ts";
 import { Binding, Callable } from "../record/callable.ts";
 import type { DataSymbol, ImageOption, ListBinding, PerCpuSymbol } from "../record/data.ts";
@@ -13,6 +14,7 @@ import { CPU_COUNT, isOptionName, PER_CPU_STRIDE } from "../record/data.ts";
 import { checkedConstant } from "../record/expressions.ts";
 import { Routine } from "../record/routine.ts";
 import type { Statement } from "../record/tree.ts";
+import { formatPosition } from "../source.ts";
 import type { SourceMark } from "../source.ts";
 import type { FieldType } from "../types.ts";
 import { array } from "../types.ts";
@@ -21,6 +23,7 @@ import { X64Lowering } from "../x64/lower.ts";
 import type { DataRelocation } from "./initial.ts";
 import { initialBytes } from "./initial.ts";
 
+/** The instruction sets that code is made for. */
 export type Architecture = "x86-64" | "arm64";
 
 /** Code of one routine, not yet placed. */
@@ -90,7 +93,11 @@ class Collector {
   constructor(options: CollectOptions) {
     this.#options = options;
     for (const name of Object.keys(options.options)) {
-      if (!isOptionName(name)) throw invalid("no loaded module declares this image option", { value: name });
+      if (!isOptionName(name))
+        throw invalid("no loaded module declares this image option", {
+          value: name,
+          allowed: "names given to imageOption",
+        });
     }
     this.#lowering = {
       option: (option) => this.#optionValue(option),
@@ -126,12 +133,17 @@ class Collector {
     if (binding instanceof Binding) {
       const { slot, routine } = binding;
       const other = this.#slots.get(slot);
-      if (other !== undefined) throw invalid(`slot ${slot.name} is bound to both ${other.name} and ${routine.name}`);
+      if (other !== undefined)
+        throw invalid(`slot ${slot.name} is bound to both ${other.name} and ${routine.name}`, {
+          value: slot.name,
+          allowed: "one binding",
+        });
       this.#slots.set(slot, routine);
       return;
     }
     const { slot, entries } = binding;
-    if (this.#lists.has(slot.symbol)) throw invalid(`list slot ${slot.name} is bound twice`);
+    if (this.#lists.has(slot.symbol))
+      throw invalid(`list slot ${slot.name} is bound twice`, { value: slot.name, allowed: "one binding" });
     this.#lists.set(slot.symbol, binding);
     this.#listCounts.set(slot.countOption, BigInt(entries.length));
   }
@@ -163,8 +175,15 @@ class Collector {
     for (let steps = 0; target.kind === "slot"; steps++) {
       const bound = this.#slots.get(target);
       if (bound === undefined)
-        throw invalid(`slot ${target.name}, used by ${from}, is not bound`, { allowed: `bind(${target.name}, …)` });
-      if (steps > this.#slots.size) throw invalid(`slot ${symbol.name} is bound to itself`);
+        throw invalid(`slot ${target.name}, used by ${from}, is not bound`, {
+          value: target.name,
+          allowed: `bind(${target.name}, …) among the bindings`,
+        });
+      if (steps > this.#slots.size)
+        throw invalid(`slot ${symbol.name} is bound to itself`, {
+          value: symbol.name,
+          allowed: "a routine in the end",
+        });
       target = bound;
     }
     if (target instanceof Routine || target instanceof DirectRoutine) return target;
@@ -179,6 +198,7 @@ class Collector {
     if (imports[from.module]?.includes(to.module) !== true) {
       throw invalid(
         `${from.name} of module ${from.module} uses ${to.name} of module ${to.module}, which it does not import`,
+        { value: to.module, allowed: (imports[from.module] ?? []).join(", ") || "no module" },
       );
     }
   }
@@ -195,6 +215,7 @@ class Collector {
       throw invalid(`routine ${symbol.name} is too long`, {
         value: unit.code.bytes.length,
         allowed: `below ${MAXIMUM_ROUTINE_BYTES} bytes`,
+        ...placeOf(symbol),
       });
     }
     this.#units.set(symbol, unit);
@@ -207,8 +228,13 @@ class Collector {
     const initial = list === undefined ? symbol.initial : list.entries;
     if (symbol.section === "arena")
       return { kind: "data", symbol, type, bytes: undefined, size: type.bytes, relocations: [] };
-    const { bytes, relocations } = initialBytes(symbol.name, type, initial);
-    return { kind: "data", symbol, type, bytes, size: type.bytes, relocations };
+    const before = reportAt(symbol.source);
+    try {
+      const { bytes, relocations } = initialBytes(symbol.name, type, initial);
+      return { kind: "data", symbol, type, bytes, size: type.bytes, relocations };
+    } finally {
+      reportAt(before);
+    }
   }
 
   #lower(symbol: Routine): CodeUnit {
@@ -231,17 +257,36 @@ class Collector {
     const { x64, arm64 } = symbol.bodies;
     let assembler: X64Assembler | Arm64Assembler;
     if (this.#options.architecture === "x86-64") {
-      if (x64 === undefined) throw invalid(`${symbol.name} has no x86-64 body and is used in an x86-64 image`);
+      if (x64 === undefined) throw bodyMissing(symbol, "x86-64");
       assembler = new X64Assembler();
       assembler.line(undefined);
       x64(assembler);
     } else {
-      if (arm64 === undefined) throw invalid(`${symbol.name} has no AArch64 body and is used in an AArch64 image`);
+      if (arm64 === undefined) throw bodyMissing(symbol, "AArch64");
       assembler = new Arm64Assembler();
       assembler.line(undefined);
       arm64(assembler);
     }
-    const code = assembler.finish() as CodeUnit["code"];
-    return { kind: "code", symbol, code, source: symbol.source, frameBytes: 0, lowered: undefined };
+    const before = reportAt(symbol.source);
+    try {
+      const code = assembler.finish() as CodeUnit["code"];
+      return { kind: "code", symbol, code, source: symbol.source, frameBytes: 0, lowered: undefined };
+    } finally {
+      reportAt(before);
+    }
   }
+}
+
+/** The declaration of a routine, for mistakes of the whole of it. */
+function placeOf({ source }: Routine | DirectRoutine): { at?: string } {
+  const at = formatPosition(source.position);
+  return at === undefined ? {} : { at };
+}
+
+function bodyMissing(symbol: DirectRoutine, name: "x86-64" | "AArch64"): AllstopError {
+  return invalid(`${symbol.name} has no ${name} body and is used in an ${name} image`, {
+    value: Object.keys(symbol.bodies),
+    allowed: `a body for each architecture it is used on`,
+    ...placeOf(symbol),
+  });
 }

@@ -2,7 +2,7 @@
 
 import type { Arm64Flavour } from "../arm64/operands.ts";
 import { PER_CPU_START } from "../code-buffer.ts";
-import { invalid } from "../failure.ts";
+import { invalid, unknownName } from "../failure.ts";
 import type { Binding } from "../record/callable.ts";
 import { Callable } from "../record/callable.ts";
 import type { ListBinding, PerCpu, PerCpuSymbol, DataSymbol } from "../record/data.ts";
@@ -23,6 +23,7 @@ import type { ImageLine, ImageMark, ImageSection, ImageSegment, ImageSymbol } fr
 /** A routine, the place of a global, a list slot or a per-CPU variable that must be in the image. */
 export type ImageRoot = Callable | ListSlot | PerCpu<unknown> | object;
 
+/** What an image consists of, and the choices that its code depends on. */
 export interface ImageOptions {
   readonly architecture: Architecture;
   /** Everything reachable from these is placed. */
@@ -62,6 +63,7 @@ const MAXIMUM_CPUS = 0x1_0000;
 /** Addresses stay exact numbers, and no image lies near the end of any address space. */
 const MAXIMUM_ADDRESS = 2 ** 47;
 
+/** A linked guest image: what is loaded, and the tables that describe it. Immutable; equal sources and options give equal bytes. */
 export class Image {
   readonly architecture: Architecture;
   readonly flavour: Arm64Flavour;
@@ -132,10 +134,11 @@ export class Image {
     return this.#linked.units;
   }
 
-  /** The symbol of that name. */
+  /** The symbol of that name. @throws NAME_UNKNOWN */
   symbol(name: string): ImageSymbol {
     const symbol = this.#byName.get(name);
-    if (symbol === undefined) throw invalid("the image has no such symbol", { value: name });
+    if (symbol === undefined)
+      throw unknownName("the image has no such symbol", { value: name, allowed: "a name in image.symbols" });
     return symbol;
   }
 
@@ -161,7 +164,11 @@ export class Image {
     if (thing instanceof Callable) return this.#linked.addressOf(thing);
     if (thing instanceof ListSlot) return this.#linked.addressOf(thing.symbol);
     const target = symbolicAddress(thing);
-    if (target === undefined) throw invalid("not a routine or global of an image");
+    if (target === undefined)
+      throw invalid("not a routine or global of an image", {
+        value: typeof thing,
+        allowed: "routines, slots, list slots, places of globals",
+      });
     return this.#linked.addressOf(target.symbol) + target.offset;
   }
 
@@ -173,9 +180,11 @@ export class Image {
     return this.perCpuStart + cpu * this.perCpuStride + variable.symbol.offset;
   }
 
+  /** The mark "routine:mark". @throws NAME_UNKNOWN */
   mark(name: string): ImageMark {
     const mark = this.marks.find((candidate) => candidate.name === name);
-    if (mark === undefined) throw invalid("the image has no such mark", { value: name });
+    if (mark === undefined)
+      throw unknownName("the image has no such mark", { value: name, allowed: `"routine:mark", one of image.marks` });
     return mark;
   }
 
@@ -259,7 +268,10 @@ interface ResolvedOptions {
   readonly perCpuRoots: readonly PerCpuSymbol[];
 }
 
-/** Lowers everything reachable from the roots, places it and resolves all addresses. */
+/**
+ * Lowers everything reachable from the roots, places it and resolves all addresses. Equal sources and options give equal bytes.
+ * @throws ASSEMBLY_INVALID for mistakes in routines (at the author's line), data, bindings, options and their combination
+ */
 export function buildImage(options: ImageOptions): Image {
   const { architecture, bindings = [], without = [], cpus = 1, perCpuStride = DEFAULT_STRIDE, entry } = options;
   const flavour = { ...DEFAULT_FLAVOUR, ...options.flavour };
@@ -325,7 +337,7 @@ function rootSymbol(root: ImageRoot): Callable | DataSymbol {
   if (root instanceof ListSlot) return root.symbol;
   const target = symbolicAddress(root);
   if (target === undefined)
-    throw invalid("not a root", { allowed: "routines, globals, list slots, per-CPU variables" });
+    throw invalid("not a root", { value: typeof root, allowed: "routines, globals, list slots, per-CPU variables" });
   return target.symbol;
 }
 

@@ -5,6 +5,7 @@ import { Callable } from "../record/callable.ts";
 import type { DataSymbol } from "../record/data.ts";
 import { symbolicAddress } from "../record/data.ts";
 import { checkedConstant } from "../record/expressions.ts";
+import { noField } from "../types.ts";
 import type { ArrayType, FieldType, AnyStruct } from "../types.ts";
 
 export interface DataRelocation {
@@ -53,7 +54,7 @@ class InitialWriter {
 
   #number(initial: unknown): number | bigint {
     if (typeof initial === "number" || typeof initial === "bigint") return initial;
-    throw invalid(`${this.#name}: initial value is no number`, { value: initial });
+    throw invalid(`${this.#name}: initial value is no number`, { value: initial, allowed: "numbers and bigints" });
   }
 
   #scalar(bytes: number, at: number, value: bigint): void {
@@ -68,7 +69,11 @@ class InitialWriter {
       return;
     }
     const target = symbolicAddress(initial);
-    if (target === undefined) throw invalid(`${this.#name}: initial address is no constant of the image`);
+    if (target === undefined)
+      throw invalid(`${this.#name}: initial address is no constant of the image`, {
+        value: typeof initial,
+        allowed: "routines, places of globals, null",
+      });
     this.relocations.push({ offset: at, symbol: target.symbol, addend: target.offset });
   }
 
@@ -77,12 +82,18 @@ class InitialWriter {
     const content = typeof initial === "string" ? new TextEncoder().encode(initial) : initial;
     if (content instanceof Uint8Array) {
       if (element.bytes !== 1 || content.length > type.bytes)
-        throw invalid(`${this.#name}: bytes do not fit ${type.name}`);
+        throw invalid(`${this.#name}: bytes do not fit ${type.name}`, {
+          value: content.length,
+          allowed: element.bytes === 1 ? `up to ${type.bytes} bytes` : "a list of entries",
+        });
       this.bytes.set(content, at);
       return;
     }
     if (!Array.isArray(content) || content.length > type.count) {
-      throw invalid(`${this.#name}: initial value of ${type.name} is no list of up to ${type.count} entries`);
+      throw invalid(`${this.#name}: initial value of ${type.name} is no list of up to ${type.count} entries`, {
+        value: Array.isArray(content) ? content.length : content,
+        allowed: `lists of up to ${type.count} entries`,
+      });
     }
     content.forEach((entry: unknown, i) => {
       this.write(element, at + i * element.bytes, entry);
@@ -91,10 +102,13 @@ class InitialWriter {
 
   #struct(type: AnyStruct, at: number, initial: unknown): void {
     if (typeof initial !== "object" || initial === null)
-      throw invalid(`${this.#name}: initial value of ${type.name} is no object`);
+      throw invalid(`${this.#name}: initial value of ${type.name} is no object`, {
+        value: initial,
+        allowed: "an object with some of its fields",
+      });
     for (const [field, value] of Object.entries(initial)) {
       const offset = type.offsets.get(field);
-      if (offset === undefined) throw invalid(`${this.#name}: struct ${type.name} has no field ${field}`);
+      if (offset === undefined) throw noField(type, field, `${this.#name}: `);
       if (value !== undefined) this.write(type.fields[field] as FieldType, at + offset, value);
     }
   }

@@ -146,7 +146,11 @@ class Linker {
     if (symbol.kind === "perCpuStart") return this.#perCpuStart;
     const target = this.#collected.target(symbol);
     const address = this.#addresses.get(target);
-    if (address === undefined) throw invalid(`${symbol.name} is not part of this image`);
+    if (address === undefined)
+      throw invalid(`${symbol.name} is not part of this image`, {
+        value: symbol.name,
+        allowed: "what its roots reach",
+      });
     return address;
   }
 
@@ -206,7 +210,7 @@ function relocate(view: DataView, at: number, kind: RelocationKind, value: numbe
       view.setInt32(at, inRange(value, 2 ** 31, what), true);
       return;
     case "abs32":
-      if (value >= 2 ** 32) throw invalid(`${what}: address beyond 32 bits`, { value });
+      if (value >= 2 ** 32) throw invalid(`${what}: address beyond 32 bits`, { value, allowed: "below 2^32" });
       view.setUint32(at, value, true);
       return;
     case "abs64":
@@ -228,7 +232,8 @@ function relocate(view: DataView, at: number, kind: RelocationKind, value: numbe
     case "load32Low12":
     case "load64Low12": {
       const bytes = { load8Low12: 1, load16Low12: 2, load32Low12: 4, load64Low12: 8 }[kind];
-      if (value % bytes !== 0) throw invalid(`${what}: address is not a multiple of ${bytes}`, { value });
+      if (value % bytes !== 0)
+        throw invalid(`${what}: address is not a multiple of ${bytes}`, { value, allowed: `multiples of ${bytes}` });
       orInto(view, at, ((value % 4096) / bytes) << 10);
     }
   }
@@ -249,7 +254,10 @@ function checkOverlaps(sections: readonly LinkedSection[]): void {
   sorted.forEach((section, i) => {
     const next = sorted[i + 1];
     if (next !== undefined && section.address + section.size > next.address) {
-      throw invalid(`sections ${section.name} and ${next.name} overlap`, { value: next.address });
+      throw invalid(`sections ${section.name} and ${next.name} overlap`, {
+        value: next.address,
+        allowed: `from ${section.address + section.size} on`,
+      });
     }
   });
 }

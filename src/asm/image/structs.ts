@@ -3,6 +3,7 @@
 import type { AnyStruct } from "../types.ts";
 import type { Collected } from "./collect.ts";
 
+/** The layout of a struct, for inspectors; offsets and sizes in bytes. */
 export interface StructDescription {
   readonly name: string;
   readonly bytes: number;

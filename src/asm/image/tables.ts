@@ -12,6 +12,7 @@ import type { Linked, LinkedSection } from "./link.ts";
 import { PAGE_BYTES } from "./sections.ts";
 import type { Rights } from "./sections.ts";
 
+/** What is loaded in one piece: bytes at an address, then zeros. */
 export interface ImageSegment extends Rights {
   readonly address: number;
   readonly bytes: Uint8Array;
@@ -19,6 +20,7 @@ export interface ImageSegment extends Rights {
   readonly memoryBytes: number;
 }
 
+/** A section; `size` in bytes, `align` a power of two that divides the address. */
 export interface ImageSection extends Rights {
   readonly name: string;
   readonly address: number;
@@ -27,6 +29,7 @@ export interface ImageSection extends Rights {
   readonly hasBytes: boolean;
 }
 
+/** A routine or variable; `size` in bytes. */
 export interface ImageSymbol {
   readonly name: string;
   readonly address: number;
@@ -41,6 +44,7 @@ export interface ImageLine extends SourcePosition {
   readonly routine: string;
 }
 
+/** A zero-byte label in a routine, for probes. */
 export interface ImageMark {
   /** routine:mark */
   readonly name: string;
@@ -131,7 +135,10 @@ function checkedPerCpu(variables: readonly PerCpuSymbol[], stride: number): PerC
         allowed: `up to ${stride}`,
       });
     if (next !== undefined && end > next.offset)
-      throw invalid(`per-CPU variables ${variable.name} and ${next.name} overlap`);
+      throw invalid(`per-CPU variables ${variable.name} and ${next.name} overlap`, {
+        value: next.offset,
+        allowed: `from ${end} on`,
+      });
   });
   return sorted;
 }
@@ -139,7 +146,8 @@ function checkedPerCpu(variables: readonly PerCpuSymbol[], stride: number): PerC
 export function uniqueNames(symbols: readonly ImageSymbol[]): Map<string, ImageSymbol> {
   const byName = new Map<string, ImageSymbol>();
   for (const symbol of symbols) {
-    if (byName.has(symbol.name)) throw invalid("two symbols of one name in an image", { value: symbol.name });
+    if (byName.has(symbol.name))
+      throw invalid("two symbols of one name in an image", { value: symbol.name, allowed: "different names" });
     byName.set(symbol.name, symbol);
   }
   return byName;
@@ -161,7 +169,8 @@ export function marksOf(linked: Linked, architecture: Architecture): ImageMark[]
   );
   const names = new Set<string>();
   for (const { name } of marks) {
-    if (names.has(name)) throw invalid("two marks of one name in a routine", { value: name });
+    if (names.has(name))
+      throw invalid("two marks of one name in a routine", { value: name, allowed: "different names" });
     names.add(name);
   }
   return marks.sort((one, other) => one.address - other.address);

@@ -33,7 +33,10 @@ export function archOperands(
   });
   const fixedNumbers = uses.flatMap(({ number }) => (number === undefined ? [] : [number]));
   if (new Set(fixedNumbers).size !== fixedNumbers.length) {
-    throw invalid(`${routine}: two operands of an arch block in one register`);
+    throw invalid(`${routine}: two operands of an arch block in one register`, {
+      value: uses.flatMap(({ name, number }) => (number === undefined ? [] : [name])),
+      allowed: "a register for each",
+    });
   }
   const resultName = block.resultIn[architecture];
   const resultIn = resultName === undefined ? undefined : numberOf(resultName);

@@ -1,7 +1,7 @@
 // Calls, returns and architecture blocks: what both lowerings do alike, by the registers that their ABI names.
 
 import type { CodeBuffer } from "../code-buffer.ts";
-import { invalid } from "../failure.ts";
+import { invalid, reportAt } from "../failure.ts";
 import type { Callable } from "../record/callable.ts";
 import type { ArchBlock, OperandRegisters } from "../record/arch.ts";
 import type { Expression } from "../record/tree.ts";
@@ -138,7 +138,10 @@ export abstract class CallLowering<A extends CodeBuffer, R> extends RoutineLower
     const body = this.archBody(block);
     if (body === undefined) {
       const name = this.architecture === "x64" ? "x86-64" : "AArch64";
-      throw invalid(`${this.recording.name}: an arch block without an ${name} body in an ${name} image`);
+      throw invalid(`${this.recording.name}: an arch block without an ${name} body in an ${name} image`, {
+        value: block.x64 === undefined ? (block.arm64 === undefined ? [] : ["arm64"]) : ["x64"],
+        allowed: `a body for ${this.architecture}`,
+      });
     }
     if (block.calls) this.hasCalls = true;
     const numberOf = (name: string): number => this.registerNumber(name);
@@ -156,7 +159,17 @@ export abstract class CallLowering<A extends CodeBuffer, R> extends RoutineLower
         this.moveParallel(a, operands.moves(r));
         const named = operands.registers(r, (number, size) => this.registerObject(number, size));
         const last = loc(r, r.length - 1);
-        body(a, { ...named, result: this.registerObject(resultIn ?? (result === undefined ? 0 : last), width) });
+        const registers = {
+          ...named,
+          result: this.registerObject(resultIn ?? (result === undefined ? 0 : last), width),
+        };
+        // The body is the author's own code: its mistakes are reported where it makes them.
+        const before = reportAt(undefined);
+        try {
+          body(a, registers);
+        } finally {
+          reportAt(before);
+        }
         if (result !== undefined && resultIn !== undefined) this.moveLocation(a, last, resultIn);
       },
       resultIn === undefined ? { all: clobbered } : { operands: clobbered },

@@ -1,37 +1,17 @@
 // Lowering of one routine: the walk over the recorded tree that both architectures share. Subclasses select instructions.
 
 import type { CodeBuffer } from "../code-buffer.ts";
-import { invalid } from "../failure.ts";
+import { invalid, isStackOverflow, reportAt, unreachable } from "../failure.ts";
 import type { Routine } from "../record/routine.ts";
-import type {
-  Address,
-  Block,
-  ConditionNode,
-  Expression,
-  FrameSlot,
-  Local,
-  Recording,
-  Statement,
-} from "../record/tree.ts";
+import type { Address, Block, ConditionNode, Expression, Local, Statement } from "../record/tree.ts";
 import { isWide } from "../record/tree.ts";
-import { roundUp } from "../types.ts";
 import type { ValueName } from "../types.ts";
-import type { Allocation, RegisterFile } from "./allocate.ts";
 import { allocate } from "./allocate.ts";
+import { RoutineCode } from "./code.ts";
 import { resolveStatement } from "./constants.ts";
-import { AT_USE, POSITIONS } from "./intervals.ts";
-import type {
-  CallStatement,
-  EffectStatement,
-  Frame,
-  LeafCondition,
-  LocalPlace,
-  LoweredMark,
-  LoweredRoutine,
-  LoweringOptions,
-} from "./lowered.ts";
-import { defAny, InstructionList, isSlot, registerOf, slotOf } from "./instructions.ts";
+import { defAny, registerOf } from "./instructions.ts";
 import type { VirtualRegister } from "./instructions.ts";
+import type { CallStatement, EffectStatement, LeafCondition, LoweredRoutine, LoweringOptions } from "./lowered.ts";
 import type { Move } from "./moves.ts";
 
 interface LoopLabels {
@@ -39,35 +19,20 @@ interface LoopLabels {
   readonly continueLabel: number;
 }
 
-const SLOT_BYTES = 8;
-/** Kernel stacks are 4 KiB, and every frame offset must have an immediate form. */
-const MAXIMUM_FRAME_BYTES = 3840;
-const STACK_ALIGN = 16;
-
-export abstract class RoutineLowering<A extends CodeBuffer> {
-  protected readonly list = new InstructionList<A>();
+export abstract class RoutineLowering<A extends CodeBuffer> extends RoutineCode<A> {
   protected readonly options: LoweringOptions;
-  protected readonly recording: Recording;
-  /** Set while code is written, once the frame is known. */
-  protected frame: Frame = { bytes: 0, saved: [], hasCalls: false };
-  protected hasCalls = false;
-  readonly #routine: Routine;
   readonly #registers = new Map<Local, VirtualRegister>();
   readonly #loops: LoopLabels[] = [];
   readonly #epilogue: number;
-  readonly #frameSlotOffsets: number[] = [];
-  #returns = false;
 
   constructor(routine: Routine, options: LoweringOptions) {
-    this.#routine = routine;
-    this.recording = routine.recording;
+    super(routine);
     this.options = options;
     this.#epilogue = this.list.newLabel();
   }
 
   // --- what an architecture provides ------------------------------------------------------------------------------------------
 
-  protected abstract readonly file: RegisterFile<A>;
   protected abstract readonly argumentRegisters: readonly number[];
   /** The value of an expression in a register: in `into`, or wherever it already is. */
   protected abstract value(expression: Expression, into?: VirtualRegister): VirtualRegister;
@@ -81,11 +46,6 @@ export abstract class RoutineLowering<A extends CodeBuffer> {
   protected abstract returnValue(value: Expression): void;
   protected abstract effect(statement: EffectStatement): void;
   protected abstract jump(label: number): void;
-  protected abstract newAssembler(): A;
-  /** Bytes between the stack pointer and the frame's slots and structs, once the frame is known. */
-  protected abstract get areaOffset(): number;
-  protected abstract prologue(assembler: A): void;
-  protected abstract epilogue(assembler: A): void;
   protected abstract moveParallel(assembler: A, moves: readonly Move[]): void;
   /** Clears what lies above 32 bits of a parameter that foreign code passes. */
   protected abstract clearUpper(assembler: A, register: number): void;
@@ -93,14 +53,30 @@ export abstract class RoutineLowering<A extends CodeBuffer> {
   // --- the walk ---------------------------------------------------------------------------------------------------------------
 
   lower(): LoweredRoutine {
+    const before = reportAt(this.routine.source);
+    try {
+      return this.#lower();
+    } catch (error) {
+      if (!isStackOverflow(error)) throw error;
+      throw invalid(`${this.recording.name}: an expression nests too deep`, {
+        allowed: "intermediate results in locals",
+        cause: error,
+      });
+    } finally {
+      reportAt(before);
+    }
+  }
+
+  #lower(): LoweredRoutine {
     this.#entry();
     this.#block(this.recording.body);
     this.list.label(this.#epilogue);
-    if (this.recording.body.reachable) this.#returns = true;
+    reportAt(this.routine.source);
+    if (this.recording.body.reachable) this.returns = true;
     this.#dropUnusedParameters();
     const allocation = allocate(this.list, this.file);
-    this.#layOutFrame(allocation);
-    return { code: this.#assemble(allocation), frame: this.frame, allocation };
+    this.layOutFrame(allocation);
+    return { code: this.assemble(allocation), frame: this.frame, allocation };
   }
 
   protected registerFor(local: Local): VirtualRegister {
@@ -118,7 +94,7 @@ export abstract class RoutineLowering<A extends CodeBuffer> {
     parameters.forEach((register, i) => {
       this.list.hint(register, this.argumentRegisters[i] ?? 0);
     });
-    const clears = this.#routine.callableFromC
+    const clears = this.routine.callableFromC
       ? this.recording.parameters.flatMap(({ type }, i) => (isWide(type) ? [] : [this.argumentRegisters[i] ?? 0]))
       : [];
     this.list.push(parameters.map(defAny), (assembler, locations) => {
@@ -140,6 +116,7 @@ export abstract class RoutineLowering<A extends CodeBuffer> {
   #block(block: Block): void {
     for (const statement of block.statements) {
       this.list.startStatement(statement);
+      reportAt(statement.source);
       this.#statement(resolveStatement(statement, this.options.option));
     }
   }
@@ -177,7 +154,7 @@ export abstract class RoutineLowering<A extends CodeBuffer> {
         return;
       case "return":
         if (statement.value !== undefined) this.returnValue(statement.value);
-        this.#returns = true;
+        this.returns = true;
         this.jump(this.#epilogue);
         return;
       case "mark":
@@ -217,7 +194,7 @@ export abstract class RoutineLowering<A extends CodeBuffer> {
 
   #loopLabel(kind: "break" | "continue"): number {
     const labels = this.#loops.at(-1);
-    if (labels === undefined) throw invalid(`${this.recording.name}: ${kind} outside a loop`);
+    if (labels === undefined) throw unreachable(`${kind} outside a loop`);
     return kind === "break" ? labels.breakLabel : labels.continueLabel;
   }
 
@@ -399,86 +376,5 @@ export abstract class RoutineLowering<A extends CodeBuffer> {
     const local: Local = { index: -1, name: "", type, block: this.recording.body, mutable: false };
     this.#registers.set(local, register);
     return { kind: "local", type, local };
-  }
-
-  // --- frame and code ---------------------------------------------------------------------------------------------------------
-
-  #layOutFrame(allocation: Allocation): void {
-    let bytes = allocation.slots * SLOT_BYTES;
-    for (const slot of this.recording.frameSlots) {
-      bytes = roundUp(bytes, slot.align);
-      this.#frameSlotOffsets[slot.index] = bytes;
-      bytes += slot.bytes;
-    }
-    if (this.recording.frameSlots.length > 0) bytes = roundUp(bytes, STACK_ALIGN);
-    if (bytes > MAXIMUM_FRAME_BYTES) {
-      throw invalid(`${this.recording.name}: stack frame too large`, {
-        value: bytes,
-        allowed: `up to ${MAXIMUM_FRAME_BYTES} bytes`,
-      });
-    }
-    const saved = this.#returns ? this.file.allocatable.filter((register) => (allocation.saved >>> register) & 1) : [];
-    this.frame = { bytes, saved, hasCalls: this.hasCalls };
-  }
-
-  /** Bytes from the stack pointer; valid while code is written. */
-  protected frameOffset(slot: FrameSlot): number {
-    return this.#frameSlotOffsets[slot.index] ?? 0;
-  }
-
-  protected slotOffset(slot: number): number {
-    return slot * SLOT_BYTES;
-  }
-
-  #assemble(allocation: Allocation): LoweredRoutine["code"] {
-    const assembler = this.newAssembler();
-    // Labels of the list and of the assembler are the same numbers.
-    for (let i = 0; i < this.list.labelCount; i++) assembler.newLabel();
-    const { instructions } = this.list;
-    let line: Statement | undefined;
-    assembler.line(undefined);
-    this.prologue(assembler);
-    instructions.forEach((instruction, number) => {
-      if (instruction.label !== undefined) assembler.place(instruction.label);
-      if (instruction.mark !== undefined) assembler.markHere(this.#markAt(instruction.mark, number, allocation));
-      if (instruction.emit === undefined) return;
-      if (instruction.jump !== undefined && this.#followsDirectly(instruction.jump, number)) return;
-      if (instruction.statement !== line) {
-        line = instruction.statement;
-        assembler.line(line);
-      }
-      const locations = instruction.operands.map((operand) => allocation.locations[registerOf(operand)] ?? 0);
-      instruction.emit(assembler, locations);
-    });
-    if (this.#returns) {
-      assembler.line(undefined);
-      this.epilogue(assembler);
-    }
-    return assembler.finish() as LoweredRoutine["code"];
-  }
-
-  #followsDirectly(label: number, number: number): boolean {
-    for (let i = number + 1; i < this.list.instructions.length; i++) {
-      const next = this.list.instructions[i];
-      if (next?.label === label) return true;
-      if (next?.emit !== undefined) return false;
-    }
-    return false;
-  }
-
-  #markAt(name: string, number: number, allocation: Allocation): LoweredMark {
-    const position = number * POSITIONS + AT_USE;
-    const locals: LocalPlace[] = [];
-    for (const { register, start, end } of allocation.intervals) {
-      const localName = this.list.registers[register]?.name ?? "";
-      const location = allocation.locations[register];
-      if (localName === "" || location === undefined || start > position || end < position) continue;
-      locals.push(
-        isSlot(location)
-          ? { name: localName, register: undefined, stackOffset: this.areaOffset + this.slotOffset(slotOf(location)) }
-          : { name: localName, register: location, stackOffset: undefined },
-      );
-    }
-    return { name, locals };
   }
 }

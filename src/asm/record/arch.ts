@@ -37,6 +37,7 @@ export interface ArchBlock {
   readonly calls: boolean;
 }
 
+/** The instructions per architecture; they get the registers of the operands by name. */
 export interface ArchBodies<Names extends string> {
   readonly x64?: (assembler: X64Assembler, registers: OperandRegisters<Names, X64Register>) => void;
   readonly arm64?: (assembler: Arm64Assembler, registers: OperandRegisters<Names, Arm64Register>) => void;
@@ -55,10 +56,12 @@ export class PlacedValue {
   }
 }
 
+/** A value of an arch block that must come in a given register, e.g. { x64: "rcx", arm64: "x0" }. */
 export function inRegister(value: AnyValue, choice: RegisterChoice): PlacedValue {
   return new PlacedValue(value, choice);
 }
 
+/** What an arch block reads, gives and destroys. What it does not name survives it. */
 export interface ArchOptions<U, R> {
   /** Values that the block reads; their registers must not be written. */
   readonly uses?: U;
@@ -76,7 +79,8 @@ export type ArchResult = ScalarType<ValueName> | Exclude<ValueType, ScalarType<V
 
 export function archUses(uses: ArchUses): ArchUse[] {
   return Object.entries(uses).map(([name, use]) => {
-    if (name === "result") throw invalid("an operand of an arch block can't be called result");
+    if (name === "result")
+      throw invalid("an operand of an arch block can't be called result", { value: name, allowed: "other names" });
     return use instanceof PlacedValue
       ? { name, value: nodeOf(use.value), fixed: use.choice }
       : { name, value: nodeOf(use), fixed: {} };

@@ -37,6 +37,7 @@ export type CheckedParameters<P> = P extends readonly unknown[]
 /** System V passes six integers in registers; AAPCS64 eight. */
 export const MAXIMUM_PARAMETERS = 6;
 
+/** A parameter. */
 export interface NamedType {
   readonly name: string;
   readonly type: ValueType;
@@ -46,13 +47,19 @@ export function parameterList(routine: string, spec: ParameterSpec): readonly Na
   const objects: readonly Parameter[] = Array.isArray(spec) ? (spec as readonly Parameter[]) : [spec as Parameter];
   const list = objects.flatMap((object) => Object.entries(object).map(([name, type]) => ({ name, type })));
   if (objects.length > 0 && list.length > objects.length) {
-    throw invalid(`parameters of ${routine} without an order`, { allowed: "a list of objects with one key each" });
+    throw invalid(`parameters of ${routine} without an order`, {
+      value: list.map(({ name }) => name),
+      allowed: "a list of objects with one key each",
+    });
   }
   if (list.length > MAXIMUM_PARAMETERS) {
     throw invalid(`${routine} has too many parameters`, { value: list.length, allowed: `up to ${MAXIMUM_PARAMETERS}` });
   }
   if (new Set(list.map(({ name }) => name)).size !== list.length)
-    throw invalid(`${routine} has two parameters of one name`);
+    throw invalid(`${routine} has two parameters of one name`, {
+      value: list.map(({ name }) => name),
+      allowed: "different names",
+    });
   return list;
 }
 
@@ -75,6 +82,10 @@ export class Signature<P = unknown, R extends ResultType = ResultType> {
   }
 }
 
+/**
+ * Parameters and result of what a pointer to code leads to.
+ * @throws ASSEMBLY_INVALID for more than six parameters, or two of one name
+ */
 export function signature<const P extends ParameterSpec, R extends ResultType>(
   parameters: P & CheckedParameters<P>,
   result: R,
@@ -85,6 +96,7 @@ export function signature<const P extends ParameterSpec, R extends ResultType>(
 /** Sections of code in the order of the image. `policy` comes last, so that shared code keeps its addresses between variants. */
 export type CodeSection = "head" | "vectors" | "text" | "policy";
 
+/** Where a routine is placed, and what callers know of it. */
 export interface CallableOptions {
   readonly section?: CodeSection;
   /** In bytes; 16 if not given. */
@@ -123,6 +135,10 @@ export class Slot<P = unknown, R extends ResultType = ResultType> extends Callab
   readonly kind = "slot";
 }
 
+/**
+ * Declares a routine that each image binds (`bind`) to an implementation.
+ * @throws ASSEMBLY_INVALID for a name that is no symbol, or wrong parameters
+ */
 export function slot<const P extends ParameterSpec, R extends ResultType>(
   name: string,
   parameters: P & CheckedParameters<P>,
@@ -143,14 +159,26 @@ export class Binding {
   }
 }
 
+/**
+ * Binds a slot to a routine of the same signature.
+ * @throws ASSEMBLY_INVALID if they differ
+ */
 export function bind<P, R extends ResultType>(slot: Slot<P, R>, routine: Callable<NoInfer<P>, NoInfer<R>>): Binding {
   const wanted = slot.signature.parameters;
   const given = routine.signature.parameters;
   const fits = wanted.length === given.length && wanted.every(({ type }, i) => given[i]?.type.name === type.name);
   if (!fits || slot.signature.result.name !== routine.signature.result.name) {
-    throw invalid(`slot ${slot.name} and routine ${routine.name} differ in their signatures`);
+    throw invalid(`slot ${slot.name} and routine ${routine.name} differ in their signatures`, {
+      value: describe(routine.signature),
+      allowed: describe(slot.signature),
+    });
   }
   return new Binding(slot, routine);
+}
+
+/** A signature as text, e.g. "(u32, ptr(cell)) → i32". */
+function describe({ parameters, result }: Signature): string {
+  return `(${parameters.map(({ type }) => type.name).join(", ")}) → ${result.name}`;
 }
 
 /** The address of a routine as a value. */

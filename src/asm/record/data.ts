@@ -13,6 +13,8 @@ import type {
   StructType,
   ValueName,
 } from "../types.ts";
+import { here } from "../source.ts";
+import type { SourceMark } from "../source.ts";
 import { array, isPowerOfTwo, opaque, u32, u8 } from "../types.ts";
 import type { Callable } from "./callable.ts";
 import { checkedConstant, pointedTo } from "./expressions.ts";
@@ -37,6 +39,7 @@ export type InitialFor<T> = T extends ScalarType
           ? { readonly [K in keyof F]?: InitialFor<F[K]> }
           : never;
 
+/** Where a global lies and what it starts with. */
 export interface GlobalOptions<T> {
   readonly initial?: InitialFor<T>;
   /** In bytes; a power of two, not below the type's own. */
@@ -50,6 +53,7 @@ export interface GlobalOptions<T> {
 /** Cache lines of both architectures as the kernel assumes them. */
 export const LINE_BYTES = 64;
 
+/** A global as the linker sees it. */
 export class DataSymbol {
   readonly kind = "data";
   readonly ordinal = nextOrdinal();
@@ -58,6 +62,8 @@ export class DataSymbol {
   readonly section: DataSection;
   readonly align: number;
   readonly group: string | undefined;
+  /** Position of the declaration. */
+  readonly source: SourceMark;
   /** Of the type's initial form; checked and encoded when an image is built. */
   readonly initial: unknown;
 
@@ -65,6 +71,7 @@ export class DataSymbol {
     name: string,
     type: FieldType,
     options: Omit<GlobalOptions<unknown>, "initial"> & { readonly initial?: unknown },
+    source: SourceMark,
   ) {
     const align = options.align ?? type.align;
     if (!isPowerOfTwo(align) || align < type.align) {
@@ -75,19 +82,26 @@ export class DataSymbol {
     }
     this.name = name;
     this.type = type;
+    this.source = source;
     this.section = options.section ?? "data";
     this.align = align;
     this.group = options.group;
     this.initial = options.initial;
     if (this.section === "arena" && this.initial !== undefined) {
-      throw invalid(`global ${name} lies in the arena, which is zero, and has an initial value`);
+      throw invalid(`global ${name} lies in the arena, which is zero, and has an initial value`, {
+        value: this.section,
+        allowed: "another section",
+      });
     }
   }
 }
 
-/** Declares a variable and returns its place. */
+/**
+ * Declares a variable and returns its place. Its initial value is checked when an image is built.
+ * @throws ASSEMBLY_INVALID for an impossible alignment, or an initial value in the arena
+ */
 export function global<T extends FieldType>(name: string, type: T, options: GlobalOptions<T> = {}): PlaceFor<T, never> {
-  return placeAt(symbolAddress(new DataSymbol(name, type, options)), type);
+  return placeAt(symbolAddress(new DataSymbol(name, type, options, here())), type);
 }
 
 function symbolAddress(symbol: DataSymbol): Address {
@@ -101,13 +115,14 @@ export function table<E extends FieldType>(
   entries: readonly InitialFor<E>[],
 ): PlaceFor<ArrayType<E>, never> {
   const type = array(element, entries.length);
-  return global(name, type, { initial: entries as never, section: "rodata", align: Math.max(8, element.align) });
+  const options = { initial: entries, section: "rodata", align: Math.max(8, element.align) } as const;
+  return placeAt(symbolAddress(new DataSymbol(name, type, options, here())), type);
 }
 
 /** A text in .rodata, without a terminator unless it holds one. */
 export function text(name: string, content: string): Pointer<ScalarType<"u8">> {
   const bytes = new TextEncoder().encode(content);
-  const symbol = new DataSymbol(name, array(u8, bytes.length), { initial: bytes, section: "rodata" });
+  const symbol = new DataSymbol(name, array(u8, bytes.length), { initial: bytes, section: "rodata" }, here());
   return pointerTo(symbolAddress(symbol), u8);
 }
 
@@ -220,7 +235,9 @@ export function imageOption<N extends ValueName>(
 /** Number of per-CPU blocks of the image, and the distance between two of them. */
 export const CPU_COUNT = new ImageOption("cpus", "u32", 1n);
 export const PER_CPU_STRIDE = new ImageOption("perCpuStride", "u32", 16384n);
+/** The number of CPUs of the image, as a u32 constant. */
 export const cpuCount = optionValue(CPU_COUNT);
+/** The distance between two CPUs' blocks, as a u32 constant in bytes. */
 export const perCpuStrideBytes = optionValue(PER_CPU_STRIDE);
 
 function optionValue(option: ImageOption): Value<"u32"> {
@@ -240,7 +257,12 @@ export class ListSlot<E extends FieldType = FieldType> {
   constructor(name: string, element: E) {
     this.name = name;
     this.element = element;
-    this.symbol = new DataSymbol(name, array(element, 0), { section: "rodata", align: Math.max(8, element.align) });
+    this.symbol = new DataSymbol(
+      name,
+      array(element, 0),
+      { section: "rodata", align: Math.max(8, element.align) },
+      here(),
+    );
     this.countOption = new ImageOption(`${name}.count`, "u32", 0n);
     this.count = optionValue(this.countOption);
   }
@@ -270,6 +292,10 @@ export class ListBinding {
   }
 }
 
+/**
+ * Gives a list slot its entries, in order.
+ * @throws ASSEMBLY_INVALID when an image is built, for entries that do not fit
+ */
 export function bindList<E extends FieldType>(slot: ListSlot<E>, entries: readonly InitialFor<E>[]): ListBinding {
   return new ListBinding(slot, entries);
 }

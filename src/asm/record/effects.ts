@@ -1,6 +1,6 @@
 // Effects of a routine: ordered loads and stores, atomics, fences, interrupt state, waiting. Names are the kernel's.
 //
-// Each records one statement; results are fresh locals. Their lowering is in x64/effects.ts and arm64/effects.ts.
+// Each records one statement; results are fresh locals. Their lowering is in x64/lower.ts, arm64/lower.ts and arm64/atomics.ts.
 
 import type {
   AtomicType,
@@ -27,6 +27,8 @@ export type AtomicCell = ScalarType<"u32"> | ScalarType<"i32"> | ScalarType<"u64
 export type SwappableCell = AtomicCell | PointerType | CodeType;
 type Bitmap = AnyPointer | AggregatePlace<unknown>;
 type BitNumber = number | Value<"u32"> | Value<"u64">;
+
+const MARK_NAME = /^[\w.$+-]+$/;
 
 /** Memory type of a cell: pointers and code addresses are u64. */
 export function memoryOf(type: CellType): ScalarName {
@@ -231,16 +233,23 @@ export class EffectRecorder {
   #atomicCell(place: unknown): { address: ReturnType<typeof build.pointedTo>; memory: AtomicType; type: CellType } {
     const { address, type } = cellOf(place);
     const memory = memoryOf(type);
-    if (bytesOf(memory) < 4) throw this.state.refuse("atomics work on cells of 32 and 64 bits", { value: memory });
+    if (bytesOf(memory) < 4)
+      throw this.state.refuse("atomics work on cells of 32 and 64 bits", {
+        value: memory,
+        allowed: "u32, i32, u64, i64, pointers",
+      });
     return { address: this.state.checkedAddress(address), memory: promoted(memory), type };
   }
 
   protected mutableLocal(target: unknown): LocalVariable {
     const node = nodeOf(target);
     if (node.kind !== "local")
-      throw this.state.refuse("not a local", { allowed: "what k.let returned, or a parameter" });
+      throw this.state.refuse("not a local", { value: node.kind, allowed: "what k.let returned, or a parameter" });
     if (!node.local.mutable)
-      throw this.state.refuse("the result of an effect can't be set", { allowed: "a copy made with k.let" });
+      throw this.state.refuse("the result of an effect can't be set", {
+        value: node.type,
+        allowed: "a copy made with k.let",
+      });
     this.state.checked(node);
     return node.local;
   }
@@ -327,6 +336,9 @@ export class EffectRecorder {
   }
   /** A zero-byte label "routine:name" that carries the locations of the live locals. */
   mark(name: string): void {
+    if (!MARK_NAME.test(name)) {
+      throw this.state.refuse("not a name of a mark", { value: name, allowed: "letters, digits and _ . $ + -" });
+    }
     this.state.add(here(), { kind: "mark", name });
   }
 }

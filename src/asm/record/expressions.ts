@@ -23,8 +23,13 @@ export function checkedConstant(type: ScalarName, value: number | bigint): bigin
   const exact = BigInt(value);
   const bits = Number(type.slice(1));
   const fits = isSigned(type) ? BigInt.asIntN(bits, exact) : BigInt.asUintN(bits, exact);
-  if (fits !== exact) throw invalid(`constant out of the range of ${type}`, { value });
+  if (fits !== exact) throw invalid(`constant out of the range of ${type}`, { value, allowed: rangeOf(type) });
   return exact;
+}
+
+function rangeOf(type: ScalarName): string {
+  const bits = BigInt(type.slice(1));
+  return isSigned(type) ? `${-(1n << (bits - 1n))} to ${(1n << (bits - 1n)) - 1n}` : `0 to ${(1n << bits) - 1n}`;
 }
 
 function literal(type: ValueName, value: bigint): Expression {
@@ -128,7 +133,7 @@ export function evaluateBinary(operator: BinaryOperator, type: ValueName, left: 
       return wrap(type, left >> count);
     case "div":
     case "rem":
-      if (right === 0n) throw invalid("division by zero");
+      if (right === 0n) throw invalid("division by zero", { value: 0, allowed: "other divisors" });
       return wrap(type, operator === "div" ? left / right : left % right);
   }
 }
@@ -199,7 +204,8 @@ export function element(pointer: Expression, index: Expression, bytes: number): 
   const start = pointedTo(pointer);
   if (index.kind === "constant") {
     const distance = BigInt(start.offset) + index.value * BigInt(bytes);
-    if (!fitsDisplacement(distance)) throw invalid("array index too far away", { value: index.value });
+    if (!fitsDisplacement(distance))
+      throw invalid("array index too far away", { value: index.value, allowed: "offsets below 1 GiB" });
     return { ...start, offset: Number(distance) };
   }
   const base = start.index === undefined ? start : pointedTo({ kind: "address", type: "u64", address: start });

@@ -14,7 +14,7 @@ import type {
   ValueName,
   ValueType,
 } from "../types.ts";
-import { code, pointsTo, ptr, u64 } from "../types.ts";
+import { code, noField, pointsTo, ptr, u64 } from "../types.ts";
 import * as build from "./expressions.ts";
 import type { Address, BinaryOperator, Comparison, ConditionNode, Expression, UnaryOperator } from "./tree.ts";
 import type {
@@ -36,6 +36,12 @@ export const NODE: unique symbol = Symbol("node");
 /** The type of a scalar or code value; the pointee of a pointer; the type of a struct or array place. */
 export const TYPE: unique symbol = Symbol("type");
 
+/** A constant index must lie in the array; an array of length 0 stands for memory of unknown length, as in C. */
+function checkIndex({ name, count }: ArrayType, index: Index): void {
+  if (typeof index !== "number" || count === 0 || (index >= 0 && index < count)) return;
+  throw invalid(`no such element of ${name}`, { value: index, allowed: `0 to ${count - 1}` });
+}
+
 /** Base of every object that stands for an expression. */
 export class Face {
   readonly [NODE]: Expression;
@@ -54,6 +60,7 @@ class PointerFace extends Face {}
 class ElementsFace extends PointerFace {
   at(index: Index): unknown {
     const type = this[TYPE];
+    if (type.kind === "array") checkIndex(type, index);
     const elementType = (type.kind === "array" ? type.element : type) as Exclude<Pointee, { kind: "opaque" }>;
     return faceAt(build.element(this[NODE], indexNode(index), elementType.bytes), elementType);
   }
@@ -137,10 +144,11 @@ class ScalarFace extends Face {
     if (divisor instanceof UncheckedFace) return this.#binary(operator, divisor.divisor);
     if (typeof divisor !== "number" && typeof divisor !== "bigint") {
       throw invalid("a divisor that could be 0 traps on one architecture only", {
+        value: describe(divisor),
         allowed: "a constant, or k.unchecked(value)",
       });
     }
-    if (BigInt(divisor) === 0n) throw invalid("division by the constant 0");
+    if (BigInt(divisor) === 0n) throw invalid("division by the constant 0", { value: 0, allowed: "other constants" });
     return this.#binary(operator, divisor);
   }
   #shift(operator: "shl" | "shr", count: unknown): unknown {
@@ -148,6 +156,7 @@ class ScalarFace extends Face {
     const node = typeof count === "number" ? build.constant("u64", count) : nodeOf(count);
     if (node.kind !== "constant" && node.type !== type && node.type !== "u32") {
       throw invalid(`shift count of type ${node.type} for a value of type ${type}`, {
+        value: node.type,
         allowed: `number, u32 or ${type}`,
       });
     }
@@ -172,7 +181,8 @@ export class Condition {
     return new Condition(build.not(this[NODE]));
   }
   #pure(): ConditionNode {
-    if (build.hasEffect(this[NODE])) throw invalid("a read-modify-write condition can't be combined; use nested k.if");
+    if (build.hasEffect(this[NODE]))
+      throw invalid("a read-modify-write condition can't be combined", { allowed: "nested k.if" });
     return this[NODE];
   }
 }
@@ -243,7 +253,7 @@ function faceAt(address: Address, type: Pointee): Face {
     case "array":
       return aggregateFace(address, type);
     case "opaque":
-      throw invalid("nothing of opaque type has a place");
+      throw invalid("nothing of opaque type has a place", { value: type.kind, allowed: "a cast to another type" });
   }
 }
 
@@ -272,11 +282,19 @@ export function valueOf<T extends ValueType>(node: Expression, type: T): ValueFo
 
 // --- reading faces --------------------------------------------------------------------------------------------------------------
 
+/** What a wrong operand is, for messages: its type if it is a value of the assembler. */
+function describe(operand: unknown): unknown {
+  if (operand instanceof Condition) return "a condition";
+  if (operand instanceof PointerFace) return `ptr(${operand[TYPE].name})`;
+  if (operand instanceof Face) return operand[TYPE].name;
+  return typeof operand === "object" || typeof operand === "function" ? typeof operand : operand;
+}
+
 /** The wrapped expression of a value, place or pointer. */
 export function nodeOf(face: unknown): Expression {
   if (face instanceof Face) return face[NODE];
   throw invalid("not a value of the assembler", {
-    value: face,
+    value: describe(face),
     allowed: "values, places, pointers; constants where a type is given",
   });
 }
@@ -285,13 +303,13 @@ export function nodeOf(face: unknown): Expression {
 export function typeOf(face: unknown): ScalarType | PointerType | typeof code {
   if (face instanceof PointerFace) return ptr(face[TYPE]);
   if (face instanceof Face) return face[TYPE] as ScalarType | typeof code;
-  throw invalid("not a value of the assembler", { value: face });
+  throw invalid("not a value of the assembler", { value: describe(face), allowed: "values, places, pointers" });
 }
 
 export function conditionOf(condition: Condition): ConditionNode {
   if (condition instanceof Condition) return condition[NODE];
   throw invalid("not a condition", {
-    value: condition,
+    value: describe(condition),
     allowed: "comparisons such as x.eq(0), isNull(p), testBit(mask, n)",
   });
 }
@@ -299,10 +317,16 @@ export function conditionOf(condition: Condition): ConditionNode {
 function scalarOperand(type: ValueName, operand: unknown): Expression {
   if (typeof operand === "number" || typeof operand === "bigint") return build.constant(type, operand);
   if (!(operand instanceof ScalarFace))
-    throw invalid(`operand of ${type} arithmetic is no scalar value`, { value: operand });
+    throw invalid(`operand of ${type} arithmetic is no scalar value`, {
+      value: describe(operand),
+      allowed: `a ${type} value or a constant`,
+    });
   const node = operand[NODE];
   if (node.type !== type)
-    throw invalid(`operand of type ${node.type} where ${type} is needed`, { allowed: `convert with .to(${type})` });
+    throw invalid(`operand of type ${node.type} where ${type} is needed`, {
+      value: node.type,
+      allowed: `${type}; convert with .to(${type})`,
+    });
   return node;
 }
 
@@ -314,7 +338,10 @@ function indexNode(index: Index): Expression {
 export function cellOf(place: unknown): { address: Address; type: CellType } {
   const node = nodeOf(place);
   if (node.kind !== "load")
-    throw invalid("not a place in memory", { allowed: "fields, globals, per-CPU variables, array elements" });
+    throw invalid("not a place in memory", {
+      value: describe(place),
+      allowed: "fields, globals, per-CPU variables, array elements",
+    });
   return { address: node.address, type: typeOf(place) };
 }
 
@@ -328,11 +355,22 @@ export function operandFor(type: CellType, operand: unknown): Expression {
   if (operand === null) return build.constant("u64", 0);
   if (type.kind === "code") {
     if (operand instanceof CodeFace) return operand[NODE];
-    throw invalid("not a code address", { value: operand, allowed: "codeOf(routine), a place of type code, or null" });
+    throw invalid("not a code address", {
+      value: describe(operand),
+      allowed: "codeOf(routine), a place of type code, or null",
+    });
   }
   if (!(operand instanceof PointerFace))
-    throw invalid(`not a pointer where ${type.name} is needed`, { value: operand });
-  if (!pointsTo(operand[TYPE], type.to)) throw invalid(`pointer to ${operand[TYPE].name} where ${type.name} is needed`);
+    throw invalid(`not a pointer where ${type.name} is needed`, {
+      value: describe(operand),
+      allowed: `${type.name} or null`,
+    });
+  if (!pointsTo(operand[TYPE], type.to)) {
+    throw invalid(`pointer to ${operand[TYPE].name} where ${type.name} is needed`, {
+      value: `ptr(${operand[TYPE].name})`,
+      allowed: `${type.name}; or cast(pointer, type)`,
+    });
+  }
   return operand[NODE];
 }
 
@@ -340,6 +378,7 @@ export function operandFor(type: CellType, operand: unknown): Expression {
 
 /** The address of a place. */
 export function addressOf<S>(place: AggregatePlace<S>): Pointer<S>;
+/** The address of a place in memory; locals have none. */
 export function addressOf<T>(place: Target<T>): Pointer<T>;
 export function addressOf(place: unknown): unknown {
   const node = nodeOf(place);
@@ -348,6 +387,7 @@ export function addressOf(place: unknown): unknown {
   return pointerFace(build.addressValue(address), type);
 }
 
+/** True if the pointer or code address is 0. */
 export function isNull(pointer: AnyPointer | CodeValue): Condition {
   return new Condition(build.compare("eq", nodeOf(pointer), build.constant("u64", 0)));
 }
@@ -360,7 +400,12 @@ export function same<P extends AnyPointer | AggregatePlace<unknown> | CodeValue>
 /** The same address seen as a pointer to another type; also from a u64 that holds an address. */
 export function cast<T extends Pointee>(pointer: AnyPointer | CodeValue | Value<"u64">, to: T): Pointer<T> {
   const node = nodeOf(pointer);
-  if (node.type !== "u64") throw invalid("only pointers, code addresses and u64 values can be cast to a pointer");
+  if (node.type !== "u64") {
+    throw invalid("only pointers, code addresses and u64 values can be cast to a pointer", {
+      value: node.type,
+      allowed: "u64",
+    });
+  }
   return pointerFace(node, to) as unknown as Pointer<T>;
 }
 
@@ -381,7 +426,7 @@ export function containerOf<S extends AnyStruct>(
   field: keyof S["fields"] & string,
 ): Pointer<S> {
   const offset = type.offsets.get(field);
-  if (offset === undefined) throw invalid(`struct ${type.name} has no field ${field}`);
+  if (offset === undefined) throw noField(type, field);
   return pointerFace(build.addressValue(build.pointedTo(nodeOf(pointer), -offset)), type) as unknown as Pointer<S>;
 }
 

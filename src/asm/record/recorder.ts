@@ -50,7 +50,14 @@ type ReturnArguments<R> = R extends NothingType ? [] : [value: OperandFor<R>];
 /** The stack is aligned to this at calls by both ABIs. */
 const STACK_ALIGN = 16;
 const LINE_BYTES = 64;
+/** Names stand in notes of ELF files, between blanks and equals signs. */
+const LOCAL_NAME = /^[A-Za-z_$][\w$]*$/;
+const NAME_RULE = "letters, digits, _ and $, not starting with a digit";
 
+/**
+ * What a routine's body receives as `k`. Each method records one statement at the caller's source line.
+ * @throws ASSEMBLY_INVALID at that line, for mistakes that the static types can't exclude
+ */
 export class Recorder<R extends ResultType = ResultType> extends EffectRecorder {
   readonly #result: ResultType;
   readonly #parameters: LocalVariable[] = [];
@@ -104,7 +111,7 @@ export class Recorder<R extends ResultType = ResultType> extends EffectRecorder 
   }
 
   #declare(source: SourceMark, name: string, value: Expression, type: ValueType): unknown {
-    if (name === "") throw this.state.refuse("a local needs a name");
+    if (!LOCAL_NAME.test(name)) throw this.state.refuse("a local needs a name", { value: name, allowed: NAME_RULE });
     const local = this.state.local(name, value.type, true);
     this.state.add(source, { kind: "set", local, value });
     return valueOf({ kind: "local", type: local.type, local }, type);
@@ -146,7 +153,10 @@ export class Recorder<R extends ResultType = ResultType> extends EffectRecorder 
       });
     }
     if (type.align > STACK_ALIGN)
-      throw this.state.refuse(`stack struct ${name} needs more than ${STACK_ALIGN}-byte alignment`);
+      throw this.state.refuse(`stack struct ${name} needs more than ${STACK_ALIGN}-byte alignment`, {
+        value: type.align,
+        allowed: `up to ${STACK_ALIGN}`,
+      });
     const slot: FrameSlot = {
       index: this.state.frameSlots.length,
       name,
@@ -260,9 +270,11 @@ export class Recorder<R extends ResultType = ResultType> extends EffectRecorder 
       const values = (Array.isArray(given) ? (given as (number | bigint)[]) : [given as number | bigint]).map((one) =>
         build.checkedConstant(node.type, one),
       );
-      if (values.length === 0) throw this.state.refuse("a case without a value");
+      if (values.length === 0)
+        throw this.state.refuse("a case without a value", { value: given, allowed: "one value or several" });
       for (const one of values) {
-        if (seen.has(one)) throw this.state.refuse("two cases of one value", { value: one });
+        if (seen.has(one))
+          throw this.state.refuse("two cases of one value", { value: one, allowed: "different values" });
         seen.add(one);
       }
       return { values, body: this.state.inside(body) };
@@ -276,10 +288,19 @@ export class Recorder<R extends ResultType = ResultType> extends EffectRecorder 
     const source = here();
     const given: unknown = value[0];
     if (this.#result.kind === "nothing") {
-      if (given !== undefined) throw this.state.refuse("a return value in a routine without a result");
+      if (given !== undefined) {
+        throw this.state.refuse("a return value in a routine without a result", {
+          value: typeof given,
+          allowed: "k.return()",
+        });
+      }
       this.state.add(source, { kind: "return", value: undefined });
     } else {
-      if (given === undefined) throw this.state.refuse("a return without a value");
+      if (given === undefined) {
+        throw this.state.refuse("a return without a value", {
+          allowed: `k.return(value) of type ${this.#result.name}`,
+        });
+      }
       this.state.add(source, { kind: "return", value: this.state.checked(operandFor(this.#result, given)) });
     }
     this.state.end();
@@ -310,7 +331,8 @@ export class Recorder<R extends ResultType = ResultType> extends EffectRecorder 
     values: readonly unknown[],
   ): unknown {
     if (values.length !== type.parameters.length) {
-      throw this.state.refuse(`call of ${name} with ${values.length} arguments`, {
+      throw this.state.refuse(`call of ${name} with another number of arguments`, {
+        value: values.length,
         allowed: `${type.parameters.length}`,
       });
     }

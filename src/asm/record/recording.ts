@@ -54,7 +54,11 @@ export class RecordingState {
 
   add(source: SourceMark, statement: StatementBody): Statement {
     this.#nothingPending();
-    if (!this.#block.reachable) throw this.refuse(`${statement.kind} after a statement that never continues`);
+    if (!this.#block.reachable)
+      throw this.refuse(`${statement.kind} after a statement that never continues`, {
+        value: statement.kind,
+        allowed: "nothing behind break, continue, return, bug and calls that never return",
+      });
     const complete: Statement = { ...statement, ordinal: this.statementCount++, source };
     this.#block.statements.push(complete);
     return complete;
@@ -119,7 +123,10 @@ export class RecordingState {
   #refuseSingleEvaluation(condition: ConditionNode): void {
     const hint = "pass a function: k.while(() => condition, …)";
     if (hasEffect(condition))
-      throw this.refuse("a read-modify-write as loop condition would happen once only", { allowed: hint });
+      throw this.refuse("a read-modify-write as loop condition would happen once only", {
+        value: condition.kind,
+        allowed: hint,
+      });
     const fresh = new Set<Local>();
     for (let i = this.#block.statements.length - 1; i >= 0; i--) {
       const statement = this.#block.statements[i];
@@ -130,6 +137,7 @@ export class RecordingState {
     eachLocalOfCondition(condition, ({ local }) => {
       if (fresh.has(local)) {
         throw this.refuse("the effect in this loop condition would happen once only", {
+          value: local.type,
           allowed: `${hint}, or name it with k.let`,
         });
       }
@@ -139,7 +147,8 @@ export class RecordingState {
   /** Announces a read-modify-write condition. */
   pend(effect: ConditionEffect): ConditionNode {
     this.#nothingPending();
-    if (!this.#block.reachable) throw this.refuse(`${effect.kind} after a statement that never continues`);
+    if (!this.#block.reachable)
+      throw this.refuse(`${effect.kind} after a statement that never continues`, { value: effect.kind });
     this.#pending = effect;
     return { kind: "effect", effect };
   }
@@ -149,7 +158,11 @@ export class RecordingState {
     const condition = conditionOf(given);
     const root = condition.kind === "not" ? condition.operand : condition;
     if (root.kind === "effect") {
-      if (root.effect !== this.#pending) throw this.refuse(`the condition of ${root.effect.kind} was used before`);
+      if (root.effect !== this.#pending)
+        throw this.refuse(`the condition of ${root.effect.kind} was used before`, {
+          value: root.effect.kind,
+          allowed: "one use; k.bool keeps its value",
+        });
       this.#pending = undefined;
       return condition;
     }
@@ -162,7 +175,10 @@ export class RecordingState {
     if (this.#pending === undefined) return;
     const { kind } = this.#pending;
     this.#pending = undefined;
-    throw this.refuse(`the condition of ${kind} must be consumed by the next if, while or bool`);
+    throw this.refuse(`the condition of ${kind} must be consumed by the next if, while or bool`, {
+      value: kind,
+      allowed: "k.if, k.while or k.bool as the next statement",
+    });
   }
 
   inLoop(record: () => Block): { body: Block; broken: boolean } {
@@ -177,14 +193,19 @@ export class RecordingState {
 
   leaveLoop(kind: "break" | "continue"): void {
     const loop = this.#loops.at(-1);
-    if (loop === undefined) throw this.refuse(`${kind} outside a loop`);
+    if (loop === undefined)
+      throw this.refuse(`${kind} outside a loop`, { value: kind, allowed: "in k.while, k.doWhile, k.loop and k.for" });
     if (kind === "break") loop.broken = true;
     this.end();
   }
 
   finish(hasResult: boolean): void {
     this.#nothingPending();
-    if (hasResult && this.body.reachable) throw this.refuse("a path without k.return, though the routine has a result");
+    if (hasResult && this.body.reachable) {
+      throw this.refuse("a path without k.return, though the routine has a result", {
+        allowed: "k.return(value) at the end of every path",
+      });
+    }
   }
 
   // --- scope --------------------------------------------------------------------------------------------------------------------
@@ -211,10 +232,17 @@ export class RecordingState {
   }
 
   #visible(local: Local, from: Block): void {
-    if (local.block.owner !== this.#owner) throw this.refuse(`local "${local.name}" belongs to another routine`);
+    if (local.block.owner !== this.#owner)
+      throw this.refuse(`local "${local.name}" belongs to another routine`, {
+        value: local.name,
+        allowed: "locals and parameters of this routine",
+      });
     for (let block: Block | undefined = from; block !== undefined; block = block.parent) {
       if (block === local.block) return;
     }
-    throw this.refuse(`local "${local.name}" is used outside the block that declares it`);
+    throw this.refuse(`local "${local.name}" is used outside the block that declares it`, {
+      value: local.name,
+      allowed: "declare it before the block, and k.set it inside",
+    });
   }
 }

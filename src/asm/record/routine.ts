@@ -1,5 +1,6 @@
 // Portable routines: a name, a signature and a body that is recorded once, when an image first needs it.
 
+import { invalid, isStackOverflow, reportAt } from "../failure.ts";
 import { here } from "../source.ts";
 import type { SourceMark } from "../source.ts";
 import type { ResultType } from "../types.ts";
@@ -8,6 +9,7 @@ import type { CallableOptions, CheckedParameters, ParameterLocals, ParameterSpec
 import { Recorder } from "./recorder.ts";
 import type { Recording } from "./tree.ts";
 
+/** Options of a portable routine. */
 export interface RoutineOptions extends CallableOptions {
   /** Both ABIs leave the upper half of a 32-bit argument undefined; routines that C code calls clear it at entry. */
   readonly callableFromC?: boolean;
@@ -15,6 +17,7 @@ export interface RoutineOptions extends CallableOptions {
 
 type RoutineBody = (k: Recorder, parameters: Record<string, unknown>) => void;
 
+/** A portable routine: recorded once, lowered for each image. */
 export class Routine<P = unknown, R extends ResultType = ResultType> extends Callable<P, R> {
   readonly kind = "routine";
   readonly callableFromC: boolean;
@@ -38,15 +41,37 @@ export class Routine<P = unknown, R extends ResultType = ResultType> extends Cal
 
   get recording(): Recording {
     if (this.#recording === undefined) {
-      const recorder = new Recorder(this.name, this.signature.result);
-      this.#body(recorder, recorder.declareParameters(this.signature.parameters));
-      this.#recording = recorder.finish();
+      this.#recording = this.#record();
     }
     return this.#recording;
   }
+
+  /** A routine may be needed for the first time while another is lowered: its mistakes are its author's. */
+  #record(): Recording {
+    const before = reportAt(undefined);
+    try {
+      const recorder = new Recorder(this.name, this.signature.result);
+      this.#body(recorder, recorder.declareParameters(this.signature.parameters));
+      reportAt(this.source);
+      return recorder.finish();
+    } catch (error) {
+      if (!isStackOverflow(error)) throw error;
+      reportAt(this.source);
+      throw invalid(`${this.name}: the recording never ends, or nests too deep`, {
+        allowed: "inline functions that end; a routine may call itself with k.call",
+        cause: error,
+      });
+    } finally {
+      reportAt(before);
+    }
+  }
 }
 
-/** Declares a routine. The body is run once and must be deterministic: it only records. */
+/**
+ * Declares a routine of up to six parameters. The body is run once, when an image first needs it, and only records: it must be
+ * deterministic.
+ * @throws ASSEMBLY_INVALID for a name that is no symbol, or wrong parameters; mistakes of the body come out of buildImage
+ */
 export function routine<const P extends ParameterSpec, R extends ResultType>(
   name: string,
   parameters: P & CheckedParameters<P>,

@@ -58,6 +58,7 @@ export interface Value<N extends ValueName = ValueName> {
   to<M extends ValueName>(type: ScalarType<M>): Value<M>;
 }
 
+/** A value, or a constant in the range of its type. */
 export type Operand<N extends ValueName> = Value<N> | number | bigint;
 
 /** A divisor that the author knows to be non-zero, and not -1 under the smallest value. */
@@ -72,11 +73,14 @@ export interface Target<T> {
 
 /** A place of scalar type: reads as a plain load at each use. */
 export interface ScalarPlace<N extends ScalarName> extends Value<Promoted<N>>, Target<ScalarType<N>> {}
+/** A variable in a register (or spilled): read as a value, written by k.set. */
 export type Local<N extends ValueName> = Value<N> & Target<ScalarType<N>>;
 
+/** The address of a routine, for k.callPointer and places of type `code`. */
 export interface CodeValue {
   readonly [VALUE]: "code";
 }
+/** A place or local that holds the address of a routine. */
 export type CodePlace = CodeValue & Target<CodeType>;
 
 interface PointerBrand<P> {
@@ -97,9 +101,13 @@ type Members<P> =
 
 /** A pointer: only the pointee's fields, or `at(index)` for a pointer to scalars and arrays. Free functions do the rest. */
 export type Pointer<P> = PointerBrand<P> & Members<P>;
+/** A place that holds a pointer: reads as the pointer, k.set writes it. */
 export type PointerPlace<P> = Pointer<P> & Target<PointerType<P>>;
+/** A local that holds a pointer. */
 export type PointerLocal<P> = PointerPlace<P>;
+/** A whole struct in memory: its fields, and where it stands for its address. */
 export type StructPlace<S> = AggregatePlace<S> & Members<S>;
+/** A whole array in memory: `at(index)` is an element. A constant index must lie in the array. */
 export type ArrayPlace<E> = AggregatePlace<ArrayType<E>> & { at(index: Index): PlaceFor<E, never> };
 
 /** The place of a field or variable of type T; S is the struct that `self` stands for. */
@@ -151,6 +159,7 @@ type PointerOperand<P> = P extends OpaqueType
   ? AnyPointer | AggregatePlace<unknown>
   : PointerBrand<P> | AggregatePlace<P>;
 
+/** What a call of a routine with that result type yields. */
 export type ResultFor<R extends ResultType> = R extends NothingType ? void : ValueFor<R>;
 
 /** Any pointer, whatever it points to. */

@@ -35,6 +35,17 @@ const OPERAND_SIZE = 0x66;
 const LOCK = 0xf0;
 const SEGMENT = { fs: 0x64, gs: 0x65 } as const;
 
+/** The width that both operands have. */
+export function commonWidth(one: RegisterOrMemory, other: RegisterOrMemory): Width {
+  if (one.width !== other.width) {
+    throw invalid("operands of different widths", {
+      value: `${one.width} and ${other.width}`,
+      allowed: "two of one width",
+    });
+  }
+  return one.width;
+}
+
 export class X64Encoder extends CodeBuffer {
   #lockNext = false;
 
@@ -54,7 +65,7 @@ export class X64Encoder extends CodeBuffer {
   #refuseLock(): void {
     if (!this.#lockNext) return;
     this.#lockNext = false;
-    throw invalid("lock before an instruction that can't be locked");
+    throw invalid("lock before an instruction that can't be locked", { allowed: "read-modify-writes of memory" });
   }
 
   protected modRm(instruction: ModRmInstruction): this {
@@ -95,7 +106,8 @@ export class X64Encoder extends CodeBuffer {
   /** ModRM, SIB and displacement of a memory operand (SDM volume 2, tables 2-2 and 2-3). */
   #memory(reg: number, rm: X64Memory, immediateBytes: number): void {
     const { base, index, symbol, displacement } = rm;
-    if (index?.number === 4) throw invalid("rsp can't be an index");
+    if (index?.number === 4)
+      throw invalid("rsp can't be an index", { value: index.name, allowed: "the other 15 registers" });
     if (index === undefined && base === undefined) {
       this.#withoutRegisters(reg, rm, immediateBytes);
       return;
@@ -117,7 +129,8 @@ export class X64Encoder extends CodeBuffer {
       this.word32(checked32(displacement));
       return;
     }
-    if (segment !== undefined) throw invalid("a segment and a symbol in one address");
+    if (segment !== undefined)
+      throw invalid("a segment and a symbol in one address", { value: symbol.name, allowed: "one of them" });
     this.byte((reg << 3) | 5);
     this.relocate("pc32", symbol, displacement - 4 - immediateBytes);
     this.word32(0);

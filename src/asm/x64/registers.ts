@@ -3,6 +3,7 @@
 import { invalid } from "../failure.ts";
 import type { LinkSymbol } from "../code-buffer.ts";
 
+/** Bits of an operand. */
 export type Width = 8 | 16 | 32 | 64;
 
 /** A general register seen with a width. */
@@ -92,6 +93,7 @@ export interface X64Memory {
   readonly segment: "fs" | "gs" | undefined;
 }
 
+/** base + index * scale + displacement or symbol; any part may be missing. */
 export interface MemoryParts {
   readonly base?: X64Register;
   readonly index?: X64Register;
@@ -131,12 +133,15 @@ export const CONDITIONS = [
   "le",
   "g",
 ] as const;
+/** Condition codes (SDM volume 1, appendix B). */
 export type X64Condition = (typeof CONDITIONS)[number];
 
+/** The 4-bit encoding of a condition. */
 export function conditionNumber(condition: X64Condition): number {
   return CONDITIONS.indexOf(condition);
 }
 
+/** The condition that holds exactly when this one does not. */
 export function invertCondition(condition: X64Condition): X64Condition {
   return CONDITIONS[conditionNumber(condition) ^ 1] ?? condition;
 }

@@ -9,6 +9,8 @@ export type Tool =
   | "as"
   | "objdump"
   | "readelf"
+  | "addr2line"
+  | "aarch64-linux-gnu-addr2line"
   | "aarch64-linux-gnu-as"
   | "aarch64-linux-gnu-objdump"
   | "gdb-multiarch"

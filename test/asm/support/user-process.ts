@@ -1,211 +1,72 @@
-// Runs the calls of a random program as a process: natively on x86-64 Linux, under qemu-aarch64 for AArch64.
-//
-// A driver in direct instructions makes each call with a pattern in every register that a callee must keep, checks the pattern and the
-// stack pointer afterwards, and finally writes results and memory to standard output.
+// Runs a program as a process, natively on x86-64 Linux or under qemu-aarch64: its driver writes results and memory to standard output.
 
-import type { Arm64Assembler, Arm64Flavour, Image, X64Assembler } from "../../../src/asm/index.ts";
-import {
-  arm64,
-  array,
-  asmRoutine,
-  buildImage,
-  code,
-  global,
-  struct,
-  u64,
-  writeElf,
-  x64,
-} from "../../../src/asm/index.ts";
-import type { DataSymbol } from "../../../src/asm/record/data.ts";
-import { symbolicAddress } from "../../../src/asm/record/data.ts";
+import type { Arm64Flavour, Architecture } from "../../../src/asm/index.ts";
+import { arm64, writeElf, x64 } from "../../../src/asm/index.ts";
+import { Call, outcomesOf, PER_CPU, PER_CPU_STRIDE, programImage } from "./program-image.ts";
+import type { ProgramImage, ProgramOutcome, Surroundings } from "./program-image.ts";
 import type { Program } from "./random-program.ts";
-import { TestBlock } from "./random-program.ts";
 import { run, withFolder, writeExecutable } from "./tools.ts";
 
-const MAXIMUM_VALUES = 6;
+const ARCH_SET_GS = 0x1001;
 
-const Call = struct("test_call", {
-  target: code,
-  values: array(u64, MAXIMUM_VALUES),
-  result: u64,
-  kept: u64,
-  stack: u64,
-});
-const RESULT_OFFSET = 8 + 8 * MAXIMUM_VALUES;
-const KEPT_OFFSET = RESULT_OFFSET + 8;
-const STACK_OFFSET = KEPT_OFFSET + 8;
-
-export interface CallOutcome {
-  readonly result: bigint;
-  /** True if every call-saved register and the stack pointer came back. */
-  readonly kept: boolean;
-}
-
-export interface ProcessOutcome {
-  readonly image: Image;
-  readonly calls: readonly CallOutcome[];
-  /** Blocks, shared globals and per-CPU blocks, in that order. */
-  readonly memory: Uint8Array;
-}
-
-export interface ProgramImage {
-  readonly image: Image;
-  readonly regions: readonly { readonly address: number; readonly bytes: number }[];
-  readonly callsAddress: number;
-}
-
-/** Builds a user-mode image of the program with its driver. */
-export function programImage(
-  program: Program,
-  architecture: "x86-64" | "arm64",
-  cpus: number,
-  flavour: Partial<Arm64Flavour> = {},
-): ProgramImage {
-  const calls = global("test_calls", array(Call, program.calls.length), {
-    initial: program.calls.map(({ routine, values }, i) => ({
-      target: routine,
-      // The block's address is filled in by the driver, which knows only the array's start.
-      // Callers of our own clear the upper half of a 32-bit argument.
-      values: [
-        BigInt(i * TestBlock.bytes),
-        ...values.map((value, n) => BigInt.asUintN(8 * (routine.signature.parameters[n + 1]?.type.bytes ?? 8), value)),
-      ],
-    })),
-    align: 64,
-  });
-  const regionSymbols = [dataSymbol(program.blocks), ...program.shared.map(dataSymbol)];
-  const start = asmRoutine(
-    "_start",
-    {
-      x64: (a) => {
-        x64Driver(a, dataSymbol(calls), regionSymbols, program, cpus);
-      },
-      arm64: (a) => {
-        arm64Driver(a, dataSymbol(calls), regionSymbols, program, cpus);
+/** Linux system calls: write 1, exit 60, arch_prctl 158 on x86-64; write 64, exit 93 on AArch64. */
+function surroundings(cpus: number): Surroundings {
+  return {
+    perCpuRegister: "tpidr_el0",
+    x64: {
+      perCpuBase: (a) => a.mov(x64.edi, ARCH_SET_GS).mov(x64.eax, 158).syscall(),
+      finish: (a, calls, regions, program) => {
+        const { rax, rbx, rsi, rdx, eax, edi, memory } = x64;
+        const perCpu = memory(64, { symbol: PER_CPU });
+        const write = (address: x64.X64Memory, bytes: number): void => {
+          const again = a.newLabel();
+          a.lea(rsi, address).mov(rbx, bytes).place(again);
+          a.mov(edi, 1).mov(rdx, rbx).mov(eax, 1).syscall();
+          a.add(rsi, rax).sub(rbx, rax).jcc("ne", again);
+        };
+        write(memory(64, { symbol: calls }), program.calls.length * Call.bytes);
+        for (const symbol of regions) write(memory(64, { symbol }), symbol.type.bytes);
+        write(perCpu, cpus * PER_CPU_STRIDE);
+        a.xor(edi, edi).mov(eax, 60).syscall();
       },
     },
-    { section: "head" },
-  );
-  const image = buildImage({
-    architecture,
-    entry: start,
-    roots: [...program.routines, program.blocks, ...program.shared, program.perCpu, calls],
-    cpus,
-    perCpuStride: 4096,
-    flavour: { perCpuRegister: "tpidr_el0", ...flavour },
-  });
-  const regions = regionSymbols.map((symbol) => ({
-    address: image.symbol(symbol.name).address,
-    bytes: symbol.type.bytes,
-  }));
-  regions.push({ address: image.perCpuStart, bytes: cpus * image.perCpuStride });
-  return { image, regions, callsAddress: image.symbol("test_calls").address };
+    arm64: {
+      perCpuBase: (a) => a.msr("tpidr_el0", arm64.x9),
+      finish: (a, calls, regions, program) => {
+        const { x0, x1, x2, x8 } = arm64;
+        const write = (load: () => void, bytes: number): void => {
+          const again = a.newLabel();
+          load();
+          a.movConstant(x2, bytes).place(again);
+          a.movz(x0, 1).movz(x8, 64).svc();
+          a.add(x1, x1, x0).subs(x2, x2, x0).bcond("ne", again);
+        };
+        write(() => a.symbolAddress(x1, calls), program.calls.length * Call.bytes);
+        for (const symbol of regions) write(() => a.symbolAddress(x1, symbol), symbol.type.bytes);
+        write(() => a.symbolAddress(x1, PER_CPU), cpus * PER_CPU_STRIDE);
+        a.movz(x0, 0).movz(x8, 93).svc();
+      },
+    },
+  };
 }
 
-function dataSymbol(face: unknown): DataSymbol {
-  const target = symbolicAddress(face)?.symbol;
-  if (target?.kind !== "data") throw new Error("not a global");
-  return target;
+export function processImage(
+  program: Program,
+  architecture: Architecture,
+  cpus: number,
+  flavour: Partial<Arm64Flavour>,
+): ProgramImage {
+  return programImage(program, architecture, cpus, flavour, surroundings(cpus));
 }
 
-export function runAsProcess({ image }: ProgramImage, program: Program, emulator?: string): ProcessOutcome {
+export function runAsProcess({ image }: ProgramImage, program: Program, emulator?: string): ProgramOutcome {
   return withFolder((path) => {
     const file = path("program");
     writeExecutable(file, writeElf(image, { lines: false }));
     const { stdout, stderr, status } = emulator === undefined ? run(file) : run(emulator, file);
     if (status !== 0) throw new Error(`program ended with status ${status}: ${stderr}`);
-    const view = new DataView(stdout.buffer, stdout.byteOffset, stdout.byteLength);
-    const calls = program.calls.map((_, i) => ({
-      result: view.getBigUint64(i * Call.bytes + RESULT_OFFSET, true),
-      kept: view.getBigUint64(i * Call.bytes + KEPT_OFFSET, true) === 1n,
-    }));
-    return { image, calls, memory: new Uint8Array(stdout.subarray(program.calls.length * Call.bytes)) };
+    const bytes = new Uint8Array(stdout);
+    const callBytes = program.calls.length * Call.bytes;
+    return { calls: outcomesOf(bytes.subarray(0, callBytes), program), memory: bytes.subarray(callBytes) };
   });
-}
-
-// --- x86-64 driver: Linux system calls (write 1, exit 60, arch_prctl 158) ----------------------------------------------------------
-
-const X64_KEPT = [3, 5, 12, 13, 14, 15];
-const X64_ARGUMENTS = [7, 6, 2, 1, 8, 9];
-const ARCH_SET_GS = 0x1001;
-
-function x64Driver(
-  a: X64Assembler,
-  calls: DataSymbol,
-  regions: readonly DataSymbol[],
-  program: Program,
-  cpus: number,
-): void {
-  const { rax, rbx, rcx, rdi, rsi, rdx, rsp, r10, r11, memory, gpr, eax, edi, ecx } = x64;
-  const perCpu = memory(64, { symbol: PER_CPU });
-  a.lea(rsi, perCpu).mov(x64.at(rsi), rsi).mov(edi, ARCH_SET_GS).mov(eax, 158).syscall();
-  program.calls.forEach((_, i) => {
-    const at = (offset: number): x64.X64Memory => memory(64, { symbol: calls, displacement: i * Call.bytes + offset });
-    X64_ARGUMENTS.forEach((number, n) => a.mov(gpr(number, 64), at(8 + 8 * n)));
-    a.lea(r10, memory(64, { symbol: regions[0] ?? calls })).add(rdi, r10);
-    for (const number of X64_KEPT) a.mov(gpr(number, 64), pattern(number));
-    a.mov(at(STACK_OFFSET), rsp);
-    a.callIndirect(at(0));
-    a.mov(at(RESULT_OFFSET), rax).mov(ecx, 1);
-    const differs = a.newLabel();
-    for (const number of X64_KEPT) a.mov(r11, pattern(number)).cmp(gpr(number, 64), r11).jcc("ne", differs);
-    a.cmp(rsp, at(STACK_OFFSET)).jcc("ne", differs).mov(at(KEPT_OFFSET), rcx).place(differs);
-    a.mov(rsp, at(STACK_OFFSET));
-  });
-  const write = (address: x64.X64Memory, bytes: number): void => {
-    const again = a.newLabel();
-    a.lea(rsi, address).mov(rbx, bytes).place(again);
-    a.mov(edi, 1).mov(rdx, rbx).mov(eax, 1).syscall();
-    a.add(rsi, rax).sub(rbx, rax).jcc("ne", again);
-  };
-  write(memory(64, { symbol: calls }), program.calls.length * Call.bytes);
-  for (const symbol of regions) write(memory(64, { symbol }), symbol.type.bytes);
-  write(perCpu, cpus * 4096);
-  a.xor(edi, edi).mov(eax, 60).syscall();
-}
-
-const PER_CPU = { kind: "perCpuStart", name: "__per_cpu_start" } as const;
-
-function pattern(number: number): bigint {
-  return 0x5a5a_0000_1234_0000n + BigInt(number);
-}
-
-// --- AArch64 driver: Linux system calls (write 64, exit 93) ------------------------------------------------------------------------
-
-const ARM64_KEPT = [19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29];
-
-function arm64Driver(
-  a: Arm64Assembler,
-  calls: DataSymbol,
-  regions: readonly DataSymbol[],
-  program: Program,
-  cpus: number,
-): void {
-  const { x0, x1, x2, x8, x9, x10, x16, sp, offset, armGpr } = arm64;
-  a.symbolAddress(x9, PER_CPU).str(x9, offset(x9)).msr("tpidr_el0", x9);
-  program.calls.forEach((_, i) => {
-    a.symbolAddress(x16, calls, i * Call.bytes);
-    for (let n = 0; n < MAXIMUM_VALUES; n++) a.ldr(armGpr(n, 64), offset(x16, 8 + 8 * n));
-    a.symbolAddress(x9, regions[0] ?? calls).add(x0, x0, x9);
-    for (const number of ARM64_KEPT) a.movConstant(armGpr(number, 64), pattern(number));
-    a.mov(x9, sp).str(x9, offset(x16, STACK_OFFSET)).ldr(x16, offset(x16)).blr(x16);
-    a.symbolAddress(x16, calls, i * Call.bytes).str(x0, offset(x16, RESULT_OFFSET));
-    const differs = a.newLabel();
-    for (const number of ARM64_KEPT)
-      a.movConstant(x9, pattern(number)).cmp(armGpr(number, 64), x9).bcond("ne", differs);
-    a.mov(x9, sp).ldr(x10, offset(x16, STACK_OFFSET)).cmp(x9, x10).bcond("ne", differs);
-    a.movz(x9, 1).str(x9, offset(x16, KEPT_OFFSET)).place(differs);
-    a.ldr(x10, offset(x16, STACK_OFFSET)).mov(sp, x10);
-  });
-  const write = (load: () => void, bytes: number): void => {
-    const again = a.newLabel();
-    load();
-    a.movConstant(x2, bytes).place(again);
-    a.movz(x0, 1).movz(x8, 64).svc();
-    a.add(x1, x1, x0).subs(x2, x2, x0).bcond("ne", again);
-  };
-  write(() => a.symbolAddress(x1, calls), program.calls.length * Call.bytes);
-  for (const symbol of regions) write(() => a.symbolAddress(x1, symbol), symbol.type.bytes);
-  write(() => a.symbolAddress(x1, PER_CPU), cpus * 4096);
-  a.movz(x0, 0).movz(x8, 93).svc();
 }

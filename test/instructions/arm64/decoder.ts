@@ -1,4 +1,4 @@
-// The core's decoder, by itself: compiled by `asc assembly/testing.ts --target testing`.
+// The core's decoder, by itself: compiled by `asc assembly/testing.ts --target checked`.
 
 import { readFileSync } from "node:fs";
 import { instantiateSync } from "@assemblyscript/loader";

@@ -17,7 +17,7 @@ import {
   type RunStatus,
 } from "../../../src/abi.ts";
 import { BareMachine, PAGE_RW, PAGE_RX, type BareMachineOptions } from "../../support/bare-machine.ts";
-import { assemble, type Assembled } from "./assembler.ts";
+import { assemble, type Assembled } from "./assembler/index.ts";
 
 /** Where the program stands: to be read and executed. */
 export const CODE = 0x4000_0000;

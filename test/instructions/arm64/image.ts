@@ -1,6 +1,6 @@
 // The memory image of many random programs and the runner that executes them.
 
-import { generate, type Program } from "./programs.ts";
+import { generate, type Program } from "./programs/index.ts";
 import { RandomValues } from "./random-values.ts";
 import {
   DATA,

@@ -3,47 +3,10 @@
 import { describe, expect, it } from "vitest";
 import { CpuState, GICD_BASE, GICR_BASE, GICR_STRIDE, StopReason } from "../../../src/abi.ts";
 import { buildTopology } from "../../../src/topology/index.ts";
+import { SGI_FRAME, SPURIOUS, alone, send, setPriority, sgi, toSelf, wait } from "./gic.ts";
 import { Guest, openInterrupts, park, setVectors, vectors } from "./guest.ts";
 
-const SPURIOUS = 1023n;
-const SGI_FRAME = 0x10000;
-
-function sgi(id: number, list: number, { aff3 = 0, aff2 = 0, aff1 = 0, rs = 0, irm = 0 } = {}): bigint {
-  const affinity = (BigInt(aff3) << 48n) | (BigInt(aff2) << 32n) | (BigInt(aff1) << 16n);
-  return affinity | (BigInt(rs) << 44n) | (BigInt(irm) << 40n) | (BigInt(id) << 24n) | BigInt(list);
-}
-
-function send(value: bigint): string {
-  return `li x9, #${value}\n msr icc_sgi1r_el1, x9\n isb\n`;
-}
-
-let waits = 0;
-
-/** Lets some thousand cycles pass; changes X9. */
-function wait(turns: number): string {
-  const label = `wait_${waits++}`;
-  return `mov x9, #${turns}\n ${label}: sub x9, x9, #1\n cbnz x9, ${label}\n`;
-}
-
-/** One CPU with everything open and PSTATE masking; SGIs to itself arrive a little later. */
-function alone(text: string, handlers = ""): Guest {
-  const guest = new Guest(
-    `start: ${setVectors} ${openInterrupts(0)}\n ${text}\n b park\n ${handlers === "" ? vectors({}) : handlers}\n ${park}`,
-  );
-  guest.start("start").run();
-  return guest;
-}
-
-/** Sends SGIs to the CPU itself and waits until they are there. */
-const toSelf = (...ids: number[]): string => ids.map((id) => send(sgi(id, 1))).join("") + wait(1000);
-
-const setPriority = (id: number, priority: number): string => `
-  li x9, #${GICR_BASE + SGI_FRAME + 0x400 + id}
-  mov w10, #${priority}
-  strb w10, [x9]
-`;
-
-describe("an SGI", () => {
+describe("an SGI, by ICC_SGI1R_EL1 (IHI 0069H 2.3.1, 4.4, 12.2)", () => {
   const count = 40;
   /** The CPUs that get the SGI which CPU 0 sends, on a machine of 40 with their numbers as affinity, 16 per cluster. */
   function targets(value: bigint, mpidrs?: readonly number[]): number[] {
@@ -86,16 +49,16 @@ describe("an SGI", () => {
     return Array.from({ length: count }, (_, cpu) => cpu).filter((cpu) => guest.x(cpu, 19) !== SPURIOUS);
   }
 
-  it("goes to the CPUs in its target list, itself included", () => {
+  it("goes to the CPUs in TargetList, the sender included", () => {
     expect(targets(sgi(5, 0b1000_0000_0000_1011))).toEqual([0, 1, 3, 15]);
   });
 
-  it("goes to another cluster by Aff1", () => {
+  it("goes to the cluster that Aff1 names", () => {
     expect(targets(sgi(5, 0b101, { aff1: 1 }))).toEqual([16, 18]);
     expect(targets(sgi(5, 0xffff, { aff1: 2 }))).toEqual([32, 33, 34, 35, 36, 37, 38, 39]);
   });
 
-  it("goes by Aff2 and Aff3", () => {
+  it("goes to the cluster that Aff2 and Aff3 name", () => {
     const mpidrs = Array.from({ length: count }, (_, cpu) =>
       cpu < 30 ? cpu : cpu < 35 ? 0x1_0000 + cpu - 30 : 0x2_0000_0000 + cpu - 35,
     );
@@ -103,7 +66,7 @@ describe("an SGI", () => {
     expect(targets(sgi(5, 0b00111, { aff3: 2 }), mpidrs)).toEqual([35, 36, 37]);
   });
 
-  it("goes beyond Aff0 = 15 by the range selector", () => {
+  it("goes beyond Aff0 = 15 by RS, the range selector", () => {
     const mpidrs = Array.from({ length: count }, (_, cpu) => cpu);
     expect(targets(sgi(5, 0b110, { rs: 1 }), mpidrs)).toEqual([17, 18]);
     expect(targets(sgi(5, 0b110, { rs: 2 }), mpidrs)).toEqual([33, 34]);
@@ -113,10 +76,29 @@ describe("an SGI", () => {
     expect(targets(sgi(5, 0xffff, { aff1: 9 }))).toEqual([]);
   });
 
-  it("with IRM goes to all but the sender, whatever the affinity fields say", () => {
-    expect(targets(sgi(5, 0xffff, { irm: 1, aff1: 9 }))).toEqual(
+  it("with IRM goes to all but the sender, whatever the affinity fields, RS and TargetList say", () => {
+    expect(targets(sgi(5, 0, { irm: 1, aff1: 9, rs: 3 }))).toEqual(
       Array.from({ length: count - 1 }, (_, cpu) => cpu + 1),
     );
+  });
+
+  it("is numbered by INTID, 0 to 15, each with a pending bit of its own", () => {
+    const all = Array.from({ length: 16 }, (_, id) => id);
+    const guest = alone(`
+      ${toSelf(...all)}
+      li x9, #${GICR_BASE + SGI_FRAME}
+      ldr w19, [x9, #0x200]
+      mov x20, #0
+      mov x21, #0
+    next:
+      mrs x22, icc_iar1_el1
+      cmp x22, #1023
+      b.eq park
+      lsl x20, x20, #4
+      add x20, x20, x22
+      msr icc_eoir1_el1, x22
+      b next`);
+    expect(guest.registers(0, 19, 20)).toEqual([0xffffn, 0x0123_4567_89ab_cdefn]);
   });
 
   it("is one pending bit: two sends before the acknowledgement are one interrupt", () => {
@@ -143,8 +125,8 @@ describe("an SGI", () => {
   });
 });
 
-describe("the CPU interface", () => {
-  it("acknowledges the most urgent interrupt first, of equals the lower number", () => {
+describe("the CPU interface (IHI 0069H 4.1.1, 4.8, 12.2)", () => {
+  it("acknowledges by IAR1 the most urgent interrupt first, of equals the lower number", () => {
     const guest = alone(`
       ${setPriority(3, 0x80)} ${setPriority(5, 0x40)} ${setPriority(7, 0x80)}
       ${toSelf(7, 3, 5)}
@@ -161,7 +143,7 @@ describe("the CPU interface", () => {
     expect(guest.registers(0, 1, 2, 3, 4, 5, 6, 7)).toEqual([5n, 5n, 0x40n, 3n, 7n, 0xffn, SPURIOUS]);
   });
 
-  it("withholds what is not more urgent than the priority mask", () => {
+  it("withholds what is not more urgent than PMR, which IAR1 then calls spurious and HPPIR1 still shows", () => {
     const guest = alone(`
       ${setPriority(3, 0x80)} ${toSelf(3)}
       mov x9, #0x80
@@ -181,7 +163,7 @@ describe("the CPU interface", () => {
     expect([guest.x(0, 1), (guest.x(0, 2) >> 8n) & 7n]).toEqual([0xf8n, 4n]);
   });
 
-  it("lets only a more urgent interrupt preempt an active one, and drops back at its end", () => {
+  it("lets only what is more urgent than RPR preempt an active interrupt, and drops back at EOIR1", () => {
     const guest = alone(`
       ${setPriority(3, 0x80)} ${setPriority(4, 0x80)} ${setPriority(5, 0x40)}
       ${toSelf(3)}
@@ -201,7 +183,7 @@ describe("the CPU interface", () => {
     expect(guest.registers(0, 1, 2, 3, 4, 5, 6, 7, 8)).toEqual([3n, SPURIOUS, 5n, 0x40n, active, 0x80n, SPURIOUS, 4n]);
   });
 
-  it("compares group priorities only: the binary point decides who preempts", () => {
+  it("compares group priorities only: BPR1 decides who preempts", () => {
     const guest = alone(`
       ${setPriority(3, 0x90)} ${setPriority(4, 0x80)}
       mov x9, #6
@@ -288,7 +270,7 @@ describe("the CPU interface", () => {
   });
 });
 
-describe("an interrupt that is masked stays pending and is taken when it may", () => {
+describe("an interrupt that is masked stays pending and is taken when it may (IHI 0069H 4.7, 4.8; DDI 0487 D1.3)", () => {
   const counting = `${vectors({ irq: "interrupted" })}
     interrupted:
       mrs x18, icc_iar1_el1
@@ -343,7 +325,7 @@ describe("an interrupt that is masked stays pending and is taken when it may", (
   });
 });
 
-describe("the redistributor", () => {
+describe("the redistributor (IHI 0069H 12.10, 12.11)", () => {
   const own = GICR_BASE;
   const read = (offset: number, register: number): string => `li x9, #${own + offset}\n ldr w${register}, [x9]\n`;
   const write = (offset: number, value: number): string =>
@@ -424,7 +406,7 @@ describe("the redistributor", () => {
   });
 });
 
-describe("the distributor", () => {
+describe("the distributor (IHI 0069H 12.9)", () => {
   it("has affinity routing, one security state, and its enables", () => {
     const guest = new Guest(
       `start: li x9, #${GICD_BASE}\n mov w10, #3\n str w10, [x9]\n ldr w1, [x9]\n ldr w2, [x9, #4]\n ${park}`,

@@ -26,7 +26,6 @@ const meanings = new Map<string, RegExp>([
   ...entries([...both("ORR_IMMEDIATE"), ...both("ORR_REGISTER")], "orr"),
   ...entries([...both("EOR_IMMEDIATE"), ...both("EOR_REGISTER")], "eor"),
   ...entries([...both("ANDS_IMMEDIATE"), ...both("ANDS_REGISTER")], "ands"),
-  ...entries(both("BIC_REGISTER"), "bic"),
   ...entries(["UBFX", "UBFIZ"], "ubfm"),
   ...entries(both("SBFX"), "sbfm"),
   ...entries(both("BFM"), "bfm"),
@@ -34,6 +33,7 @@ const meanings = new Map<string, RegExp>([
   ...["csel", "csinc", "csinv", "csneg", "madd", "msub"].flatMap((name) => entries(both(name.toUpperCase()), name)),
   ...["udiv", "sdiv", "lslv", "lsrv", "asrv", "rorv"].flatMap((name) => entries(both(name.toUpperCase()), name)),
   ...["smaddl", "smsubl", "umaddl", "umsubl", "smulh", "umulh"].flatMap((name) => entries([name.toUpperCase()], name)),
+  ...entries(["CRC32"], "crc32c?[bhwx]"),
   ...entries(both("ARITHMETIC"), "adds?|subs?"),
   ...entries(both("LOGICAL"), "and|bic|orr|orn|eor|eon|ands|bics"),
   ...entries(both("ADD_WITH_CARRY"), "adcs?|sbcs?"),
@@ -42,9 +42,11 @@ const meanings = new Map<string, RegExp>([
   ...entries(["ONE_SOURCE64"], "rbit|rev16|rev32|rev|clz|cls"),
   ...entries(["ONE_SOURCE32"], "rbit|rev16|rev|clz|cls"),
 
-  ...entries(["B"], "b"),
+  ...entries(["B"], "b|b\\.al|b\\.nv"),
   ...entries(["BL"], "bl"),
-  ...entries(["B_CONDITION"], "b\\.\\w\\w"),
+  ...["eq", "ne", "cs", "cc", "mi", "pl", "vs", "vc", "hi", "ls", "ge", "lt", "gt", "le"].flatMap((condition) =>
+    entries([`B_${condition.toUpperCase()}`], `b\\.${condition}`),
+  ),
   ...["cbz", "cbnz"].flatMap((name) => entries(both(name.toUpperCase()), name)),
   ...entries(["TBZ"], "tbz"),
   ...entries(["TBNZ"], "tbnz"),
@@ -57,11 +59,20 @@ const meanings = new Map<string, RegExp>([
   ...entries(["LOAD8"], "ldu?rb|ldtrb"),
   ...entries(["STORE16"], "stu?rh|sttrh"),
   ...entries(["STORE8"], "stu?rb|sttrb"),
-  ...entries(["LOAD"], "ld(r|ur|tr)(b|h|sb|sh|sw)?"),
-  ...entries(["STORE"], "str[bh]?"),
-  ...entries(["LOAD_PAIR64"], "ldn?p"),
-  ...entries(["LOAD_PAIR"], "ldn?p|ldpsw"),
-  ...entries(["STORE_PAIR64", "STORE_PAIR"], "stn?p"),
+  ...["REGISTER", "INDEXED"].flatMap((mode) => [
+    ...entries([`LOAD_${mode}64`, `LOAD_${mode}32`], "ldr"),
+    ...entries([`LOAD_${mode}16`], "ldrh"),
+    ...entries([`LOAD_${mode}8`], "ldrb"),
+    ...entries([`STORE_${mode}64`, `STORE_${mode}32`], "str"),
+    ...entries([`STORE_${mode}16`], "strh"),
+    ...entries([`STORE_${mode}8`], "strb"),
+  ]),
+  ...entries(["LOAD"], "ld(r|ur|tr)s[bhw]"),
+  ...entries(["STORE"], "(?!)"), // only what others are left to when they miss
+  ...entries(["LOAD_PAIR64", "LOAD_PAIR32"], "ldn?p"),
+  ...entries(["LOAD_PAIR"], "ldpsw"),
+  ...entries(["STORE_PAIR64", "STORE_PAIR32"], "stn?p"),
+  ...entries(["STORE_PAIR"], "(?!)"),
   ...entries(["LOAD_LITERAL"], "ldr|ldrsw"),
   ...entries(["LOAD_ACQUIRE"], "ldap?r[bh]?"),
   ...entries(["STORE_RELEASE"], "stlr[bh]?"),
@@ -95,7 +106,7 @@ export function mnemonicsOf(operation: string): RegExp {
   return meaning;
 }
 
-/** Mnemonics of extensions beyond the core's: Armv8.0 integer instructions, FEAT_LSE, FEAT_LRCPC. */
+/** Mnemonics of extensions beyond the core's: Armv8.0 integer instructions, FEAT_CRC32, FEAT_LSE, FEAT_LRCPC. */
 const otherExtensions = new RegExp(
   `^(${[
     "abs|cnt|ctz|[su]max|[su]min", // FEAT_CSSC
@@ -104,7 +115,6 @@ const otherExtensions = new RegExp(
     "axflag|xaflag|cfinv|rmif|setf8|setf16", // FEAT_FlagM, FEAT_FlagM2
     "bc\\.\\w\\w", // FEAT_HBC
     "cpy\\w+|set[epmg]\\w*", // FEAT_MOPS
-    "crc32c?[bhwx]", // FEAT_CRC32
     "ld64b|st64b|st64bv|st64bv0", // FEAT_LS64
     "ldapur\\w*|stlur[bh]?", // FEAT_LRCPC2
     "ldlar[bh]?|stllr[bh]?", // FEAT_LOR

@@ -21,7 +21,7 @@ function status(between: string): bigint {
   return guest.x(0, 10);
 }
 
-describe("a store-exclusive succeeds", () => {
+describe("a store-exclusive succeeds (DDI 0487 B2.12)", () => {
   it.each([
     ["after its load", ""],
     ["after a store of the same CPU to the very bytes", "str x4, [x3]"],
@@ -37,7 +37,7 @@ describe("a store-exclusive succeeds", () => {
   });
 });
 
-describe("a store-exclusive fails", () => {
+describe("a store-exclusive fails (DDI 0487 B2.12)", () => {
   it.each([
     ["after CLREX", "clrex"],
     ["after an exception has returned", "svc #0"],

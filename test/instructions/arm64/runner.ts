@@ -1,7 +1,7 @@
 // The guest program that runs random programs one after the other, the same on the core and on QEMU's virt board: it sets
 // up registers and memory, enters a program, catches its exceptions and writes down how it ended.
 
-import { assemble } from "./assembler.ts";
+import { assemble } from "./assembler/index.ts";
 
 // --- memory map ------------------------------------------------------------------------------------------------------
 

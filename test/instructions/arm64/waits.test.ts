@@ -45,7 +45,7 @@ function run(guest: Guest): Guest {
   return guest;
 }
 
-describe("WFI", () => {
+describe("WFI (DDI 0487 D1.6.2)", () => {
   it("waits for ever when nothing can come", () => {
     const guest = new Guest("start: mov x1, #1\n wfi\n mov x1, #2");
     expect(guest.start("start").run()).toBe(RunStatus.QUIESCENT);
@@ -82,7 +82,7 @@ describe("WFI", () => {
   });
 });
 
-describe("WFE", () => {
+describe("WFE and the event register (DDI 0487 D1.6.1)", () => {
   it("waits for ever without an event", () => {
     const guest = new Guest("start: mov x1, #1\n wfe\n mov x1, #2");
     expect(guest.start("start").run()).toBe(RunStatus.QUIESCENT);
