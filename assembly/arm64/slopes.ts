@@ -4,23 +4,19 @@
 import { Timing } from "../../src/abi.ts";
 import { Cpu } from "../cpu.ts";
 import { machine, timing } from "../machine.ts";
-import { loadBytes } from "../memory/access.ts";
 import { DecodedFlag, SpecialKind } from "../memory/code.ts";
-import { ramAt } from "../memory/map.ts";
 import {
-  cellSlope,
   keepNegative,
   keepOrderUnsigned,
   keepSign,
   keepSignedRange,
   keepUnsigned,
-  setCellSlope,
   setSlope,
   slopeOf,
-  touchCell,
 } from "../time/affine.ts";
 import { cycleOf, ticksOf } from "../time/bounds.ts";
-import { copiedLocation, lineCount, turnPeriod, writtenLineIndex } from "../time/shadow.ts";
+import { loadLocation, locationSlope, storeLocation } from "../time/locations.ts";
+import { turnPeriod } from "../time/shadow.ts";
 import { ACCESS_SIGNED, ATOMIC_SWAP } from "./decodeLoadStore.ts";
 import { conditionHolds, conditionOf } from "./flags.ts";
 import { CARRY_SLOT, OVERFLOW_SLOT, SIGN_RESULT_SLOT, ZERO_RESULT_SLOT, ZERO_SLOT, readX } from "./cpu.ts";
@@ -277,7 +273,7 @@ function memorySlopes(cpu: usize, d: A64): bool {
     case Op.LOAD_ACQUIRE:
       return loadSlope(readX(cpu, d.rn), 1 << (d.extra & 3), d.rd, false);
     case Op.STORE_RELEASE:
-      return storeSlope(readX(cpu, d.rn), 1 << (d.extra & 3), slopeOf(d.rd));
+      return storeLocation(readX(cpu, d.rn), 1 << (d.extra & 3), slopeOf(d.rd));
     case Op.ATOMIC:
       return atomicSlopes(cpu, d);
     default:
@@ -290,7 +286,7 @@ function plainSlopes(cpu: usize, d: A64, isWrite: bool): bool {
   if (modeOf(d) == AddressMode.REGISTER && slopeOf(d.rm) != 0) return false;
   const address = addressOf(cpu, d);
   const size: u32 = 1 << (d.extra & 3);
-  if (isWrite) return storeSlope(address, size, slopeOf(d.rd));
+  if (isWrite) return storeLocation(address, size, slopeOf(d.rd));
   return loadSlope(address, size, d.rd, (d.extra & ACCESS_SIGNED) != 0);
 }
 
@@ -298,31 +294,12 @@ function pairSlopes(d: A64, address: u64): bool {
   if (d.operation == <u16>Op.LOAD_PAIR64) {
     return loadSlope(address, 8, d.rd, false) && loadSlope(address + 8, 8, d.ra, false);
   }
-  return storeSlope(address, 8, slopeOf(d.rd)) && storeSlope(address + 8, 8, slopeOf(d.ra));
-}
-
-/** Slope of a location: only lines that the turn writes have any. False when it can't be told. */
-function locationSlope(address: u64, size: u32): bool {
-  const index = writtenLineIndex(address);
-  if (index == lineCount()) return false;
-  return touchCell(address, size, copiedLocation(index, address), ramAt(address));
+  return storeLocation(address, 8, slopeOf(d.rd)) && storeLocation(address + 8, 8, slopeOf(d.ra));
 }
 
 function loadSlope(address: u64, size: u32, slot: u32, signed: bool): bool {
-  const index = writtenLineIndex(address);
-  if (index == lineCount()) return define(slot, 0);
-  if (!locationSlope(address, size)) return false;
-  if (size < 8 && cellSlope != 0) {
-    if (signed) return false;
-    keepUnsigned(loadBytes(copiedLocation(index, address), size), cellSlope, size << 3);
-  }
-  return define(slot, cellSlope);
-}
-
-function storeSlope(address: u64, size: u32, slope: u64): bool {
-  if (!locationSlope(address, size)) return false;
-  setCellSlope(address, size, slope);
-  return true;
+  if (!loadLocation(address, size) || (signed && locationSlope != 0)) return false;
+  return define(slot, locationSlope);
 }
 
 function atomicSlopes(cpu: usize, d: A64): bool {
@@ -331,9 +308,8 @@ function atomicSlopes(cpu: usize, d: A64): bool {
   const operation = d.extra >>> 4;
   const operandSlope = slopeOf(d.rm);
   if (!loadSlope(address, size, d.rd, false)) return false;
-  const oldSlope = cellSlope;
-  if (operation == 0) setCellSlope(address, size, oldSlope + operandSlope);
-  else if (operation == ATOMIC_SWAP) setCellSlope(address, size, operandSlope);
-  else return oldSlope == 0 && operandSlope == 0;
-  return true;
+  const oldSlope = locationSlope;
+  if (operation == 0) return storeLocation(address, size, oldSlope + operandSlope);
+  if (operation == ATOMIC_SWAP) return storeLocation(address, size, operandSlope);
+  return oldSlope == 0 && operandSlope == 0;
 }
