@@ -5,7 +5,7 @@ import type { Arm64Flavour, Architecture } from "../../../src/asm/index.ts";
 import type { InterpreterOptions } from "./interpreter.ts";
 import { FlatMemory, Interpreter } from "./interpreter.ts";
 import type { Program } from "./random-program.ts";
-import { TestBlock } from "./random-program.ts";
+import { TestBlock } from "./random-memory.ts";
 import { coreImage, runOnCore } from "./own-core.ts";
 import type { ProgramImage, ProgramOutcome } from "./program-image.ts";
 import { hasAll, isX64Linux } from "./tools.ts";
