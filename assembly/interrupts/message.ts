@@ -6,7 +6,7 @@ import { Cpu, NEVER, cpuAt, hop } from "../cpu.ts";
 import { machine, timing } from "../machine.ts";
 import { answerDevice } from "../devices/transaction.ts";
 import { startCpu } from "../firmware/start.ts";
-import { shrinkLimits, startCycle } from "../time/bounds.ts";
+import { shrinkLimits, startCycle, ticksOf } from "../time/bounds.ts";
 import { runCompleted, runCore } from "../time/run.ts";
 import { unpark } from "../time/spin.ts";
 import { signalEvent } from "../time/watch.ts";
@@ -48,9 +48,13 @@ export function interruptLatency(from: Cpu, to: Cpu): u64 {
   return fromNode == toNode ? base : base + hop(fromNode, toNode);
 }
 
-/** Cycle at which a sender's next message leaves it; messages of one sender keep a gap. */
+/**
+ * Cycle at which the message of the sender's current instruction leaves it. Messages of one sender keep a gap; an
+ * instruction whose message can't leave yet takes that much longer, so that no CPU sends faster than its interface.
+ */
 export function departure(sender: Cpu): u64 {
   const departs = max(startCycle(sender), sender.sendFree);
+  if (departs > startCycle(sender)) sender.clock = ticksOf(departs);
   sender.sendFree = departs + timing(Timing.INTERRUPT_MESSAGE_GAP);
   return departs;
 }

@@ -66,7 +66,12 @@ export function computeLimits(cpu: Cpu, cycle: u64, delivering: bool): void {
     observe = min(observe, known(cpu.interruptArrivalMin, cycle, least));
     if (isInterruptible(cpu)) other = observe;
   }
-  if (core.threadCount > 1) hit = min(hit, siblingLimit(cpu));
+  if (core.threadCount > 1) {
+    // A sibling's access may end a watch, which waits look at.
+    const sibling = siblingLimit(cpu, cycle, least);
+    hit = min(hit, sibling);
+    observe = min(observe, sibling);
+  }
   hitLimit = ticksOf(min(hit, other));
   otherLimit = ticksOf(other);
   observeLimit = ticksOf(observe);
@@ -128,15 +133,20 @@ export function isStepping(cpu: Cpu): bool {
 
 /**
  * SMT siblings share a core's copies, so their accesses happen in the order of (cycle, CPU number): a thread may touch
- * memory only before its siblings' next instructions.
+ * memory only before its siblings' next instructions. One that watches a line and will be interrupted must have been so
+ * before an access can end its watch.
  */
-function siblingLimit(cpu: Cpu): u64 {
+function siblingLimit(cpu: Cpu, cycle: u64, least: u64): u64 {
   const core = cpu.core;
   let limit = u64.MAX_VALUE;
   for (let thread: u32 = 0; thread < core.threadCount; thread++) {
     const sibling = threadOf(core, thread);
-    if (sibling == cpu || !isStepping(sibling)) continue;
-    limit = min(limit, sibling.index > cpu.index ? startCycle(sibling) + 1 : startCycle(sibling));
+    if (sibling == cpu) continue;
+    if (isStepping(sibling)) {
+      limit = min(limit, sibling.index > cpu.index ? startCycle(sibling) + 1 : startCycle(sibling));
+    } else if (sibling.interruptArrivals != 0 && (sibling.parked != 0 || sibling.watchedLine != 0)) {
+      limit = min(limit, known(sibling.interruptArrivalMin, cycle, least));
+    }
   }
   return limit;
 }

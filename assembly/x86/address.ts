@@ -18,7 +18,8 @@ function composedAddress(cpu: usize, d: X86, nextPc: u64): u64 {
     address = wide(d);
   } else {
     address = readR(cpu, d.rm) + <u64>(<i64>d.displacement);
-    if ((mode & Address.INDEXED) != 0) address += readR(cpu, d.index) << (<u64>(mode & Address.SCALE));
+    const scale = <u64>(mode & Address.SCALE);
+    if ((mode & Address.INDEXED) != 0) address += readR(cpu, d.index) << scale;
     if ((mode & Address.RIP) != 0) address += nextPc;
     if ((mode & Address.SHORT) != 0) address &= 0xffff_ffff;
   }

@@ -17,7 +17,6 @@ import {
   operandAddress,
   readMemory,
   readPart,
-  readReg,
   readRm,
   signExtend,
   truncate,

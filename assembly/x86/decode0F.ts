@@ -1,35 +1,33 @@
-// x86-64 decoder: the two-byte opcode map 0F and the integer part of the three-byte maps (SDM 2D A.3, tables;
-// groups in A.4).
+// x86-64 decoder: the two-byte opcode map 0F (SDM 2D A.3, table A-3; groups in A.4).
 
 import { Timing } from "../../src/abi.ts";
-import { timing } from "../machine.ts";
 import { DecodedFlag } from "../memory/code.ts";
 import {
   extension,
   inMemory,
+  narrowRm,
   opcodeRegister,
   operandSize,
-  regField,
   repeatPrefix,
   rexW,
-  rmField,
   stackSize,
   take32,
   take8,
   takeModRm,
-  takeRegisters,
-  narrowRm,
   wordOf,
 } from "./bytes.ts";
-import { RFLAGS_AC } from "./cpu.ts";
-import { jumpIf, multiplyRegister, pops, pushes } from "./decode.ts";
-import { CarryChain, Extra, Op, Segment, X86, X86Flag } from "./operations.ts";
+import { decode0F38 } from "./decode0F38.ts";
+import { decodeGroup15, decodeGroup6, decodeGroup7, decodeMoveControl, descriptor } from "./decodeSystem.ts";
+import { Extra, Op, Segment, X86, X86Flag } from "./operations.ts";
 import {
   changes,
   decodeMoveSign,
   decodeMoveZero,
+  jumpIf,
   loads,
   modifies,
+  multiplyRegister,
+  pushes,
   setOperation,
   sideEffect,
   simple,
@@ -37,7 +35,7 @@ import {
   takeOperands,
   touchesMemory,
 } from "./select.ts";
-import { Mandatory, decodeSimd0F, decodeSimd0F38, decodeSimd0F3A, mandatoryPrefix } from "./simd.ts";
+import { decodeSimd0F, decodeSimd0F3A, Mandatory, mandatoryPrefix } from "./simd.ts";
 
 export function decode0F(d: X86): void {
   const opcode = take8();
@@ -132,159 +130,6 @@ function decode0(d: X86, opcode: u32): void {
   }
 }
 
-/** An operation on a descriptor, whose selector is the operand. */
-function descriptor(d: X86, operation: Op): void {
-  d.extra |= <u16>(inMemory ? Extra.MEMORY : 0);
-  sideEffect(d, operation, Timing.COST_SYSTEM_READ);
-  touchesMemory(d);
-}
-
-/** SLDT, STR, LLDT, LTR, VERR, VERW */
-function decodeGroup6(d: X86): void {
-  d.size = <u8>operandSize();
-  takeModRm(d);
-  switch (extension) {
-    case 0:
-    case 1:
-      if (inMemory) stores(d, extension == 0 ? Op.SLDT : Op.STR);
-      else simple(d, extension == 0 ? Op.SLDT : Op.STR);
-      d.cost = <u16>timing(Timing.COST_SYSTEM_READ);
-      if (inMemory) d.size = 2;
-      break;
-    case 2:
-      descriptor(d, Op.LLDT);
-      break;
-    case 3:
-      descriptor(d, Op.LTR);
-      break;
-    case 4:
-      descriptor(d, Op.VERR);
-      break;
-    case 5:
-      descriptor(d, Op.VERW);
-      break;
-    default:
-      break;
-  }
-}
-
-function decodeGroup7(d: X86): void {
-  takeModRm(d);
-  if (!inMemory) {
-    decodeGroup7Registers(d);
-    return;
-  }
-  d.extra |= <u16>Extra.MEMORY;
-  switch (extension) {
-    case 0:
-      table(d, Op.SGDT);
-      break;
-    case 1:
-      table(d, Op.SIDT);
-      break;
-    case 2:
-      table(d, Op.LGDT);
-      break;
-    case 3:
-      table(d, Op.LIDT);
-      break;
-    case 4:
-      d.size = 2;
-      stores(d, Op.SMSW);
-      break;
-    case 6:
-      d.size = 2;
-      sideEffect(d, Op.LMSW, Timing.COST_SYSTEM_WRITE);
-      touchesMemory(d);
-      break;
-    case 7:
-      sideEffect(d, Op.INVLPG, Timing.COST_SYSTEM_WRITE);
-      break;
-    default: // RSTORSSP: not announced
-      break;
-  }
-}
-
-/** Ten bytes: limit and base. */
-function table(d: X86, operation: Op): void {
-  sideEffect(d, operation, Timing.COST_SYSTEM_WRITE);
-  touchesMemory(d);
-}
-
-function decodeGroup7Registers(d: X86): void {
-  const plain = mandatoryPrefix() == Mandatory.NONE;
-  switch ((extension << 3) | (rmField & 7)) {
-    case 0o10:
-      if (plain) {
-        sideEffect(d, Op.MONITOR, Timing.COST_LOAD);
-        touchesMemory(d);
-      }
-      break;
-    case 0o11:
-      if (plain) {
-        sideEffect(d, Op.MWAIT, Timing.COST_SIMPLE);
-        touchesMemory(d); // its outcome depends on the monitored line
-      }
-      break;
-    case 0o12:
-    case 0o13:
-      if (!plain) break;
-      d.immediate = extension == 1 && (rmField & 7) == 3 ? <i32>RFLAGS_AC : 0;
-      sideEffect(d, Op.ACCESS_CHECK, Timing.COST_SIMPLE);
-      break;
-    case 0o20:
-      if (plain) sideEffect(d, Op.XGETBV, Timing.COST_SYSTEM_READ);
-      break;
-    case 0o21:
-      if (plain) sideEffect(d, Op.XSETBV, Timing.COST_SYSTEM_WRITE);
-      break;
-    case 0o50:
-      if (plain) {
-        d.extra = 2;
-        setOperation(d, Op.FENCE, Timing.COST_SERIALIZE);
-      }
-      break;
-    case 0o70:
-      sideEffect(d, Op.SWAPGS, Timing.COST_SIMPLE);
-      break;
-    case 0o71:
-      setOperation(d, Op.RDTSCP, Timing.COST_READ_COUNTER);
-      break;
-    default:
-      if (extension == 4) {
-        d.size = <u8>operandSize();
-        setOperation(d, Op.SMSW, Timing.COST_SYSTEM_READ);
-      } else if (extension == 6) {
-        d.size = 2;
-        sideEffect(d, Op.LMSW, Timing.COST_SYSTEM_WRITE);
-      }
-      break; // VMX, SGX, SVM, RTM, PKU, CET and others: not announced
-  }
-}
-
-/** MOV to and from CR and DR: ModRM.mod is ignored, operands are 64 bits (SDM 2B, MOV). */
-function decodeMoveControl(d: X86, opcode: u32): void {
-  takeRegisters(d);
-  const to = (opcode & 2) != 0;
-  d.extra = <u16>regField;
-  if ((opcode & 1) != 0) {
-    if (regField < 8)
-      sideEffect(d, to ? Op.MOV_TO_DR : Op.MOV_FROM_DR, to ? Timing.COST_SYSTEM_WRITE : Timing.COST_SYSTEM_READ);
-    return;
-  }
-  switch (regField) {
-    case 0:
-    case 2:
-    case 3:
-    case 4:
-    case 8:
-      sideEffect(d, to ? Op.MOV_TO_CR : Op.MOV_FROM_CR, to ? Timing.COST_SYSTEM_WRITE : Timing.COST_SYSTEM_READ);
-      break;
-    default:
-      break;
-  }
-}
-
 function decode3(d: X86, opcode: u32): void {
   switch (opcode) {
     case 0x30:
@@ -373,55 +218,6 @@ function decodeDoubleShift(d: X86, opcode: u32): void {
   d.extra |= <u16>((opcode >>> 3) & 1);
   if (inMemory) changes(d, Op.DOUBLE_SHIFT);
   else simple(d, Op.DOUBLE_SHIFT);
-}
-
-function decodeGroup15(d: X86): void {
-  const prefix = mandatoryPrefix();
-  takeModRm(d);
-  if (inMemory) {
-    decodeGroup15Memory(d, prefix);
-    return;
-  }
-  if (prefix == Mandatory.PF3 && extension < 4) {
-    d.size = rexW ? 8 : 4;
-    d.extra = <u16>(extension & 1);
-    d.reg = d.rm;
-    sideEffect(d, extension < 2 ? Op.READ_BASE : Op.WRITE_BASE, Timing.COST_SIMPLE);
-  } else if (prefix == Mandatory.NONE && extension > 4) {
-    // LFENCE, MFENCE, SFENCE
-    const cost =
-      extension == 5 ? Timing.COST_LOAD_FENCE : extension == 6 ? Timing.COST_FULL_FENCE : Timing.COST_STORE_FENCE;
-    setOperation(d, Op.FENCE, cost);
-  } // INCSSP, UMONITOR, UMWAIT, TPAUSE, PTWRITE: not announced
-}
-
-function decodeGroup15Memory(d: X86, prefix: Mandatory): void {
-  if (prefix == Mandatory.NONE) {
-    switch (extension) {
-      case 0: // FXSAVE
-      case 1: // FXRSTOR
-        sideEffect(d, Op.X87, Timing.COST_SIMPLE);
-        break;
-      case 2: // LDMXCSR
-      case 3: // STMXCSR
-        sideEffect(d, Op.SSE, Timing.COST_SIMPLE);
-        break;
-      case 7:
-        flushLine(d);
-        break;
-      default: // XSAVE, XRSTOR, XSAVEOPT: not announced
-        break;
-    }
-  } else if (prefix == Mandatory.P66 && extension >= 6) {
-    flushLine(d); // CLWB, CLFLUSHOPT
-  }
-}
-
-/** Checked as a load of a byte. */
-function flushLine(d: X86): void {
-  d.size = 1;
-  d.extra |= <u16>Extra.MEMORY;
-  sideEffect(d, Op.CLFLUSH, Timing.COST_FLUSH_LINE);
 }
 
 function decodeB(d: X86, opcode: u32): void {
@@ -535,47 +331,4 @@ function decodeGroup9(d: X86): void {
     d.reg = d.rm;
     sideEffect(d, Op.RDPID, Timing.COST_SYSTEM_READ);
   } // RDRAND, RDSEED: not announced
-}
-
-function decode0F38(d: X86): void {
-  const opcode = take8();
-  const prefix = mandatoryPrefix();
-  if (opcode == 0xf0 || opcode == 0xf1) {
-    if (prefix == Mandatory.PF2) decodeCrc32(d, opcode);
-    if (prefix == Mandatory.PF2 || prefix == Mandatory.PF3) return;
-    d.size = <u8>operandSize();
-    takeModRm(d);
-    if (!inMemory) return;
-    if (opcode == 0xf0) d.extra |= <u16>Extra.TO_REG;
-    if (opcode == 0xf0) loads(d, Op.MOVBE);
-    else stores(d, Op.MOVBE);
-  } else if (opcode == 0xf6 && (prefix == Mandatory.P66 || prefix == Mandatory.PF3)) {
-    decodeAddChained(d, prefix == Mandatory.P66 ? CarryChain.CF : CarryChain.OF);
-  } else if (opcode == 0x82 && prefix == Mandatory.P66) {
-    takeModRm(d);
-    if (!inMemory) return;
-    d.extra |= <u16>Extra.MEMORY;
-    sideEffect(d, Op.INVPCID, Timing.COST_SYSTEM_WRITE);
-    touchesMemory(d);
-  } else {
-    decodeSimd0F38(d, opcode);
-  }
-}
-
-/** CRC32: done without being announced, since CPUID has no bit for it other than that of all of SSE4.2. */
-function decodeCrc32(d: X86, opcode: u32): void {
-  takeOperands(d, opcode);
-  d.extra &= ~(<u16>Extra.HIGH_REG);
-  d.reg = wordOf(regField);
-  if (inMemory) loads(d, Op.CRC32);
-  else simple(d, Op.CRC32);
-}
-
-/** 66 and F3 are mandatory prefixes here and say nothing of the size. */
-function decodeAddChained(d: X86, chain: CarryChain): void {
-  takeModRm(d);
-  d.size = rexW ? 8 : 4;
-  d.extra |= <u16>chain;
-  if (inMemory) loads(d, Op.ADD_CHAINED);
-  else simple(d, Op.ADD_CHAINED);
 }

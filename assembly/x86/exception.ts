@@ -126,9 +126,13 @@ function pageFault(cpu: Cpu, address: u64, error: u32): Step {
   return faultWithCode(cpu, X86Vector.PAGE_FAULT, error);
 }
 
-/** The access that memory/access.ts has just refused. @param stack whether it was one to the stack segment */
-export function refusedAccess(cpu: Cpu, stack: bool): Step {
-  if (!isCanonical(faultAddress)) return nonCanonical(cpu, stack);
+/**
+ * The access that memory/access.ts has just refused. That all of its bytes are canonical is looked at before any is
+ * translated (SDM 3A 5.3.1).
+ * @param stack whether it was one to the stack segment
+ */
+export function refusedAccess(cpu: Cpu, stack: bool, size: u32): Step {
+  if (!isCanonical(faultAddress) || !isCanonical(faultAddress + max<u32>(size, 1) - 1)) return nonCanonical(cpu, stack);
   return pageFault(cpu, faultAddress, refusedAccessCode());
 }
 

@@ -3,13 +3,14 @@
 
 import { Cpu } from "../cpu.ts";
 import { machine } from "../machine.ts";
-import { Access, closeJournal, outcome, readSlow, writeSlow } from "../memory/access.ts";
+import { Access, closeJournal, outcome, readSlow } from "../memory/access.ts";
 import { DecodedFlag, SpecialKind, kindBehindProbe } from "../memory/code.ts";
-import { readable, writable } from "../memory/copies.ts";
+import { readable } from "../memory/copies.ts";
 import { hitLimit, otherLimit } from "../time/bounds.ts";
 import { Leave } from "../time/leave.ts";
 import { comeRound, loopEdge } from "../time/spin.ts";
 import { probeHit } from "../trace/probe.ts";
+import { accessSlow, hitLoad, hitPop, hitPush, hitStore, pushSlow } from "./accesses.ts";
 import { addressOf } from "./address.ts";
 import { beyondHits } from "./beyond.ts";
 import { RFLAGS_TF, RSP, Shadow, advanceShadow, isCanonical, readR, writeR, x86 } from "./cpu.ts";
@@ -72,7 +73,7 @@ function leaveFor(cpu: Cpu, d: X86): Leave {
       cpu.resumed = 1;
       return Leave.RECHECK;
     default:
-      refusedAccess(cpu, (d.flags & (<u16>X86Flag.STACK)) != 0);
+      refusedAccess(cpu, (d.flags & (<u16>X86Flag.STACK)) != 0, d.size);
       return Leave.RECHECK;
   }
 }
@@ -122,6 +123,8 @@ export function x86Execute(cpu: Cpu, must: bool): Leave {
     const d = changetype<X86>(record);
     let next = <usize>d.next;
     let nextPc = pc + <u64>d.length;
+    // One table: a line for each operation that fits one.
+    // prettier-ignore
     switch (kind) {
       case SpecialKind.UNDECODED: {
         kind = prepare(d, pc);
@@ -153,614 +156,134 @@ export function x86Execute(cpu: Cpu, must: bool): Leave {
       }
 
       // --- moves
-      case Op.MOV_RR64:
-        writeR(base, d.reg, readR(base, d.rm));
+      case Op.MOV_RR64: writeR(base, d.reg, readR(base, d.rm)); break;
+      case Op.MOV_RR32: writeR(base, d.reg, readR(base, d.rm) & 0xffff_ffff); break;
+      case Op.MOV_RI: writeR(base, d.reg, wide(d)); break;
+      case Op.LEA64: writeR(base, d.reg, addressOf(base, d, nextPc)); break;
+      case Op.LEA32: writeR(base, d.reg, addressOf(base, d, nextPc) & 0xffff_ffff); break;
+      case Op.MOVZX_R16: writeR(base, d.reg, readR(base, d.rm) & 0xffff); break;
+      case Op.MOVZX_R8: writeR(base, d.reg, readR(base, d.rm) & 0xff); break;
+      case Op.MOVSXD_R: writeR(base, d.reg, <u64>(<i64>(<i32>readR(base, d.rm)))); break;
+      case Op.CMOV_RR64: if (conditionHolds(base, d.extra)) writeR(base, d.reg, readR(base, d.rm)); break;
+      // The upper half is cleared in any case.
+      case Op.CMOV_RR32: {
+        const from = <u32>(conditionHolds(base, d.extra) ? d.rm : d.reg);
+        writeR(base, d.reg, readR(base, from) & 0xffff_ffff);
         break;
-      case Op.MOV_RR32:
-        writeR(base, d.reg, readR(base, d.rm) & 0xffff_ffff);
-        break;
-      case Op.MOV_RI:
-        writeR(base, d.reg, wide(d));
-        break;
-      case Op.LEA64:
-        writeR(base, d.reg, addressOf(base, d, nextPc));
-        break;
-      case Op.LEA32:
-        writeR(base, d.reg, addressOf(base, d, nextPc) & 0xffff_ffff);
-        break;
-      case Op.MOVZX_R16:
-        writeR(base, d.reg, readR(base, d.rm) & 0xffff);
-        break;
-      case Op.MOVZX_R8:
-        writeR(base, d.reg, readR(base, d.rm) & 0xff);
-        break;
-      case Op.MOVSXD_R:
-        writeR(base, d.reg, <u64>(<i64>(<i32>readR(base, d.rm))));
-        break;
-      case Op.CMOV_RR64:
-        if (conditionHolds(base, d.extra)) writeR(base, d.reg, readR(base, d.rm));
-        break;
-      case Op.CMOV_RR32:
-        // The upper half is cleared in any case.
-        writeR(base, d.reg, (conditionHolds(base, d.extra) ? readR(base, d.rm) : readR(base, d.reg)) & 0xffff_ffff);
-        break;
-      case Op.SETCC_R8:
-        writeR(base, d.rm, (readR(base, d.rm) & ~(<u64>0xff)) | (<u64>conditionHolds(base, d.extra)));
-        break;
+      }
+      case Op.SETCC_R8: writeR(base, d.rm, (readR(base, d.rm) & ~(<u64>0xff)) | (<u64>conditionHolds(base, d.extra))); break;
 
       // --- arithmetic and logic
-      case Op.ADD_RR64:
-        writeR(base, d.reg, addFlags64(base, readR(base, d.reg), readR(base, d.rm)));
-        break;
-      case Op.OR_RR64:
-        writeR(base, d.reg, logicFlags64(base, readR(base, d.reg) | readR(base, d.rm)));
-        break;
-      case Op.ADC_RR64:
-        writeR(base, d.reg, alu64(base, Alu.ADC, readR(base, d.reg), readR(base, d.rm)));
-        break;
-      case Op.SBB_RR64:
-        writeR(base, d.reg, alu64(base, Alu.SBB, readR(base, d.reg), readR(base, d.rm)));
-        break;
-      case Op.AND_RR64:
-        writeR(base, d.reg, logicFlags64(base, readR(base, d.reg) & readR(base, d.rm)));
-        break;
-      case Op.SUB_RR64:
-        writeR(base, d.reg, subtractFlags64(base, readR(base, d.reg), readR(base, d.rm)));
-        break;
-      case Op.XOR_RR64:
-        writeR(base, d.reg, logicFlags64(base, readR(base, d.reg) ^ readR(base, d.rm)));
-        break;
-      case Op.CMP_RR64:
-        subtractFlags64(base, readR(base, d.reg), readR(base, d.rm));
-        break;
-      case Op.ADD_RR32:
-        writeR(base, d.reg, addFlags32(base, <u32>readR(base, d.reg), <u32>readR(base, d.rm)));
-        break;
-      case Op.OR_RR32:
-        writeR(base, d.reg, logicFlags32(base, (<u32>readR(base, d.reg)) | (<u32>readR(base, d.rm))));
-        break;
-      case Op.ADC_RR32:
-        writeR(base, d.reg, alu32(base, Alu.ADC, <u32>readR(base, d.reg), <u32>readR(base, d.rm)));
-        break;
-      case Op.SBB_RR32:
-        writeR(base, d.reg, alu32(base, Alu.SBB, <u32>readR(base, d.reg), <u32>readR(base, d.rm)));
-        break;
-      case Op.AND_RR32:
-        writeR(base, d.reg, logicFlags32(base, (<u32>readR(base, d.reg)) & (<u32>readR(base, d.rm))));
-        break;
-      case Op.SUB_RR32:
-        writeR(base, d.reg, subtractFlags32(base, <u32>readR(base, d.reg), <u32>readR(base, d.rm)));
-        break;
-      case Op.XOR_RR32:
-        writeR(base, d.reg, logicFlags32(base, (<u32>readR(base, d.reg)) ^ (<u32>readR(base, d.rm))));
-        break;
-      case Op.CMP_RR32:
-        subtractFlags32(base, <u32>readR(base, d.reg), <u32>readR(base, d.rm));
-        break;
-      case Op.ADD_RI64:
-        writeR(base, d.reg, addFlags64(base, readR(base, d.reg), <u64>(<i64>d.immediate)));
-        break;
-      case Op.OR_RI64:
-        writeR(base, d.reg, logicFlags64(base, readR(base, d.reg) | (<u64>(<i64>d.immediate))));
-        break;
-      case Op.ADC_RI64:
-        writeR(base, d.reg, alu64(base, Alu.ADC, readR(base, d.reg), <u64>(<i64>d.immediate)));
-        break;
-      case Op.SBB_RI64:
-        writeR(base, d.reg, alu64(base, Alu.SBB, readR(base, d.reg), <u64>(<i64>d.immediate)));
-        break;
-      case Op.AND_RI64:
-        writeR(base, d.reg, logicFlags64(base, readR(base, d.reg) & (<u64>(<i64>d.immediate))));
-        break;
-      case Op.SUB_RI64:
-        writeR(base, d.reg, subtractFlags64(base, readR(base, d.reg), <u64>(<i64>d.immediate)));
-        break;
-      case Op.XOR_RI64:
-        writeR(base, d.reg, logicFlags64(base, readR(base, d.reg) ^ (<u64>(<i64>d.immediate))));
-        break;
-      case Op.CMP_RI64:
-        subtractFlags64(base, readR(base, d.reg), <u64>(<i64>d.immediate));
-        break;
-      case Op.ADD_RI32:
-        writeR(base, d.reg, addFlags32(base, <u32>readR(base, d.reg), <u32>d.immediate));
-        break;
-      case Op.OR_RI32:
-        writeR(base, d.reg, logicFlags32(base, (<u32>readR(base, d.reg)) | (<u32>d.immediate)));
-        break;
-      case Op.ADC_RI32:
-        writeR(base, d.reg, alu32(base, Alu.ADC, <u32>readR(base, d.reg), <u32>d.immediate));
-        break;
-      case Op.SBB_RI32:
-        writeR(base, d.reg, alu32(base, Alu.SBB, <u32>readR(base, d.reg), <u32>d.immediate));
-        break;
-      case Op.AND_RI32:
-        writeR(base, d.reg, logicFlags32(base, (<u32>readR(base, d.reg)) & (<u32>d.immediate)));
-        break;
-      case Op.SUB_RI32:
-        writeR(base, d.reg, subtractFlags32(base, <u32>readR(base, d.reg), <u32>d.immediate));
-        break;
-      case Op.XOR_RI32:
-        writeR(base, d.reg, logicFlags32(base, (<u32>readR(base, d.reg)) ^ (<u32>d.immediate)));
-        break;
-      case Op.CMP_RI32:
-        subtractFlags32(base, <u32>readR(base, d.reg), <u32>d.immediate);
-        break;
-      case Op.TEST_RR64:
-        logicFlags64(base, readR(base, d.rm) & readR(base, d.reg));
-        break;
-      case Op.TEST_RR32:
-        logicFlags32(base, (<u32>readR(base, d.rm)) & (<u32>readR(base, d.reg)));
-        break;
-      case Op.TEST_RR8:
-        logicFlags8(base, (<u32>readR(base, d.rm)) & (<u32>readR(base, d.reg)));
-        break;
-      case Op.TEST_RI64:
-        logicFlags64(base, readR(base, d.reg) & (<u64>(<i64>d.immediate)));
-        break;
-      case Op.TEST_RI32:
-        logicFlags32(base, (<u32>readR(base, d.reg)) & (<u32>d.immediate));
-        break;
-      case Op.TEST_RI8:
-        logicFlags8(base, (<u32>readR(base, d.reg)) & (<u32>d.immediate));
-        break;
-      case Op.CMP_RI8:
-        subtractFlags8(base, <u32>readR(base, d.reg), <u32>d.immediate);
-        break;
-      case Op.INC_R64:
-        writeR(base, d.reg, incrementFlags64(base, readR(base, d.reg)));
-        break;
-      case Op.INC_R32:
-        writeR(base, d.reg, incrementFlags32(base, <u32>readR(base, d.reg)));
-        break;
-      case Op.DEC_R64:
-        writeR(base, d.reg, decrementFlags64(base, readR(base, d.reg)));
-        break;
-      case Op.DEC_R32:
-        writeR(base, d.reg, decrementFlags32(base, <u32>readR(base, d.reg)));
-        break;
-      case Op.NEG_R64:
-        writeR(base, d.reg, subtractFlags64(base, 0, readR(base, d.reg)));
-        break;
-      case Op.NEG_R32:
-        writeR(base, d.reg, subtractFlags32(base, 0, <u32>readR(base, d.reg)));
-        break;
-      case Op.NOT_R64:
-        writeR(base, d.reg, ~readR(base, d.reg));
-        break;
-      case Op.NOT_R32:
-        writeR(base, d.reg, ~readR(base, d.reg) & 0xffff_ffff);
-        break;
-      case Op.SHL_RI64:
-        writeR(base, d.reg, shiftLeftFlags64(base, readR(base, d.reg), d.extra));
-        break;
-      case Op.SHL_RI32:
-        writeR(base, d.reg, shiftLeftFlags32(base, <u32>readR(base, d.reg), d.extra));
-        break;
-      case Op.SHR_RI64:
-        writeR(base, d.reg, shiftRightFlags64(base, readR(base, d.reg), d.extra));
-        break;
-      case Op.SHR_RI32:
-        writeR(base, d.reg, shiftRightFlags32(base, <u32>readR(base, d.reg), d.extra));
-        break;
-      case Op.SAR_RI64:
-        writeR(base, d.reg, shiftArithmeticFlags64(base, readR(base, d.reg), d.extra));
-        break;
-      case Op.SAR_RI32:
-        writeR(base, d.reg, shiftArithmeticFlags32(base, <u32>readR(base, d.reg), d.extra));
-        break;
+      case Op.ADD_RR64: writeR(base, d.reg, addFlags64(base, readR(base, d.reg), readR(base, d.rm))); break;
+      case Op.OR_RR64: writeR(base, d.reg, logicFlags64(base, readR(base, d.reg) | readR(base, d.rm))); break;
+      case Op.ADC_RR64: writeR(base, d.reg, alu64(base, Alu.ADC, readR(base, d.reg), readR(base, d.rm))); break;
+      case Op.SBB_RR64: writeR(base, d.reg, alu64(base, Alu.SBB, readR(base, d.reg), readR(base, d.rm))); break;
+      case Op.AND_RR64: writeR(base, d.reg, logicFlags64(base, readR(base, d.reg) & readR(base, d.rm))); break;
+      case Op.SUB_RR64: writeR(base, d.reg, subtractFlags64(base, readR(base, d.reg), readR(base, d.rm))); break;
+      case Op.XOR_RR64: writeR(base, d.reg, logicFlags64(base, readR(base, d.reg) ^ readR(base, d.rm))); break;
+      case Op.CMP_RR64: subtractFlags64(base, readR(base, d.reg), readR(base, d.rm)); break;
+      case Op.ADD_RR32: writeR(base, d.reg, addFlags32(base, <u32>readR(base, d.reg), <u32>readR(base, d.rm))); break;
+      case Op.OR_RR32: writeR(base, d.reg, logicFlags32(base, (<u32>readR(base, d.reg)) | (<u32>readR(base, d.rm)))); break;
+      case Op.ADC_RR32: writeR(base, d.reg, alu32(base, Alu.ADC, <u32>readR(base, d.reg), <u32>readR(base, d.rm))); break;
+      case Op.SBB_RR32: writeR(base, d.reg, alu32(base, Alu.SBB, <u32>readR(base, d.reg), <u32>readR(base, d.rm))); break;
+      case Op.AND_RR32: writeR(base, d.reg, logicFlags32(base, (<u32>readR(base, d.reg)) & (<u32>readR(base, d.rm)))); break;
+      case Op.SUB_RR32: writeR(base, d.reg, subtractFlags32(base, <u32>readR(base, d.reg), <u32>readR(base, d.rm))); break;
+      case Op.XOR_RR32: writeR(base, d.reg, logicFlags32(base, (<u32>readR(base, d.reg)) ^ (<u32>readR(base, d.rm)))); break;
+      case Op.CMP_RR32: subtractFlags32(base, <u32>readR(base, d.reg), <u32>readR(base, d.rm)); break;
+      case Op.ADD_RI64: writeR(base, d.reg, addFlags64(base, readR(base, d.reg), <u64>(<i64>d.immediate))); break;
+      case Op.OR_RI64: writeR(base, d.reg, logicFlags64(base, readR(base, d.reg) | (<u64>(<i64>d.immediate)))); break;
+      case Op.ADC_RI64: writeR(base, d.reg, alu64(base, Alu.ADC, readR(base, d.reg), <u64>(<i64>d.immediate))); break;
+      case Op.SBB_RI64: writeR(base, d.reg, alu64(base, Alu.SBB, readR(base, d.reg), <u64>(<i64>d.immediate))); break;
+      case Op.AND_RI64: writeR(base, d.reg, logicFlags64(base, readR(base, d.reg) & (<u64>(<i64>d.immediate)))); break;
+      case Op.SUB_RI64: writeR(base, d.reg, subtractFlags64(base, readR(base, d.reg), <u64>(<i64>d.immediate))); break;
+      case Op.XOR_RI64: writeR(base, d.reg, logicFlags64(base, readR(base, d.reg) ^ (<u64>(<i64>d.immediate)))); break;
+      case Op.CMP_RI64: subtractFlags64(base, readR(base, d.reg), <u64>(<i64>d.immediate)); break;
+      case Op.ADD_RI32: writeR(base, d.reg, addFlags32(base, <u32>readR(base, d.reg), <u32>d.immediate)); break;
+      case Op.OR_RI32: writeR(base, d.reg, logicFlags32(base, (<u32>readR(base, d.reg)) | (<u32>d.immediate))); break;
+      case Op.ADC_RI32: writeR(base, d.reg, alu32(base, Alu.ADC, <u32>readR(base, d.reg), <u32>d.immediate)); break;
+      case Op.SBB_RI32: writeR(base, d.reg, alu32(base, Alu.SBB, <u32>readR(base, d.reg), <u32>d.immediate)); break;
+      case Op.AND_RI32: writeR(base, d.reg, logicFlags32(base, (<u32>readR(base, d.reg)) & (<u32>d.immediate))); break;
+      case Op.SUB_RI32: writeR(base, d.reg, subtractFlags32(base, <u32>readR(base, d.reg), <u32>d.immediate)); break;
+      case Op.XOR_RI32: writeR(base, d.reg, logicFlags32(base, (<u32>readR(base, d.reg)) ^ (<u32>d.immediate))); break;
+      case Op.CMP_RI32: subtractFlags32(base, <u32>readR(base, d.reg), <u32>d.immediate); break;
+      case Op.TEST_RR64: logicFlags64(base, readR(base, d.rm) & readR(base, d.reg)); break;
+      case Op.TEST_RR32: logicFlags32(base, (<u32>readR(base, d.rm)) & (<u32>readR(base, d.reg))); break;
+      case Op.TEST_RR8: logicFlags8(base, (<u32>readR(base, d.rm)) & (<u32>readR(base, d.reg))); break;
+      case Op.TEST_RI64: logicFlags64(base, readR(base, d.reg) & (<u64>(<i64>d.immediate))); break;
+      case Op.TEST_RI32: logicFlags32(base, (<u32>readR(base, d.reg)) & (<u32>d.immediate)); break;
+      case Op.TEST_RI8: logicFlags8(base, (<u32>readR(base, d.reg)) & (<u32>d.immediate)); break;
+      case Op.CMP_RI8: subtractFlags8(base, <u32>readR(base, d.reg), <u32>d.immediate); break;
+      case Op.INC_R64: writeR(base, d.reg, incrementFlags64(base, readR(base, d.reg))); break;
+      case Op.INC_R32: writeR(base, d.reg, incrementFlags32(base, <u32>readR(base, d.reg))); break;
+      case Op.DEC_R64: writeR(base, d.reg, decrementFlags64(base, readR(base, d.reg))); break;
+      case Op.DEC_R32: writeR(base, d.reg, decrementFlags32(base, <u32>readR(base, d.reg))); break;
+      case Op.NEG_R64: writeR(base, d.reg, subtractFlags64(base, 0, readR(base, d.reg))); break;
+      case Op.NEG_R32: writeR(base, d.reg, subtractFlags32(base, 0, <u32>readR(base, d.reg))); break;
+      case Op.NOT_R64: writeR(base, d.reg, ~readR(base, d.reg)); break;
+      case Op.NOT_R32: writeR(base, d.reg, ~readR(base, d.reg) & 0xffff_ffff); break;
+      case Op.SHL_RI64: writeR(base, d.reg, shiftLeftFlags64(base, readR(base, d.reg), d.extra)); break;
+      case Op.SHL_RI32: writeR(base, d.reg, shiftLeftFlags32(base, <u32>readR(base, d.reg), d.extra)); break;
+      case Op.SHR_RI64: writeR(base, d.reg, shiftRightFlags64(base, readR(base, d.reg), d.extra)); break;
+      case Op.SHR_RI32: writeR(base, d.reg, shiftRightFlags32(base, <u32>readR(base, d.reg), d.extra)); break;
+      case Op.SAR_RI64: writeR(base, d.reg, shiftArithmeticFlags64(base, readR(base, d.reg), d.extra)); break;
+      case Op.SAR_RI32: writeR(base, d.reg, shiftArithmeticFlags32(base, <u32>readR(base, d.reg), d.extra)); break;
 
       // --- loads and stores
-      case Op.LOAD64: {
-        const address = addressOf(base, d, nextPc);
-        const host = readable(base, address, 8);
-        if (host != 0) {
-          writeR(base, d.reg, load<u64>(host));
-          break;
-        }
-        save(cpu, pc, clock, retired);
-        const value = readSlow(cpu, address, 8);
-        if (outcome() != Access.DONE) return leaveFor(cpu, d);
-        limit = single ? 0 : hitLimit;
-        writeR(base, d.reg, value);
-        break;
-      }
-      case Op.LOAD32: {
-        const address = addressOf(base, d, nextPc);
-        const host = readable(base, address, 4);
-        if (host != 0) {
-          writeR(base, d.reg, <u64>load<u32>(host));
-          break;
-        }
-        save(cpu, pc, clock, retired);
-        const value = readSlow(cpu, address, 4);
-        if (outcome() != Access.DONE) return leaveFor(cpu, d);
-        limit = single ? 0 : hitLimit;
-        writeR(base, d.reg, value);
-        break;
-      }
-      case Op.LOAD16: {
-        const address = addressOf(base, d, nextPc);
-        const host = readable(base, address, 2);
-        if (host != 0) {
-          writeR(base, d.reg, <u64>load<u16>(host));
-          break;
-        }
-        save(cpu, pc, clock, retired);
-        const value = readSlow(cpu, address, 2);
-        if (outcome() != Access.DONE) return leaveFor(cpu, d);
-        limit = single ? 0 : hitLimit;
-        writeR(base, d.reg, value);
-        break;
-      }
-      case Op.LOAD8: {
-        const address = addressOf(base, d, nextPc);
-        const host = readable(base, address, 1);
-        if (host != 0) {
-          writeR(base, d.reg, <u64>load<u8>(host));
-          break;
-        }
-        save(cpu, pc, clock, retired);
-        const value = readSlow(cpu, address, 1);
-        if (outcome() != Access.DONE) return leaveFor(cpu, d);
-        limit = single ? 0 : hitLimit;
-        writeR(base, d.reg, value);
-        break;
-      }
-      case Op.LOAD_SIGNED32: {
-        const address = addressOf(base, d, nextPc);
-        const host = readable(base, address, 4);
-        if (host != 0) {
-          writeR(base, d.reg, <u64>load<i32>(host));
-          break;
-        }
-        save(cpu, pc, clock, retired);
-        const value = readSlow(cpu, address, 4);
-        if (outcome() != Access.DONE) return leaveFor(cpu, d);
-        limit = single ? 0 : hitLimit;
-        writeR(base, d.reg, <u64>(<i64>(<i32>value)));
-        break;
-      }
-      case Op.ALU_RM64: {
-        const address = addressOf(base, d, nextPc);
-        const host = readable(base, address, 8);
-        if (host != 0) {
-          writeR(base, d.reg, alu64(base, d.extra & 7, readR(base, d.reg), load<u64>(host)));
-          break;
-        }
-        save(cpu, pc, clock, retired);
-        const value = readSlow(cpu, address, 8);
-        if (outcome() != Access.DONE) return leaveFor(cpu, d);
-        limit = single ? 0 : hitLimit;
-        writeR(base, d.reg, alu64(base, d.extra & 7, readR(base, d.reg), value));
-        break;
-      }
-      case Op.ALU_RM32: {
-        const address = addressOf(base, d, nextPc);
-        const host = readable(base, address, 4);
-        if (host != 0) {
-          writeR(base, d.reg, alu32(base, d.extra & 7, <u32>readR(base, d.reg), load<u32>(host)));
-          break;
-        }
-        save(cpu, pc, clock, retired);
-        const value = readSlow(cpu, address, 4);
-        if (outcome() != Access.DONE) return leaveFor(cpu, d);
-        limit = single ? 0 : hitLimit;
-        writeR(base, d.reg, alu32(base, d.extra & 7, <u32>readR(base, d.reg), <u32>value));
-        break;
-      }
-      case Op.CMP_RM64: {
-        const address = addressOf(base, d, nextPc);
-        const host = readable(base, address, 8);
-        if (host != 0) {
-          subtractFlags64(base, readR(base, d.reg), load<u64>(host));
-          break;
-        }
-        save(cpu, pc, clock, retired);
-        const value = readSlow(cpu, address, 8);
-        if (outcome() != Access.DONE) return leaveFor(cpu, d);
-        limit = single ? 0 : hitLimit;
-        subtractFlags64(base, readR(base, d.reg), value);
-        break;
-      }
-      case Op.CMP_RM32: {
-        const address = addressOf(base, d, nextPc);
-        const host = readable(base, address, 4);
-        if (host != 0) {
-          subtractFlags32(base, <u32>readR(base, d.reg), load<u32>(host));
-          break;
-        }
-        save(cpu, pc, clock, retired);
-        const value = readSlow(cpu, address, 4);
-        if (outcome() != Access.DONE) return leaveFor(cpu, d);
-        limit = single ? 0 : hitLimit;
-        subtractFlags32(base, <u32>readR(base, d.reg), <u32>value);
-        break;
-      }
-      case Op.CMP_MR64: {
-        const address = addressOf(base, d, nextPc);
-        const host = readable(base, address, 8);
-        if (host != 0) {
-          subtractFlags64(base, load<u64>(host), readR(base, d.reg));
-          break;
-        }
-        save(cpu, pc, clock, retired);
-        const value = readSlow(cpu, address, 8);
-        if (outcome() != Access.DONE) return leaveFor(cpu, d);
-        limit = single ? 0 : hitLimit;
-        subtractFlags64(base, value, readR(base, d.reg));
-        break;
-      }
-      case Op.CMP_MR32: {
-        const address = addressOf(base, d, nextPc);
-        const host = readable(base, address, 4);
-        if (host != 0) {
-          subtractFlags32(base, load<u32>(host), <u32>readR(base, d.reg));
-          break;
-        }
-        save(cpu, pc, clock, retired);
-        const value = readSlow(cpu, address, 4);
-        if (outcome() != Access.DONE) return leaveFor(cpu, d);
-        limit = single ? 0 : hitLimit;
-        subtractFlags32(base, <u32>value, <u32>readR(base, d.reg));
-        break;
-      }
-      case Op.CMP_MI64: {
-        const address = addressOf(base, d, nextPc);
-        const host = readable(base, address, 8);
-        if (host != 0) {
-          subtractFlags64(base, load<u64>(host), <u64>(<i64>d.immediate));
-          break;
-        }
-        save(cpu, pc, clock, retired);
-        const value = readSlow(cpu, address, 8);
-        if (outcome() != Access.DONE) return leaveFor(cpu, d);
-        limit = single ? 0 : hitLimit;
-        subtractFlags64(base, value, <u64>(<i64>d.immediate));
-        break;
-      }
-      case Op.CMP_MI32: {
-        const address = addressOf(base, d, nextPc);
-        const host = readable(base, address, 4);
-        if (host != 0) {
-          subtractFlags32(base, load<u32>(host), <u32>d.immediate);
-          break;
-        }
-        save(cpu, pc, clock, retired);
-        const value = readSlow(cpu, address, 4);
-        if (outcome() != Access.DONE) return leaveFor(cpu, d);
-        limit = single ? 0 : hitLimit;
-        subtractFlags32(base, <u32>value, <u32>d.immediate);
-        break;
-      }
-      case Op.CMP_MI8: {
-        const address = addressOf(base, d, nextPc);
-        const host = readable(base, address, 1);
-        if (host != 0) {
-          subtractFlags8(base, <u32>load<u8>(host), <u32>d.immediate);
-          break;
-        }
-        save(cpu, pc, clock, retired);
-        const value = readSlow(cpu, address, 1);
-        if (outcome() != Access.DONE) return leaveFor(cpu, d);
-        limit = single ? 0 : hitLimit;
-        subtractFlags8(base, <u32>value, <u32>d.immediate);
-        break;
-      }
-      case Op.TEST_MR64: {
-        const address = addressOf(base, d, nextPc);
-        const host = readable(base, address, 8);
-        if (host != 0) {
-          logicFlags64(base, load<u64>(host) & readR(base, d.reg));
-          break;
-        }
-        save(cpu, pc, clock, retired);
-        const value = readSlow(cpu, address, 8);
-        if (outcome() != Access.DONE) return leaveFor(cpu, d);
-        limit = single ? 0 : hitLimit;
-        logicFlags64(base, value & readR(base, d.reg));
-        break;
-      }
-      case Op.TEST_MR32: {
-        const address = addressOf(base, d, nextPc);
-        const host = readable(base, address, 4);
-        if (host != 0) {
-          logicFlags32(base, load<u32>(host) & (<u32>readR(base, d.reg)));
-          break;
-        }
-        save(cpu, pc, clock, retired);
-        const value = readSlow(cpu, address, 4);
-        if (outcome() != Access.DONE) return leaveFor(cpu, d);
-        limit = single ? 0 : hitLimit;
-        logicFlags32(base, (<u32>value) & (<u32>readR(base, d.reg)));
-        break;
-      }
-      case Op.TEST_MI32: {
-        const address = addressOf(base, d, nextPc);
-        const host = readable(base, address, 4);
-        if (host != 0) {
-          logicFlags32(base, load<u32>(host) & (<u32>d.immediate));
-          break;
-        }
-        save(cpu, pc, clock, retired);
-        const value = readSlow(cpu, address, 4);
-        if (outcome() != Access.DONE) return leaveFor(cpu, d);
-        limit = single ? 0 : hitLimit;
-        logicFlags32(base, (<u32>value) & (<u32>d.immediate));
-        break;
-      }
-      case Op.TEST_MI8: {
-        const address = addressOf(base, d, nextPc);
-        const host = readable(base, address, 1);
-        if (host != 0) {
-          logicFlags8(base, (<u32>load<u8>(host)) & (<u32>d.immediate));
-          break;
-        }
-        save(cpu, pc, clock, retired);
-        const value = readSlow(cpu, address, 1);
-        if (outcome() != Access.DONE) return leaveFor(cpu, d);
-        limit = single ? 0 : hitLimit;
-        logicFlags8(base, (<u32>value) & (<u32>d.immediate));
-        break;
-      }
-      case Op.STORE64: {
-        const address = addressOf(base, d, nextPc);
-        const host = writable(base, address, 8);
-        if (host != 0) {
-          store<u64>(host, readR(base, d.reg));
-          break;
-        }
-        save(cpu, pc, clock, retired);
-        writeSlow(cpu, address, 8, readR(base, d.reg));
-        if (outcome() != Access.DONE) return leaveFor(cpu, d);
-        limit = single ? 0 : hitLimit;
-        break;
-      }
-      case Op.STORE32: {
-        const address = addressOf(base, d, nextPc);
-        const host = writable(base, address, 4);
-        if (host != 0) {
-          store<u32>(host, <u32>readR(base, d.reg));
-          break;
-        }
-        save(cpu, pc, clock, retired);
-        writeSlow(cpu, address, 4, readR(base, d.reg));
-        if (outcome() != Access.DONE) return leaveFor(cpu, d);
-        limit = single ? 0 : hitLimit;
-        break;
-      }
-      case Op.STORE16: {
-        const address = addressOf(base, d, nextPc);
-        const host = writable(base, address, 2);
-        if (host != 0) {
-          store<u16>(host, <u16>readR(base, d.reg));
-          break;
-        }
-        save(cpu, pc, clock, retired);
-        writeSlow(cpu, address, 2, readR(base, d.reg));
-        if (outcome() != Access.DONE) return leaveFor(cpu, d);
-        limit = single ? 0 : hitLimit;
-        break;
-      }
-      case Op.STORE8: {
-        const address = addressOf(base, d, nextPc);
-        const host = writable(base, address, 1);
-        if (host != 0) {
-          store<u8>(host, <u8>readR(base, d.reg));
-          break;
-        }
-        save(cpu, pc, clock, retired);
-        writeSlow(cpu, address, 1, readR(base, d.reg));
-        if (outcome() != Access.DONE) return leaveFor(cpu, d);
-        limit = single ? 0 : hitLimit;
-        break;
-      }
-      case Op.STORE_I64: {
-        const address = addressOf(base, d, nextPc);
-        const host = writable(base, address, 8);
-        if (host != 0) {
-          store<u64>(host, <u64>(<i64>d.immediate));
-          break;
-        }
-        save(cpu, pc, clock, retired);
-        writeSlow(cpu, address, 8, <u64>(<i64>d.immediate));
-        if (outcome() != Access.DONE) return leaveFor(cpu, d);
-        limit = single ? 0 : hitLimit;
-        break;
-      }
-      case Op.STORE_I32: {
-        const address = addressOf(base, d, nextPc);
-        const host = writable(base, address, 4);
-        if (host != 0) {
-          store<u32>(host, <u32>d.immediate);
-          break;
-        }
-        save(cpu, pc, clock, retired);
-        writeSlow(cpu, address, 4, <u64>(<i64>d.immediate));
-        if (outcome() != Access.DONE) return leaveFor(cpu, d);
-        limit = single ? 0 : hitLimit;
-        break;
-      }
-      case Op.STORE_I8: {
-        const address = addressOf(base, d, nextPc);
-        const host = writable(base, address, 1);
-        if (host != 0) {
-          store<u8>(host, <u8>d.immediate);
-          break;
-        }
-        save(cpu, pc, clock, retired);
-        writeSlow(cpu, address, 1, <u64>(<i64>d.immediate));
-        if (outcome() != Access.DONE) return leaveFor(cpu, d);
-        limit = single ? 0 : hitLimit;
-        break;
-      }
+      case Op.LOAD64: if (hitLoad<u64>(base, d, nextPc, Op.LOAD64)) break; kind = Op.SLOW_ACCESS; continue;
+      case Op.LOAD32: if (hitLoad<u32>(base, d, nextPc, Op.LOAD32)) break; kind = Op.SLOW_ACCESS; continue;
+      case Op.LOAD16: if (hitLoad<u16>(base, d, nextPc, Op.LOAD16)) break; kind = Op.SLOW_ACCESS; continue;
+      case Op.LOAD8: if (hitLoad<u8>(base, d, nextPc, Op.LOAD8)) break; kind = Op.SLOW_ACCESS; continue;
+      case Op.LOAD_SIGNED32: if (hitLoad<u32>(base, d, nextPc, Op.LOAD_SIGNED32)) break; kind = Op.SLOW_ACCESS; continue;
+      case Op.ALU_RM64: if (hitLoad<u64>(base, d, nextPc, Op.ALU_RM64)) break; kind = Op.SLOW_ACCESS; continue;
+      case Op.ALU_RM32: if (hitLoad<u32>(base, d, nextPc, Op.ALU_RM32)) break; kind = Op.SLOW_ACCESS; continue;
+      case Op.CMP_RM64: if (hitLoad<u64>(base, d, nextPc, Op.CMP_RM64)) break; kind = Op.SLOW_ACCESS; continue;
+      case Op.CMP_RM32: if (hitLoad<u32>(base, d, nextPc, Op.CMP_RM32)) break; kind = Op.SLOW_ACCESS; continue;
+      case Op.CMP_MR64: if (hitLoad<u64>(base, d, nextPc, Op.CMP_MR64)) break; kind = Op.SLOW_ACCESS; continue;
+      case Op.CMP_MR32: if (hitLoad<u32>(base, d, nextPc, Op.CMP_MR32)) break; kind = Op.SLOW_ACCESS; continue;
+      case Op.CMP_MI64: if (hitLoad<u64>(base, d, nextPc, Op.CMP_MI64)) break; kind = Op.SLOW_ACCESS; continue;
+      case Op.CMP_MI32: if (hitLoad<u32>(base, d, nextPc, Op.CMP_MI32)) break; kind = Op.SLOW_ACCESS; continue;
+      case Op.CMP_MI8: if (hitLoad<u8>(base, d, nextPc, Op.CMP_MI8)) break; kind = Op.SLOW_ACCESS; continue;
+      case Op.TEST_MR64: if (hitLoad<u64>(base, d, nextPc, Op.TEST_MR64)) break; kind = Op.SLOW_ACCESS; continue;
+      case Op.TEST_MR32: if (hitLoad<u32>(base, d, nextPc, Op.TEST_MR32)) break; kind = Op.SLOW_ACCESS; continue;
+      case Op.TEST_MI32: if (hitLoad<u32>(base, d, nextPc, Op.TEST_MI32)) break; kind = Op.SLOW_ACCESS; continue;
+      case Op.TEST_MI8: if (hitLoad<u8>(base, d, nextPc, Op.TEST_MI8)) break; kind = Op.SLOW_ACCESS; continue;
+      case Op.STORE64: if (hitStore<u64>(base, d, nextPc, readR(base, d.reg))) break; kind = Op.SLOW_ACCESS; continue;
+      case Op.STORE32: if (hitStore<u32>(base, d, nextPc, readR(base, d.reg))) break; kind = Op.SLOW_ACCESS; continue;
+      case Op.STORE16: if (hitStore<u16>(base, d, nextPc, readR(base, d.reg))) break; kind = Op.SLOW_ACCESS; continue;
+      case Op.STORE8: if (hitStore<u8>(base, d, nextPc, readR(base, d.reg))) break; kind = Op.SLOW_ACCESS; continue;
+      case Op.STORE_I64: if (hitStore<u64>(base, d, nextPc, <u64>(<i64>d.immediate))) break; kind = Op.SLOW_ACCESS; continue;
+      case Op.STORE_I32: if (hitStore<u32>(base, d, nextPc, <u64>(<i64>d.immediate))) break; kind = Op.SLOW_ACCESS; continue;
+      case Op.STORE_I8: if (hitStore<u8>(base, d, nextPc, <u64>(<i64>d.immediate))) break; kind = Op.SLOW_ACCESS; continue;
 
       // --- stack
-      case Op.PUSH_R: {
-        const address = readR(base, RSP) - 8;
-        const host = writable(base, address, 8);
-        if (host != 0) {
-          store<u64>(host, readR(base, d.reg));
-        } else {
-          save(cpu, pc, clock, retired);
-          writeSlow(cpu, address, 8, readR(base, d.reg));
-          if (outcome() != Access.DONE) return leaveFor(cpu, d);
-          limit = single ? 0 : hitLimit;
-        }
-        writeR(base, RSP, address);
-        break;
-      }
-      case Op.POP_R: {
-        const address = readR(base, RSP);
-        const host = readable(base, address, 8);
-        let value: u64;
-        if (host != 0) {
-          value = load<u64>(host);
-        } else {
-          save(cpu, pc, clock, retired);
-          value = readSlow(cpu, address, 8);
-          if (outcome() != Access.DONE) return leaveFor(cpu, d);
-          limit = single ? 0 : hitLimit;
-        }
-        writeR(base, RSP, address + 8);
-        writeR(base, d.reg, value);
+      case Op.PUSH_R: if (hitPush(base, readR(base, d.reg))) break; kind = Op.SLOW_ACCESS; continue;
+      case Op.POP_R: if (hitPop(base, d)) break; kind = Op.SLOW_ACCESS; continue;
+      case Op.SLOW_ACCESS: {
+        save(cpu, pc, clock, retired);
+        if (!accessSlow(cpu, d)) return leaveFor(cpu, d);
+        limit = single ? 0 : hitLimit;
         break;
       }
 
       // --- branches
       case Op.CALL: {
-        const address = readR(base, RSP) - 8;
-        const host = writable(base, address, 8);
-        if (host != 0) {
-          store<u64>(host, nextPc);
-        } else {
+        if (!hitPush(base, nextPc)) {
           save(cpu, pc, clock, retired);
-          writeSlow(cpu, address, 8, nextPc);
-          if (outcome() != Access.DONE) return leaveFor(cpu, d);
+          if (!pushSlow(cpu, nextPc)) return leaveFor(cpu, d);
           limit = single ? 0 : hitLimit;
         }
-        writeR(base, RSP, address);
         next = <usize>d.target;
         nextPc += <u64>(<i64>d.immediate);
         break;
       }
       case Op.CALL_R: {
-        const address = readR(base, RSP) - 8;
         const to = readR(base, d.rm);
-        if (!isCanonical(to)) {
+        if (!isCanonical(to)) { save(cpu, pc, clock, retired); nonCanonical(cpu, false); return Leave.RECHECK; }
+        if (!hitPush(base, nextPc)) {
           save(cpu, pc, clock, retired);
-          nonCanonical(cpu, false);
-          return Leave.RECHECK;
-        }
-        const host = writable(base, address, 8);
-        if (host != 0) {
-          store<u64>(host, nextPc);
-        } else {
-          save(cpu, pc, clock, retired);
-          writeSlow(cpu, address, 8, nextPc);
-          if (outcome() != Access.DONE) return leaveFor(cpu, d);
+          if (!pushSlow(cpu, nextPc)) return leaveFor(cpu, d);
           limit = single ? 0 : hitLimit;
         }
-        writeR(base, RSP, address);
         next = 0;
         nextPc = to;
         break;
@@ -777,129 +300,38 @@ export function x86Execute(cpu: Cpu, must: bool): Leave {
           if (outcome() != Access.DONE) return leaveFor(cpu, d);
           limit = single ? 0 : hitLimit;
         }
-        if (!isCanonical(to)) {
-          save(cpu, pc, clock, retired);
-          nonCanonical(cpu, false);
-          return Leave.RECHECK;
-        }
+        if (!isCanonical(to)) { save(cpu, pc, clock, retired); nonCanonical(cpu, false); return Leave.RECHECK; }
         writeR(base, RSP, address + 8);
         next = 0;
         nextPc = to;
         break;
       }
-      case Op.JMP:
-        next = <usize>d.target;
-        nextPc += <u64>(<i64>d.immediate);
-        break;
+      case Op.JMP: next = <usize>d.target; nextPc += <u64>(<i64>d.immediate); break;
       case Op.JMP_R: {
         const to = readR(base, d.rm);
-        if (!isCanonical(to)) {
-          save(cpu, pc, clock, retired);
-          nonCanonical(cpu, false);
-          return Leave.RECHECK;
-        }
+        if (!isCanonical(to)) { save(cpu, pc, clock, retired); nonCanonical(cpu, false); return Leave.RECHECK; }
         next = 0;
         nextPc = to;
         break;
       }
-      case Op.JO:
-        if (overflowOf(base)) {
-          next = <usize>d.target;
-          nextPc += <u64>(<i64>d.immediate);
-        }
-        break;
-      case Op.JNO:
-        if (!overflowOf(base)) {
-          next = <usize>d.target;
-          nextPc += <u64>(<i64>d.immediate);
-        }
-        break;
-      case Op.JB:
-        if (carryOf(base) != 0) {
-          next = <usize>d.target;
-          nextPc += <u64>(<i64>d.immediate);
-        }
-        break;
-      case Op.JAE:
-        if (carryOf(base) == 0) {
-          next = <usize>d.target;
-          nextPc += <u64>(<i64>d.immediate);
-        }
-        break;
-      case Op.JE:
-        if (zeroOf(base)) {
-          next = <usize>d.target;
-          nextPc += <u64>(<i64>d.immediate);
-        }
-        break;
-      case Op.JNE:
-        if (!zeroOf(base)) {
-          next = <usize>d.target;
-          nextPc += <u64>(<i64>d.immediate);
-        }
-        break;
-      case Op.JBE:
-        if (carryOf(base) != 0 || zeroOf(base)) {
-          next = <usize>d.target;
-          nextPc += <u64>(<i64>d.immediate);
-        }
-        break;
-      case Op.JA:
-        if (carryOf(base) == 0 && !zeroOf(base)) {
-          next = <usize>d.target;
-          nextPc += <u64>(<i64>d.immediate);
-        }
-        break;
-      case Op.JS:
-        if (signOf(base)) {
-          next = <usize>d.target;
-          nextPc += <u64>(<i64>d.immediate);
-        }
-        break;
-      case Op.JNS:
-        if (!signOf(base)) {
-          next = <usize>d.target;
-          nextPc += <u64>(<i64>d.immediate);
-        }
-        break;
-      case Op.JP:
-        if (parityOf(base)) {
-          next = <usize>d.target;
-          nextPc += <u64>(<i64>d.immediate);
-        }
-        break;
-      case Op.JNP:
-        if (!parityOf(base)) {
-          next = <usize>d.target;
-          nextPc += <u64>(<i64>d.immediate);
-        }
-        break;
-      case Op.JL:
-        if (lessOf(base)) {
-          next = <usize>d.target;
-          nextPc += <u64>(<i64>d.immediate);
-        }
-        break;
-      case Op.JGE:
-        if (!lessOf(base)) {
-          next = <usize>d.target;
-          nextPc += <u64>(<i64>d.immediate);
-        }
-        break;
-      case Op.JLE:
-        if (lessOf(base) || zeroOf(base)) {
-          next = <usize>d.target;
-          nextPc += <u64>(<i64>d.immediate);
-        }
-        break;
-      case Op.JG:
-        if (!lessOf(base) && !zeroOf(base)) {
-          next = <usize>d.target;
-          nextPc += <u64>(<i64>d.immediate);
-        }
-        break;
-      case Op.NOP:
-        break;
+      case Op.JO: if (overflowOf(base)) { next = <usize>d.target; nextPc += <u64>(<i64>d.immediate); } break;
+      case Op.JNO: if (!overflowOf(base)) { next = <usize>d.target; nextPc += <u64>(<i64>d.immediate); } break;
+      case Op.JB: if (carryOf(base) != 0) { next = <usize>d.target; nextPc += <u64>(<i64>d.immediate); } break;
+      case Op.JAE: if (carryOf(base) == 0) { next = <usize>d.target; nextPc += <u64>(<i64>d.immediate); } break;
+      case Op.JE: if (zeroOf(base)) { next = <usize>d.target; nextPc += <u64>(<i64>d.immediate); } break;
+      case Op.JNE: if (!zeroOf(base)) { next = <usize>d.target; nextPc += <u64>(<i64>d.immediate); } break;
+      case Op.JBE: if (carryOf(base) != 0 || zeroOf(base)) { next = <usize>d.target; nextPc += <u64>(<i64>d.immediate); } break;
+      case Op.JA: if (carryOf(base) == 0 && !zeroOf(base)) { next = <usize>d.target; nextPc += <u64>(<i64>d.immediate); } break;
+      case Op.JS: if (signOf(base)) { next = <usize>d.target; nextPc += <u64>(<i64>d.immediate); } break;
+      case Op.JNS: if (!signOf(base)) { next = <usize>d.target; nextPc += <u64>(<i64>d.immediate); } break;
+      case Op.JP: if (parityOf(base)) { next = <usize>d.target; nextPc += <u64>(<i64>d.immediate); } break;
+      case Op.JNP: if (!parityOf(base)) { next = <usize>d.target; nextPc += <u64>(<i64>d.immediate); } break;
+      case Op.JL: if (lessOf(base)) { next = <usize>d.target; nextPc += <u64>(<i64>d.immediate); } break;
+      case Op.JGE: if (!lessOf(base)) { next = <usize>d.target; nextPc += <u64>(<i64>d.immediate); } break;
+      case Op.JLE: if (lessOf(base) || zeroOf(base)) { next = <usize>d.target; nextPc += <u64>(<i64>d.immediate); } break;
+      case Op.JG: if (!lessOf(base) && !zeroOf(base)) { next = <usize>d.target; nextPc += <u64>(<i64>d.immediate); } break;
+      case Op.NOP: break;
+
       default: {
         save(cpu, pc, clock, retired);
         switch (executeRare(cpu, d, kind)) {

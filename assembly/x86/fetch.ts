@@ -27,8 +27,9 @@ import { readable } from "../memory/copies.ts";
 import { bytesToLineEnd, pageAt, ramAt } from "../memory/map.ts";
 import { LONGEST } from "./bytes.ts";
 import { X86State, x86 } from "./cpu.ts";
-import { decodeX86, raiseOnly } from "./decode.ts";
+import { decodeX86 } from "./decode.ts";
 import { Op, RAW_BYTES, X86, X86Flag, X86_BYTES, X86_BYTES_WITH_RAW } from "./operations.ts";
+import { raiseOnly } from "./select.ts";
 
 const TABLE_BYTES: usize = PAGE_BYTES * 4;
 /** Instructions that begin this close to the end of a page may go on in the next. */

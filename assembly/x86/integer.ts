@@ -3,7 +3,7 @@
 
 import { Cpu } from "../cpu.ts";
 import { withSegment } from "./address.ts";
-import { RAX, RBX, RDX, RFLAGS_DF, RFLAGS_FIXED, RFLAGS_OF, RFLAGS_STATUS, readR, writeR, x86 } from "./cpu.ts";
+import { RAX, RBX, RDX, RFLAGS_DF, RFLAGS_FIXED, RFLAGS_OF, RFLAGS_STATUS, readR, x86 } from "./cpu.ts";
 import {
   addFlags32,
   addFlags64,

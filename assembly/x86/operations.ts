@@ -231,6 +231,8 @@ export enum Op {
   JG,
   /** NOP in all its lengths, ENDBR64, PREFETCHh, PAUSE */
   NOP,
+  /** No instruction: the loop comes back with this when an access of one of the above is not a hit. */
+  SLOW_ACCESS,
 
   // From here on: executeRare.
 

@@ -357,3 +357,36 @@ export function moveImmediateToRegister(d: X86, register: u32, size: u32, value:
   if ((d.extra & (<u16>Extra.HIGH_REG)) != 0) d.extra ^= <u16>(Extra.HIGH_REG | Extra.HIGH_RM);
   simple(d, Op.MOV);
 }
+
+/** An operation that does nothing but raise an exception. */
+export function raiseOnly(d: X86, operation: Op): void {
+  d.operation = <u16>operation;
+  d.flags = <u16>DecodedFlag.SIDE_EFFECT;
+  d.cost = <u16>timing(Timing.COST_SIMPLE);
+}
+
+/** Near branches have 64-bit operands whatever the prefixes say (Intel; SDM 2A, Jcc). */
+export function jumpIf(d: X86, condition: u32, offset: i32): void {
+  d.immediate = offset;
+  setOperation(d, <Op>(Op.JO + <i32>condition), Timing.COST_BRANCH);
+  d.flags |= <u16>X86Flag.DIRECT;
+}
+
+/** One store below the stack pointer. */
+export function pushes(d: X86, operation: Op): void {
+  setOperation(d, operation, Timing.COST_STORE);
+  d.flags |= <u16>(DecodedFlag.MEMORY | X86Flag.WRITES | X86Flag.PUSHES | X86Flag.STACK);
+}
+
+/** One load from the stack pointer. */
+export function pops(d: X86, operation: Op): void {
+  setOperation(d, operation, Timing.COST_LOAD);
+  d.flags |= <u16>(DecodedFlag.MEMORY | X86Flag.READS | X86Flag.POPS | X86Flag.STACK);
+}
+
+/** IMUL with a register destination, operands taken. */
+export function multiplyRegister(d: X86): void {
+  if (inMemory) loads(d, Op.IMUL_R);
+  else simple(d, Op.IMUL_R);
+  d.cost += <u16>timing(Timing.COST_MULTIPLY);
+}

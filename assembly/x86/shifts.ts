@@ -72,7 +72,8 @@ function shift(cpu: usize, kind: u32, size: u32, value: u64, count: u32): u64 {
       return shifted(cpu, size, <u64>before, <u64>(before >> 1), <u64>(before & 1));
     }
     default: {
-      const before = value << (<u64>(count - 1));
+      const steps = <u64>(count - 1);
+      const before = value << steps;
       return shifted(cpu, size, before, before << 1, (before >>> topBit(size)) & 1);
     }
   }

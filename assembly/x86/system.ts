@@ -4,7 +4,6 @@
 import { Device, Timing, X86Vector } from "../../src/abi.ts";
 import { Cpu } from "../cpu.ts";
 import { requestDevice } from "../devices/transaction.ts";
-import { apicReadCr8, apicWriteCr8 } from "../interrupts/apic.ts";
 import { timing } from "../machine.ts";
 import {
   Access,
