@@ -224,6 +224,8 @@ export function apicWrite(cpu: Cpu, msr: u32, value: u64): bool {
       return value == 0;
     case MSR_SELF_IPI:
       if (value > 0xff) return false;
+      // An illegal vector sends nothing (SDM 3A 11.12.11, 11.5.2).
+      if (value < 16) return true;
       sendInterrupt(cpu, cpu, departure(cpu), <u32>value, DeliveryMode.FIXED);
       return true;
     default:

@@ -107,7 +107,8 @@ export function keepOrderSigned(a: i64, aSlope: u64, b: i64, bSlope: u64, bits: 
 /** value + k * slope must stay representable as a signed number of `bits` bits. */
 export function keepSignedRange(value: i64, slope: u64, bits: u32): void {
   if (slope == 0) return;
-  const top: i64 = bits == 64 ? i64.MAX_VALUE : ((<i64>1) << (<i64>(bits - 1))) - 1;
+  const signBit = <i64>bits - 1;
+  const top: i64 = bits == 64 ? i64.MAX_VALUE : ((<i64>1) << signBit) - 1;
   const bottom: i64 = -top - 1;
   if (<i64>slope > 0) atMost(<u64>(top - value) / slope + 1);
   else atMost(<u64>(value - bottom) / (0 - slope) + 1);

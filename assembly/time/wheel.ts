@@ -27,6 +27,7 @@ export enum EventClass {
   RUN = 6,
 }
 
+
 @unmanaged
 export class EventNode {
   next: usize;
@@ -114,7 +115,8 @@ function nextOccupied(level: usize, from: usize): usize {
   const word = load<u64>(occupancy + (group << 3)) & (u64.MAX_VALUE << ((<u64>from) & 63));
   if (word != 0) return (group << 6) + <usize>ctz(word);
   if (group == 63) return SLOTS;
-  const groups = load<u64>(occupancy + SLOTS / 8) & (u64.MAX_VALUE << (<u64>(group + 1)));
+  const behind = <u64>group + 1;
+  const groups = load<u64>(occupancy + SLOTS / 8) & (u64.MAX_VALUE << behind);
   if (groups == 0) return SLOTS;
   const next = <usize>ctz(groups);
   return (next << 6) + <usize>ctz(load<u64>(occupancy + (next << 3)));

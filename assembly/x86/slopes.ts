@@ -19,18 +19,7 @@ import { cycleOf, ticksOf } from "../time/bounds.ts";
 import { loadLocation, locationSlope, locationValue, readLocation, storeLocation } from "../time/locations.ts";
 import { turnPeriod } from "../time/shadow.ts";
 import { addressOf } from "./address.ts";
-import {
-  FLAG_BITS,
-  FLAG_OPERAND,
-  FLAG_RESULT,
-  RAX,
-  RCX,
-  RDX,
-  RSP,
-  SLOT_SHIFT,
-  STATE_WORDS,
-  readR,
-} from "./cpu.ts";
+import { FLAG_BITS, FLAG_OPERAND, FLAG_RESULT, RAX, RCX, RDX, RSP, SLOT_SHIFT, STATE_WORDS, readR } from "./cpu.ts";
 import { recordAt } from "./fetch.ts";
 import { conditionHolds } from "./flags.ts";
 import { numberOf, truncate } from "./operand.ts";
@@ -64,7 +53,8 @@ export function x86Slopes(cpu: Cpu): bool {
   const operation = <i32>d.operation;
   if (operation >= Op.JO && operation <= Op.JG) return keepCondition(changetype<usize>(cpu), operation - Op.JO);
   if ((d.flags & (<u16>DecodedFlag.MEMORY)) != 0) return memorySlopes(cpu, d, operation);
-  if (operation >= Op.ADD_RR64 && operation <= Op.CMP_RI32) return commonArithmetic(changetype<usize>(cpu), d, operation);
+  if (operation >= Op.ADD_RR64 && operation <= Op.CMP_RI32)
+    return commonArithmetic(changetype<usize>(cpu), d, operation);
   return registerSlopes(cpu, d, operation);
 }
 
@@ -124,8 +114,7 @@ function registerSlopes(cpu: Cpu, d: X86, operation: i32): bool {
     case Op.INC_R32:
     case Op.DEC_R32:
       return (
-        step(operation == Op.INC_R32, 32, readR(base, d.reg), slope(d.reg)) &&
-        define32(d.reg, resultValue, resultSlope)
+        step(operation == Op.INC_R32, 32, readR(base, d.reg), slope(d.reg)) && define32(d.reg, resultValue, resultSlope)
       );
     case Op.CMOV_RR64:
       if (!keepCondition(base, d.extra)) return false;
@@ -304,7 +293,8 @@ function overflows(x: u64, y: u64, result: u64, bits: u32): bool {
 function addressSlope(d: X86): u64 {
   const mode = <u32>d.mode;
   if ((mode & Address.ABSOLUTE) != 0) return 0;
-  const indexed = (mode & Address.INDEXED) != 0 ? slope(d.index) << (<u64>(mode & Address.SCALE)) : 0;
+  const scale = (<u64>mode) & Address.SCALE;
+  const indexed = (mode & Address.INDEXED) != 0 ? slope(d.index) << scale : 0;
   return slope(d.rm) + indexed;
 }
 

@@ -35,7 +35,7 @@ import type { TimingModel } from "../../src/timing/index.ts";
 import { buildTopology, topologyForCpus, type Topology } from "../../src/topology/index.ts";
 
 /** The core with its assertions compiled in: what tests run on. */
-const checkedCore = await WebAssembly.compile(
+export const checkedCore = await WebAssembly.compile(
   await readFile(new URL("../../build/core.checked.wasm", import.meta.url)),
 );
 

@@ -1,7 +1,6 @@
 // Which A64 words are instructions, against objdump: random words of every encoding class, and what objdump calls them.
 // Recording anew: RECORD=1 npx vitest run --config .config/vitest.config.ts test/instructions/arm64
 
-import { readFile } from "node:fs/promises";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
@@ -54,9 +53,7 @@ function recordedMnemonics(name: string): string[] {
   return [...new Uint16Array(bytes.buffer)].map((index) => mnemonics[index] ?? "");
 }
 
-const decoder = new Decoder(
-  await WebAssembly.compile(await readFile(new URL("../../../build/core.checked.wasm", import.meta.url))),
-);
+const decoder = new Decoder();
 
 /** What is wrong with the decoding of a word, or undefined. */
 function complaint(word: number, mnemonic: string): string | undefined {

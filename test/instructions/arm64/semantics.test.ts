@@ -7,7 +7,6 @@
 
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -133,9 +132,8 @@ describe("random A64 programs", () => {
     }
   });
 
-  it("contain every operation that the decoder knows, except those that wait or leave the PE", async () => {
-    const core = await readFile(new URL("../../../build/core.checked.wasm", import.meta.url));
-    const decoder = new Decoder(await WebAssembly.compile(core));
+  it("contain every operation that the decoder knows, except those that wait or leave the PE", () => {
+    const decoder = new Decoder();
     const words = new Set(image.programs.flatMap((program) => program.words));
     const used = new Set([...words].map((word) => decoder.operation(word)));
     expect(decoder.operations.filter((name) => !used.has(name))).toEqual([
