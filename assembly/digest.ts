@@ -10,8 +10,7 @@ import { machine } from "./machine.ts";
 import { Entry, Home, LineKind, directoryMask, heldMask, homeOf, lineKind, lineOwner } from "./memory/lines.ts";
 import { addressOfLine, ramAt } from "./memory/map.ts";
 import { INVALIDATION_DOWNGRADE } from "./memory/directory.ts";
-import { continueLater } from "./time/run.ts";
-import { unpark } from "./time/spin.ts";
+import { catchUpParked } from "./time/run.ts";
 import { EventClass, EventNode, FREE, NODE_BYTES } from "./time/wheel.ts";
 import { x86Digest } from "./x86/digest.ts";
 
@@ -61,10 +60,7 @@ function digestCpu(cpu: Cpu): void {
   const m = machine();
   mix(cpu.state);
   if (cpu.state == CpuState.OFFLINE) return;
-  if (cpu.parked != 0) {
-    unpark(cpu, m.now);
-    continueLater(cpu.core, m.now);
-  }
+  catchUpParked(cpu);
   mix(cpu.waitKind);
   mix(cpu.clock);
   mix(cpu.pc);

@@ -9,6 +9,7 @@ import { machine } from "./machine.ts";
 import { warmLine } from "./memory/lines.ts";
 import { lineOf, mapPages } from "./memory/map.ts";
 import { runUntil } from "./time/loop.ts";
+import { catchUpAll } from "./time/run.ts";
 import { retiredBy } from "./time/spin.ts";
 import { setProbe } from "./trace/probe.ts";
 import {
@@ -124,6 +125,11 @@ export function clearTrace(): void {
 
 export function run(until: u64): RunStatus {
   return runUntil(until);
+}
+
+/** Brings every CPU's registers and memory up to now. To be called before the host looks at either, or changes any. */
+export function catchUp(): void {
+  catchUpAll();
 }
 
 export function digest(): u64 {

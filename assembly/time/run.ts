@@ -2,12 +2,12 @@
 // instruction boundaries, and leaves behind the event that continues it.
 
 import { Acceleration, CpuState } from "../../src/abi.ts";
-import { Core, Cpu, NEVER, threadOf } from "../cpu.ts";
+import { Core, Cpu, NEVER, cpuAt, threadOf } from "../cpu.ts";
 import { execute, takePending } from "../architecture.ts";
 import { machine } from "../machine.ts";
 import { computeLimits, hitLimit, isStepping, limitTo, otherLimit, precedes, startCycle } from "./bounds.ts";
 import { Leave } from "./leave.ts";
-import { parkedUntil } from "./spin.ts";
+import { parkedUntil, unpark } from "./spin.ts";
 import { setCompleting } from "./watch.ts";
 import { EventClass, EventNode, cancel, schedule } from "./wheel.ts";
 
@@ -36,6 +36,19 @@ export function catchUp(cpu: Cpu, cycle: u64): void {
   if (cpu.clock >= hitLimit) return;
   const leave = execute(cpu, false);
   assert(leave == Leave.LIMIT, "a woken spin left its loop early");
+}
+
+/** Brings every parked CPU up to the present, so that its registers and memory can be looked at or changed. */
+export function catchUpAll(): void {
+  const m = machine();
+  for (let index: u32 = 0; index < m.cpus; index++) catchUpParked(cpuAt(index));
+}
+
+/** A parked CPU is woken; it parks again when it comes round. */
+export function catchUpParked(cpu: Cpu): void {
+  if (cpu.parked == 0) return;
+  unpark(cpu, machine().now);
+  continueLater(cpu.core, machine().now);
 }
 
 /** The least advanced thread first, until all stand at their limits. */
