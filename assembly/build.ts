@@ -23,6 +23,7 @@ import { attachCode, openCode } from "./memory/code.ts";
 import { forgetAll } from "./memory/copies.ts";
 import { attachLines, openLines } from "./memory/lines.ts";
 import { attachMemoryMap, openMemoryMap } from "./memory/map.ts";
+import { openTrain } from "./memory/train.ts";
 import { attachBounds } from "./time/bounds.ts";
 import { openSpins } from "./time/spin.ts";
 import { attachWheel, openWheel } from "./time/wheel.ts";
@@ -118,6 +119,7 @@ function buildDomains(): bool {
     domain.index = index;
     domain.node = entry(Config.DOMAIN_NODE_TABLE, index);
     if (domain.node >= m.nodes || domain.coreCount == 0) return false;
+    if (!openTrain(domain)) return false;
     domain.cores = reserve((<usize>domain.coreCount) << 2, 8);
     domain.onlineMask = reserve((<usize>m.maskWords) << 3, 8);
     if (domain.cores == 0 || domain.onlineMask == 0) return false;

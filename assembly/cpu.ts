@@ -138,6 +138,8 @@ export class Domain {
   cores: usize;
   /** Cores with an online CPU: who holds a line that is shared since before the first instruction. */
   onlineMask: usize;
+  /** Spinners that will ask for a line again: memory/train.ts. */
+  train: usize;
 }
 
 export const DOMAIN_BYTES: usize = 32;

@@ -9,7 +9,7 @@ import { gicDigest } from "./interrupts/gic.ts";
 import { machine } from "./machine.ts";
 import { Entry, Home, LineKind, directoryMask, heldMask, homeOf, lineKind, lineOwner } from "./memory/lines.ts";
 import { addressOfLine, ramAt } from "./memory/map.ts";
-import { INVALIDATION_DOWNGRADE } from "./memory/directory.ts";
+import { CacheMessage, INVALIDATION_DOWNGRADE } from "./memory/directory.ts";
 import { catchUpParked } from "./time/run.ts";
 import { EventClass, EventNode, FREE, NODE_BYTES } from "./time/wheel.ts";
 import { x86Digest } from "./x86/digest.ts";
@@ -58,9 +58,9 @@ export function digestOfCpu(cpu: Cpu): u64 {
 
 function digestCpu(cpu: Cpu): void {
   const m = machine();
+  catchUpParked(cpu);
   mix(cpu.state);
   if (cpu.state == CpuState.OFFLINE) return;
-  catchUpParked(cpu);
   mix(cpu.waitKind);
   mix(cpu.clock);
   mix(cpu.pc);
@@ -174,6 +174,8 @@ function digestEvent(node: EventNode): u64 {
 }
 
 function digestDirectoryEvent(node: EventNode): u64 {
+  // A hint to the last-level cache, not a message.
+  if ((node.when & 7) == EventClass.CACHE && (node.argument & 0xff) == CacheMessage.TRAIN) return 0;
   const isRequest = (node.when & 7) == EventClass.CACHE && (node.argument & 0xff) == 0;
   if (isRequest) return summand(node.when, changetype<Cpu>(node.subject).index, node.argument, 2);
   const entry = changetype<Entry>(node.subject);

@@ -156,8 +156,10 @@ export enum Acceleration {
   DECODE_CACHE = 4,
   /** Invalidations of one domain travel as one event per latency. Off: one event per core. */
   INVALIDATION_BATCHING = 8,
+  /** Spinners that lose a line and will find it unchanged stay parked. Off: each is woken, asks, and parks again. */
+  SPIN_TRAINS = 16,
 }
-export const ALL_ACCELERATIONS = 15;
+export const ALL_ACCELERATIONS = 31;
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Timing parameters: indices of a table of 32-bit words that the host fills from a named timing model.

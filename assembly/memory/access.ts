@@ -29,13 +29,15 @@ export enum Access {
   BLOCKED = 1,
   /** Not allowed: `faultAddress`, `faultIsWrite` and `faultPage` say what. */
   FAULT = 2,
-  /** A sibling has to run before this access. */
+  /** A sibling's spin has been ended: the instruction starts again, behind whatever the sibling does before. */
   SIBLING = 3,
   /** Shadow only: not decidable here. */
   REFUSED = 4,
 }
 
 let access: Access = Access.DONE;
+/** Bytes of the plain load that is being located, or 0. */
+export let loadSize: u32 = 0;
 export let faultAddress: u64 = 0;
 export let faultIsWrite: bool = false;
 /** Attributes of the page at fault (PAGE_*), 0 when nothing is mapped. */
@@ -220,7 +222,9 @@ export function writeSlow(cpu: Cpu, address: u64, size: u32, value: u64): void {
 function readWithin(cpu: Cpu, address: u64, size: u32): u64 {
   const page = pageAt(address);
   if ((page & PAGE_DEVICE) != 0 && (page & PAGE_READ) != 0) return accessDevice(cpu, page, address, size, false, 0);
+  loadSize = size;
   const host = locate(cpu, address, false);
+  loadSize = 0;
   return host == 0 ? 0 : loadBytes(host, size);
 }
 

@@ -9,6 +9,15 @@ import { Core, Cpu, NEVER, coreInDomain, hop } from "../cpu.ts";
 import { maskClear, maskSet, maskZero } from "../cpumask.ts";
 import { machine, timing } from "../machine.ts";
 import { EventClass, EventNode, release, schedule, take } from "../time/wheel.ts";
+import {
+  advanceTrain,
+  continueTrain,
+  endSharing,
+  enlist,
+  grantNextMember,
+  memberIsNext,
+  trainArrives,
+} from "./train.ts";
 import { Entry, Home, LineState, Recall, demandEntry, directoryMask, heldMask } from "./lines.ts";
 
 /** What reaches a last-level cache (argument of a CACHE event; the low byte is the kind). */
@@ -19,6 +28,8 @@ export enum CacheMessage {
   RECALL = 1,
   /** Subject: the Entry; second byte: LineState granted. */
   ANSWER = 2,
+  /** Subject: the Entry, whose train has a request to be served. */
+  TRAIN = 3,
 }
 
 /** INVALIDATE events: subject = Entry | word << 1 | 1 for a downgrade; argument = cores of that word. */
@@ -67,15 +78,41 @@ function arriveAtCache(node: EventNode, cycle: u64): Entry {
     const cpu = changetype<Cpu>(node.subject);
     const entry = demandEntry(cpu.requestLine, cpu.core.domain);
     if (changetype<usize>(entry) == 0) return entry;
-    if (entry.touched == 0) entry.queueBefore = entry.queueTail;
+    if (entry.touched == 0) openEntry(entry, cycle);
     enqueueRequest(entry, cpu);
     return entry;
   }
   const entry = changetype<Entry>(node.subject);
-  if (entry.touched == 0) entry.queueBefore = entry.queueTail;
-  if (kind == CacheMessage.RECALL) entry.recall = <u8>(node.argument >>> 8);
+  if (entry.touched == 0) openEntry(entry, cycle);
+  if (kind == CacheMessage.TRAIN) trainArrives(entry, cycle);
+  else if (kind == CacheMessage.RECALL) entry.recall = <u8>(node.argument >>> 8);
   else entry.answer = <u8>(node.argument >>> 8);
   return entry;
+}
+
+/** The first arrival of a cycle: everything from earlier cycles is settled. */
+function openEntry(entry: Entry, cycle: u64): void {
+  advanceTrain(entry, cycle);
+  entry.queueBefore = entry.queueTail;
+}
+
+/** Puts a request into the queue that has arrived some time ago. */
+export function enqueueLate(entry: Entry, cpu: Cpu): void {
+  let before: usize = 0;
+  let after = entry.queueHead;
+  while (after != 0 && arrivedBefore(changetype<Cpu>(after), cpu)) {
+    before = after;
+    after = changetype<Cpu>(after).requestNext;
+  }
+  cpu.requestNext = after;
+  if (before == 0) entry.queueHead = changetype<usize>(cpu);
+  else changetype<Cpu>(before).requestNext = changetype<usize>(cpu);
+  if (after == 0) entry.queueTail = changetype<usize>(cpu);
+}
+
+function arrivedBefore(one: Cpu, other: Cpu): bool {
+  if (one.requestArrival != other.requestArrival) return one.requestArrival < other.requestArrival;
+  return one.index < other.index;
 }
 
 /** Behind everything from earlier cycles; among the arrivals of this cycle in order of CPU number. */
@@ -99,22 +136,27 @@ function serveEntry(entry: Entry, cycle: u64): void {
     entry.state = entry.answer;
     entry.answer = <u8>LineState.INVALID;
     entry.pending = 0;
-    grantHead(entry, max(cycle, entry.free));
+    grantNext(entry, cycle);
   }
-  while (entry.pending == 0 && entry.queueHead != 0) {
-    const cpu = changetype<Cpu>(entry.queueHead);
-    const at = max(cycle, entry.free);
-    if (entry.state == LineState.MODIFIED || (entry.state == LineState.SHARED && cpu.requestWrite == 0)) {
-      grantHead(entry, at);
-    } else {
-      askHome(entry, cpu.requestWrite, at);
-    }
+  while (entry.pending == 0) {
+    const member = memberIsNext(entry, cycle);
+    if (!member && entry.queueHead == 0) break;
+    const write = member ? 0 : changetype<Cpu>(entry.queueHead).requestWrite;
+    if (entry.state == LineState.MODIFIED || (entry.state == LineState.SHARED && write == 0)) grantNext(entry, cycle);
+    else askHome(entry, write, max(cycle, entry.free));
   }
   if (entry.recall != Recall.NONE) {
     const recall = <Recall>entry.recall;
     entry.recall = <u8>Recall.NONE;
     serveRecall(entry, recall, max(cycle, entry.free));
   }
+  continueTrain(entry);
+}
+
+function grantNext(entry: Entry, cycle: u64): void {
+  const at = max(cycle, entry.free);
+  if (memberIsNext(entry, cycle)) grantNextMember(entry, at);
+  else grantHead(entry, at);
 }
 
 /** Serves the first request of the queue at a cycle at which the domain may do what it asks. */
@@ -124,13 +166,24 @@ function grantHead(entry: Entry, at: u64): void {
   if (entry.queueHead == 0) entry.queueTail = 0;
   const core = cpu.core;
   const self = <u16>(core.bit + 1);
-  const directory = directoryMask(entry);
+  const ready = cpu.requestWrite != 0 ? decideWrite(entry, core, at) : decideRead(entry, core, at);
+  const arrival = ready + core.latency;
+  expectLine(core, arrival);
+  schedule(arrival, EventClass.FILL, changetype<usize>(cpu), entry.owner == self ? 1 : 0);
+}
+
+function decideWrite(entry: Entry, core: Core, at: u64): u64 {
+  maskClear(directoryMask(entry), core.bit);
+  const ready = invalidateAll(entry, at);
+  entry.owner = <u16>(core.bit + 1);
+  return concludeDecision(entry, core, ready);
+}
+
+/** A core gets the line to read. @returns when the data leave the last-level cache */
+export function decideRead(entry: Entry, core: Core, at: u64): u64 {
+  const self = <u16>(core.bit + 1);
   let ready = at;
-  if (cpu.requestWrite != 0) {
-    maskClear(directory, core.bit);
-    ready = invalidateAll(entry, at);
-    entry.owner = self;
-  } else if (entry.owner != 0) {
+  if (entry.owner != 0) {
     if (entry.owner != self) {
       ready = downgradeOwner(entry, at);
       entry.owner = 0;
@@ -139,14 +192,16 @@ function grantHead(entry: Entry, at: u64): void {
     // E of MESI: the only reader of a line may write it without asking again.
     entry.owner = self;
   }
-  maskSet(directory, core.bit);
-  entry.free = ready + timing(Timing.LLC_OCCUPANCY);
-  const arrival = ready + core.latency;
-  expectLine(core, arrival);
-  schedule(arrival, EventClass.FILL, changetype<usize>(cpu), entry.owner == self ? 1 : 0);
+  return concludeDecision(entry, core, ready);
 }
 
-function entryIsUnused(entry: Entry): bool {
+function concludeDecision(entry: Entry, core: Core, ready: u64): u64 {
+  maskSet(directoryMask(entry), core.bit);
+  entry.free = ready + timing(Timing.LLC_OCCUPANCY);
+  return ready;
+}
+
+export function entryIsUnused(entry: Entry): bool {
   const directory = directoryMask(entry);
   for (let word: u32 = 0; word < machine().maskWords; word++) {
     if (load<u64>(directory + ((<usize>word) << 3)) != 0) return false;
@@ -157,7 +212,7 @@ function entryIsUnused(entry: Entry): bool {
 /** A line message is under way to a core: it may not run past its arrival. */
 // @ts-ignore: decorator
 @inline
-function expectLine(core: Core, arrival: u64): void {
+export function expectLine(core: Core, arrival: u64): void {
   if (core.lineArrivals++ == 0 || arrival < core.lineArrivalMin) core.lineArrivalMin = arrival;
 }
 
@@ -165,6 +220,7 @@ function expectLine(core: Core, arrival: u64): void {
 function invalidateAll(entry: Entry, at: u64): u64 {
   const directory = directoryMask(entry);
   let ready = at;
+  endSharing(entry);
   for (let word: u32 = 0; word < machine().maskWords; word++) {
     const victims = load<u64>(directory + ((<usize>word) << 3));
     if (victims != 0) ready = max(ready, invalidateWord(entry, word, victims, at));
@@ -178,6 +234,12 @@ function invalidateWord(entry: Entry, word: u32, victims: u64, at: u64): u64 {
   const subject = changetype<usize>(entry) | ((<usize>word) << 1);
   const batching = (machine().accelerations & Acceleration.INVALIDATION_BATCHING) != 0;
   let ready = at;
+  for (let rest = victims; rest != 0; rest &= rest - 1) {
+    const core = coreInDomain(entry.domain, (word << 6) + <u32>ctz(rest));
+    if (!enlist(entry, core, at)) continue;
+    victims &= ~(rest & (0 - rest));
+    ready = max(ready, at + 2 * core.latency);
+  }
   while (victims != 0) {
     const latency = coreInDomain(entry.domain, (word << 6) + <u32>ctz(victims)).latency;
     let batch: u64 = 0;

@@ -9,6 +9,7 @@
 import { Acceleration, Timing } from "../../src/abi.ts";
 import { Core, Cpu, Pending, threadOf } from "../cpu.ts";
 import { machine, timing } from "../machine.ts";
+import { parkedUntil } from "./spin.ts";
 
 /** Ticks before which an instruction may start; valid for the CPU that is being run. */
 export let hitLimit: u64 = 0;
@@ -133,8 +134,8 @@ export function isStepping(cpu: Cpu): bool {
 
 /**
  * SMT siblings share a core's copies, so their accesses happen in the order of (cycle, CPU number): a thread may touch
- * memory only before its siblings' next instructions. One that watches a line and will be interrupted must have been so
- * before an access can end its watch.
+ * memory only before its siblings' next instructions. That is where they stand; or where the last turn of a parked spin
+ * begins; or, if a message can set them going, where it arrives.
  */
 function siblingLimit(cpu: Cpu, cycle: u64, least: u64): u64 {
   const core = cpu.core;
@@ -144,9 +145,10 @@ function siblingLimit(cpu: Cpu, cycle: u64, least: u64): u64 {
     if (sibling == cpu) continue;
     if (isStepping(sibling)) {
       limit = min(limit, sibling.index > cpu.index ? startCycle(sibling) + 1 : startCycle(sibling));
-    } else if (sibling.interruptArrivals != 0 && (sibling.parked != 0 || sibling.watchedLine != 0)) {
-      limit = min(limit, known(sibling.interruptArrivalMin, cycle, least));
+      continue;
     }
+    if (sibling.parked != 0) limit = min(limit, parkedUntil(sibling));
+    if (sibling.interruptArrivals != 0) limit = min(limit, known(sibling.interruptArrivalMin, cycle, least));
   }
   return limit;
 }

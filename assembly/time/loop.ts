@@ -15,10 +15,11 @@ import {
   landLine,
 } from "../memory/directory.ts";
 import { Entry } from "../memory/lines.ts";
+import { checkTrain } from "../memory/train.ts";
 import { addressOfLine } from "../memory/map.ts";
 import { traceWantsDraining } from "../trace/ring.ts";
-import { coreIsStepping, ticksOf } from "./bounds.ts";
-import { runCompleted, runCore } from "./run.ts";
+import { ticksOf } from "./bounds.ts";
+import { continueAfterDelivery, runCompleted, runCore } from "./run.ts";
 import { parkedLineUse, parkedUntil, unpark } from "./spin.ts";
 import { LineUse, endWatch } from "./watch.ts";
 import { EventClass, EventNode, advance, closeCycle, release, settle, take, wheelIsEmpty } from "./wheel.ts";
@@ -71,6 +72,7 @@ function takeInvalidations(cycle: u64): void {
     const entry = changetype<Entry>(subject & ~(<usize>63));
     const first = ((<u32>(subject >>> 1)) & 31) << 6;
     const downgrade = (subject & INVALIDATION_DOWNGRADE) != 0;
+    if (cores == 0) checkTrain(entry, cycle);
     while (cores != 0) {
       invalidateCore(entry, first + <u32>ctz(cores), downgrade, cycle);
       cores &= cores - 1;
@@ -88,7 +90,7 @@ function invalidateCore(entry: Entry, bit: u32, downgrade: bool, cycle: u64): vo
   // Parked threads have been stepped up to this cycle while the line was still there.
   forgetInCore(core, addressOfLine(line), downgrade);
   dropCopy(entry, bit, downgrade);
-  if (coreIsStepping(core)) runCore(core, cycle, true);
+  continueAfterDelivery(core, cycle);
 }
 
 function disturbWatchers(core: Core, line: u32, downgrade: bool, cycle: u64): void {

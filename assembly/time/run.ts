@@ -5,10 +5,19 @@ import { Acceleration, CpuState } from "../../src/abi.ts";
 import { Core, Cpu, NEVER, cpuAt, threadOf } from "../cpu.ts";
 import { execute, takePending } from "../architecture.ts";
 import { machine } from "../machine.ts";
-import { computeLimits, hitLimit, isStepping, limitTo, otherLimit, precedes, startCycle } from "./bounds.ts";
+import {
+  computeLimits,
+  coreIsStepping,
+  hitLimit,
+  isStepping,
+  limitTo,
+  limitToTicks,
+  otherLimit,
+  precedes,
+  startCycle,
+} from "./bounds.ts";
 import { Leave } from "./leave.ts";
 import { parkedUntil, unpark } from "./spin.ts";
-import { setCompleting } from "./watch.ts";
 import { EventClass, EventNode, cancel, schedule } from "./wheel.ts";
 
 /**
@@ -36,6 +45,19 @@ export function catchUp(cpu: Cpu, cycle: u64): void {
   if (cpu.clock >= hitLimit) return;
   const leave = execute(cpu, false);
   assert(leave == Leave.LIMIT, "a woken spin left its loop early");
+}
+
+/** Steps a CPU up to the start of an instruction, touching only lines that it holds. */
+export function catchUpToTicks(cpu: Cpu, ticks: u64): void {
+  limitToTicks(ticks);
+  if (cpu.clock >= ticks) return;
+  const leave = execute(cpu, false);
+  assert(leave == Leave.LIMIT, "a woken spin left its loop early");
+}
+
+/** Something of a cycle has been delivered to a core: whatever of it may run goes on. */
+export function continueAfterDelivery(core: Core, cycle: u64): void {
+  if (coreIsStepping(core)) runCore(core, cycle, true);
 }
 
 /** Brings every parked CPU up to the present, so that its registers and memory can be looked at or changed. */
@@ -94,11 +116,15 @@ function runThread(cpu: Cpu, cycle: u64, delivering: bool, must: bool): Leave {
       if (!must && cpu.clock >= hitLimit) return Leave.LIMIT;
       takePending(cpu);
       if (cpu.state != CpuState.RUNNING) return Leave.BLOCKED;
+      // Still under way: the access has disturbed a sibling, and is made now.
+      if (must && cpu.delivery != 0) continue;
     } else {
       // What came while the CPU was blocked is taken at the boundary behind the access, and siblings have their turn.
       if (must && ((cpu.pending & ~cpu.masked) != 0 || cpu.core.threadCount > 1)) limitTo(0);
-      setCompleting(must);
       const leave = execute(cpu, must);
+      // The access to complete has disturbed a sibling, which stands at this cycle now. It comes before all instruction
+      // starts of the cycle.
+      if (must && leave == Leave.SIBLING) continue;
       if (leave != Leave.RECHECK && !(must && leave == Leave.LIMIT)) return leave;
     }
     must = false;

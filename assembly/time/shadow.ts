@@ -5,7 +5,7 @@ import { CPU_REGISTERS, CpuState, LINE_BYTES, PAGE_RAM, PAGE_READ, PAGE_WRITE } 
 import { analyzeSlopes, execute, stateWords } from "../architecture.ts";
 import { CPU_JOURNAL, Cpu, threadOf } from "../cpu.ts";
 import { machine } from "../machine.ts";
-import { refuse } from "../memory/access.ts";
+import { loadSize, refuse } from "../memory/access.ts";
 import { forget, remember } from "../memory/copies.ts";
 import { Permission, permissionOf } from "../memory/lines.ts";
 import { addressOfLine, lineOf, pageAt, ramAt } from "../memory/map.ts";
@@ -29,10 +29,15 @@ import { LineUse } from "./watch.ts";
 const MOST_TURN_TICKS: u64 = 8192;
 const MOST_TURN_STEPS: u32 = 512;
 
-// Lines of the turn: number and use; then the copies of those that it writes.
-const LINE_RECORD: usize = 8;
+// Lines of the turn: number, use, accesses in the first turn; of the last plain load: size (or 0), ticks into the turn, host
+// address. Then the copies of those that it writes.
+const LINE_RECORD: usize = 24;
+const LINE_ACCESSES: usize = 8;
+const LINE_LOAD_SIZE: usize = 12;
+const LINE_LOAD_PHASE: usize = 16;
+const LINE_LOAD_HOST: usize = 20;
 // @ts-ignore: AssemblyScript reserves the bytes at compile time
-const LINES: usize = memory.data(8 * 8, 8);
+const LINES: usize = memory.data(8 * 24, 8);
 // @ts-ignore: AssemblyScript reserves the bytes at compile time
 const COPIES: usize = memory.data(8 * 64, 64);
 // @ts-ignore: AssemblyScript reserves the bytes at compile time
@@ -45,6 +50,8 @@ let period: u64 = 0;
 let instructions: u64 = 0;
 /** The turn has read the time, so what it leaves unchanged may change in a later one. */
 let clockWasRead: bool = false;
+let firstTurn: bool = false;
+let turnStart: u64 = 0;
 
 // @ts-ignore: decorator
 @inline
@@ -62,6 +69,22 @@ export function lineAt(index: u32): u32 {
 
 export function lineUse(index: u32): LineUse {
   return load<u32>(LINES + <usize>index * LINE_RECORD, 4);
+}
+
+/** Of a line that one plain load per turn reads, and nothing else touches: its bytes, else 0. */
+export function onlyLoadSize(index: u32): u32 {
+  const record = LINES + <usize>index * LINE_RECORD;
+  if (clockWasRead || lineUse(index) != LineUse.READ || load<u32>(record, LINE_ACCESSES) != 1) return 0;
+  return load<u32>(record, LINE_LOAD_SIZE);
+}
+
+/** Ticks from the loop head to that load. */
+export function onlyLoadPhase(index: u32): u32 {
+  return load<u32>(LINES + <usize>index * LINE_RECORD, LINE_LOAD_PHASE);
+}
+
+export function onlyLoadHost(index: u32): usize {
+  return <usize>load<u32>(LINES + <usize>index * LINE_RECORD, LINE_LOAD_HOST);
 }
 
 function copyOf(index: u32): usize {
@@ -100,7 +123,10 @@ export function observeTurn(cpu: Cpu): bool {
   clockWasRead = false;
   saveLimits();
   limitToTicks(cpu.clock + MOST_TURN_TICKS);
+  firstTurn = true;
+  turnStart = cpu.clock;
   const leave = execute(copy, true);
+  firstTurn = false;
   restoreLimits();
   period = copy.clock - cpu.clock;
   instructions = copy.retired - cpu.retired;
@@ -142,8 +168,10 @@ export function shadowHost(cpu: Cpu, address: u64, write: bool): usize {
     }
     store<u32>(LINES + <usize>index * LINE_RECORD, line);
     store<u32>(LINES + <usize>index * LINE_RECORD, LineUse.READ, 4);
+    store<u32>(LINES + <usize>index * LINE_RECORD, 0, LINE_ACCESSES);
     lines++;
   }
+  noteAccess(cpu, index, address);
   const offset = (<usize>address) & (LINE_BYTES - 1);
   if (write && lineUse(index) != LineUse.WRITTEN) {
     if (permissionOf(cpu.core, line) != Permission.WRITE || siblingsMind(cpu, line, true)) return refuse();
@@ -152,8 +180,18 @@ export function shadowHost(cpu: Cpu, address: u64, write: bool): usize {
   }
   const written = lineUse(index) == LineUse.WRITTEN;
   const host = written ? copyOf(index) + offset : ramAt(address);
-  remember(cpu, address, host, written);
+  // Lines that are only read are found here each time, so that their accesses are counted.
+  if (written) remember(cpu, address, host, true);
   return host;
+}
+
+function noteAccess(cpu: Cpu, index: u32, address: u64): void {
+  if (!firstTurn) return;
+  const record = LINES + <usize>index * LINE_RECORD;
+  store<u32>(record, load<u32>(record, LINE_ACCESSES) + 1, LINE_ACCESSES);
+  store<u32>(record, loadSize, LINE_LOAD_SIZE);
+  store<u32>(record, <u32>(cpu.clock - turnStart), LINE_LOAD_PHASE);
+  store<u32>(record, <u32>ramAt(address), LINE_LOAD_HOST);
 }
 
 /** Whether a sibling's parked spin or monitor would have to be ended by the access. */

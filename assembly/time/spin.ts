@@ -7,16 +7,21 @@ import { Acceleration, CPU_BYTES, CPU_REGISTERS } from "../../src/abi.ts";
 import { stateWords } from "../architecture.ts";
 import { Cpu, NEVER } from "../cpu.ts";
 import { machine, reserve } from "../machine.ts";
+import { loadBytes } from "../memory/access.ts";
 import { ramAt } from "../memory/map.ts";
+import { leaveTrain } from "../memory/train.ts";
 import { MAX_CELLS, MAX_LINES, advanceBytes, cellAt, cellCount, openAffine, slopeOf, turnLimit } from "./affine.ts";
 import { cycleOf, ticksOf } from "./bounds.ts";
 import { Leave } from "./leave.ts";
-import { catchUp } from "./run.ts";
+import { catchUp, catchUpToTicks } from "./run.ts";
 import {
   lineAt,
   lineCount,
   lineUse,
   observeTurn,
+  onlyLoadHost,
+  onlyLoadPhase,
+  onlyLoadSize,
   proveSlopes,
   turnChangesNothing,
   turnInstructions,
@@ -26,7 +31,7 @@ import { LineUse, hideFromSiblings } from "./watch.ts";
 
 /** The claim under which a CPU is parked: turn k starts at clock + k * period, words and cells moved on by k slopes. */
 @unmanaged
-class Spin {
+export class Spin {
   period: u64;
   instructions: u64;
   /** Turns for which the claim holds, or NEVER. */
@@ -34,15 +39,50 @@ class Spin {
   words: u32;
   cells: u32;
   lines: u32;
+  /** SpinTrain; for the others see memory/train.ts. */
+  train: u32;
+  trainEntry: usize;
+  /** Ticks from the loop head to the load that reads the train's line. */
+  phase: u64;
+  /** Turns that are behind the clock and not yet applied. */
+  turnsBehind: u64;
+  /** Cycle at which the line is lost; whole turns until the load that misses it, that load's start; cycle of the fill. */
+  invalidation: u64;
+  loadTurns: u64;
+  loadTicks: u64;
+  fill: u64;
+}
+
+/** Membership of a parked CPU in a train. */
+export enum SpinTrain {
+  NONE = 0,
+  WAITING = 1,
+  GRANTED = 2,
+}
+
+/** How a parked spin uses a line. */
+@unmanaged
+export class SpinLine {
+  line: u32;
+  /** LineUse */
+  use: u32;
+  /** Of a line that one load per turn reads: ticks from the loop head, where, how long, and what it finds; else size 0. */
+  phase: u32;
+  size: u32;
+  host: usize;
+  reserved: u32;
+  value: u64;
 }
 
 const MAX_WORDS: u32 = 12;
 // Behind the fields: sloped words (slope, slot), cells (slope, host address, size), lines (number, use).
-const SPIN_WORDS: usize = 40;
+const SPIN_WORDS: usize = 112;
 const SPIN_CELLS: usize = SPIN_WORDS + <usize>MAX_WORDS * 16;
 const SPIN_LINES: usize = SPIN_CELLS + <usize>MAX_CELLS * 16;
-const SPIN_BYTES: usize = SPIN_LINES + <usize>MAX_LINES * 8;
+const SPIN_LINE_BYTES: usize = 32;
+const SPIN_BYTES: usize = SPIN_LINES + <usize>MAX_LINES * SPIN_LINE_BYTES;
 if (offsetof<Spin>() > SPIN_WORDS) ERROR("Spin outgrew its bytes");
+if (offsetof<SpinLine>() > SPIN_LINE_BYTES) ERROR("SpinLine outgrew its bytes");
 
 /** Fewer turns than this are stepped sooner than elided. */
 const LEAST_TURNS: u64 = 3;
@@ -69,7 +109,7 @@ export function openSpins(): bool {
 
 // @ts-ignore: decorator
 @inline
-function spinOf(cpu: Cpu): Spin {
+export function spinOf(cpu: Cpu): Spin {
   return changetype<Spin>(machine().spinRecords + <usize>cpu.index * SPIN_BYTES);
 }
 
@@ -170,23 +210,39 @@ function keepClaim(cpu: Cpu, turns: u64): bool {
     store<u32>(entry, cell.size, 12);
     spin.cells++;
   }
-  for (let i: u32 = 0; i < lineCount(); i++) {
-    const entry = base + SPIN_LINES + ((<usize>i) << 3);
-    store<u32>(entry, lineAt(i));
-    store<u32>(entry, lineUse(i), 4);
-  }
   spin.lines = lineCount();
+  for (let i: u32 = 0; i < spin.lines; i++) describeLine(spinLineAt(spin, i), i);
+  spin.train = SpinTrain.NONE;
+  spin.turnsBehind = 0;
   return true;
+}
+
+// @ts-ignore: decorator
+@inline
+function spinLineAt(spin: Spin, index: u32): SpinLine {
+  return changetype<SpinLine>(changetype<usize>(spin) + SPIN_LINES + <usize>index * SPIN_LINE_BYTES);
+}
+
+function describeLine(line: SpinLine, index: u32): void {
+  line.line = lineAt(index);
+  line.use = lineUse(index);
+  line.size = onlyLoadSize(index);
+  if (line.size == 0) return;
+  line.phase = onlyLoadPhase(index);
+  line.host = onlyLoadHost(index);
+  line.value = loadBytes(line.host, line.size);
+}
+
+/** What a parked CPU does with a line, or null when it doesn't touch it. */
+export function spinLineOf(spin: Spin, line: u32): SpinLine {
+  for (let i: u32 = 0; i < spin.lines; i++) if (spinLineAt(spin, i).line == line) return spinLineAt(spin, i);
+  return changetype<SpinLine>(0);
 }
 
 /** How a parked CPU uses a line. */
 export function parkedLineUse(cpu: Cpu, line: u32): LineUse {
-  const spin = spinOf(cpu);
-  const base = changetype<usize>(spin) + SPIN_LINES;
-  for (let i: u32 = 0; i < spin.lines; i++) {
-    if (load<u32>(base + ((<usize>i) << 3)) == line) return load<u32>(base + ((<usize>i) << 3), 4);
-  }
-  return LineUse.NONE;
+  const found = spinLineOf(spinOf(cpu), line);
+  return changetype<usize>(found) == 0 ? LineUse.NONE : found.use;
 }
 
 /** Cycle by which a parked CPU must be woken because its loop ends, or NEVER. */
@@ -210,28 +266,51 @@ function turnsBy(cpu: Cpu, spin: Spin, cycle: u64): u64 {
 export function retiredBy(cpu: Cpu, cycle: u64): u64 {
   if (cpu.parked == 0) return cpu.retired;
   const spin = spinOf(cpu);
-  return cpu.retired + turnsBy(cpu, spin, cycle) * spin.instructions;
+  return cpu.retired + (turnsBy(cpu, spin, cycle) + spin.turnsBehind) * spin.instructions;
 }
 
 /** Wakes a parked CPU and brings it up to date: everything that starts before `cycle` has been executed afterwards. */
 export function unpark(cpu: Cpu, cycle: u64): void {
   const spin = spinOf(cpu);
-  const base = changetype<usize>(spin);
-  const turns = turnsBy(cpu, spin, cycle);
-  cpu.clock += turns * spin.period;
-  cpu.retired += turns * spin.instructions;
-  for (let i: u32 = 0; i < spin.words; i++) {
-    const entry = base + SPIN_WORDS + ((<usize>i) << 4);
-    const word = changetype<usize>(cpu) + CPU_REGISTERS + ((<usize>load<u32>(entry, 8)) << 3);
-    store<u64>(word, load<u64>(word) + load<u64>(entry) * turns);
-  }
-  for (let i: u32 = 0; i < spin.cells; i++) {
-    const entry = base + SPIN_CELLS + ((<usize>i) << 4);
-    advanceBytes(<usize>load<u32>(entry, 8), load<u32>(entry, 12), load<u64>(entry), turns);
-  }
-  cpu.parked = 0;
-  cpu.core.watchers--;
+  if (spin.train == SpinTrain.NONE || !leaveTrain(cpu, cycle)) unparkTo(cpu, spin, cycle);
+}
+
+/** As unpark(), of a CPU that is in no train. */
+export function unparkTo(cpu: Cpu, spin: Spin, cycle: u64): void {
+  advanceTurns(cpu, spin, turnsBy(cpu, spin, cycle));
+  endParked(cpu);
   catchingUp = true;
   catchUp(cpu, cycle);
   catchingUp = false;
+}
+
+/** As unpark(), to a tick at which an instruction starts. Its turns have been applied. */
+export function unparkToTicks(cpu: Cpu, ticks: u64): void {
+  endParked(cpu);
+  catchingUp = true;
+  catchUpToTicks(cpu, ticks);
+  catchingUp = false;
+}
+
+function endParked(cpu: Cpu): void {
+  cpu.parked = 0;
+  cpu.core.watchers--;
+}
+
+/** Applies whole turns, and those that are behind the clock already. */
+export function advanceTurns(cpu: Cpu, spin: Spin, turns: u64): void {
+  const base = changetype<usize>(spin);
+  cpu.clock += turns * spin.period;
+  const all = turns + spin.turnsBehind;
+  spin.turnsBehind = 0;
+  cpu.retired += all * spin.instructions;
+  for (let i: u32 = 0; i < spin.words; i++) {
+    const entry = base + SPIN_WORDS + ((<usize>i) << 4);
+    const word = changetype<usize>(cpu) + CPU_REGISTERS + ((<usize>load<u32>(entry, 8)) << 3);
+    store<u64>(word, load<u64>(word) + load<u64>(entry) * all);
+  }
+  for (let i: u32 = 0; i < spin.cells; i++) {
+    const entry = base + SPIN_CELLS + ((<usize>i) << 4);
+    advanceBytes(<usize>load<u32>(entry, 8), load<u32>(entry, 12), load<u64>(entry), all);
+  }
 }

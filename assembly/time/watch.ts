@@ -9,7 +9,7 @@ import { forget } from "../memory/copies.ts";
 import { addressOfLine } from "../memory/map.ts";
 import { arm64 } from "../arm64/cpu.ts";
 import { wakeFromWait } from "../interrupts/wake.ts";
-import { precedes, startCycle } from "./bounds.ts";
+import { startCycle } from "./bounds.ts";
 import { parkedLineUse, unpark } from "./spin.ts";
 
 /** How a parked spin uses a line. */
@@ -54,32 +54,24 @@ export function isWatchedBySibling(cpu: Cpu, line: u32): bool {
   return false;
 }
 
-/** The access being done is one that a fill or an answer completes: it comes before all instruction starts of its cycle. */
-let completing: bool = false;
-
-export function setCompleting(value: bool): void {
-  completing = value;
-}
-
 /**
- * A thread is about to access a line that siblings may watch.
- * @returns whether one of them must be stepped before: it was parked, and its past is not complete yet
+ * A thread is about to access a line that siblings may watch. A sibling that is parked on it is brought up to date: stepped
+ * to this cycle, by the same executor that is in the middle of the access here, and whose variables are spoilt then.
+ * @returns whether that has happened: the instruction must be started again, in its turn
  */
 export function disturbSiblings(cpu: Cpu, line: u32, write: bool): bool {
   const core = cpu.core;
-  let mustWait = false;
+  let disturbed = false;
   for (let thread: u32 = 0; thread < core.threadCount; thread++) {
     const sibling = threadOf(core, thread);
-    if (sibling == cpu) continue;
-    if (sibling.parked != 0) {
-      const use = parkedLineUse(sibling, line);
-      if (use == LineUse.WRITTEN || (use == LineUse.READ && write)) {
-        unpark(sibling, startCycle(cpu));
-        if (!completing && precedes(sibling, cpu)) mustWait = true;
-      }
+    if (sibling == cpu || sibling.parked == 0) continue;
+    const use = parkedLineUse(sibling, line);
+    if (use == LineUse.WRITTEN || (use == LineUse.READ && write)) {
+      unpark(sibling, startCycle(cpu));
+      disturbed = true;
     }
   }
-  if (mustWait) return true;
+  if (disturbed) return true;
   if (write) {
     for (let thread: u32 = 0; thread < core.threadCount; thread++) {
       const sibling = threadOf(core, thread);

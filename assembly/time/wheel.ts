@@ -278,6 +278,14 @@ export function wheelIsEmpty(): bool {
   return true;
 }
 
+/** The class of the current cycle that has been taken last, plus one; 0 between cycles. */
+let taken: i32 = 0;
+
+/** Whether the events of a class of the current cycle have been taken. */
+export function isTaken(eventClass: EventClass): bool {
+  return eventClass < taken;
+}
+
 /** Takes the whole list of one class of the current cycle; the order is that of insertion, backwards. */
 // @ts-ignore: decorator
 @inline
@@ -285,6 +293,7 @@ export function take(cycle: u64, eventClass: EventClass): EventNode {
   const head = heads + (((<usize>cycle) & (SLOTS - 1)) << 5) + ((<usize>eventClass) << 2);
   const first = <usize>load<u32>(head);
   store<u32>(head, 0);
+  taken = eventClass + 1;
   return changetype<EventNode>(first);
 }
 
@@ -292,5 +301,6 @@ export function take(cycle: u64, eventClass: EventClass): EventNode {
 // @ts-ignore: decorator
 @inline
 export function closeCycle(cycle: u64): void {
+  taken = 0;
   unmark(0, (<usize>cycle) & (SLOTS - 1));
 }

@@ -3,6 +3,7 @@
 
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { AllstopError } from "../errors.ts";
+import type { CalibrateArguments } from "./calibrate.ts";
 import type { ListArguments, Listable } from "./list.ts";
 import type { RunArguments } from "./run.ts";
 import { ignoreClosedPipes, print } from "./terminal.ts";
@@ -37,7 +38,14 @@ const program = new Command("allstop")
     "after",
     "\nWithout a command: stop_machine() on machines of 64 to 4,096 CPUs, as a table.\n\nExit codes: 0 done, 1 a call did not complete, 2 wrong usage.\n\nExamples:\n  allstop run --topology epyc-9654 --load mixed\n  allstop run --arch arm64 --cpus 512 --wedge 17 --limit-ms 20",
   )
+  .helpCommand(true)
+  .allowExcessArguments()
   .action(async () => {
+    const [unknown] = program.args;
+    if (unknown !== undefined) {
+      const commands = program.commands.map((command) => command.name()).join(", ");
+      program.error(`error: unknown command '${unknown}'. Commands are ${commands}.`);
+    }
     exitCode = await (await import("./tour.ts")).tour();
   });
 
@@ -68,6 +76,7 @@ program
       "spinElision",
       "decodeCache",
       "invalidationBatching",
+      "spinTrains",
     ]),
   )
   .option("--json", "print the report as JSON (allstop.report/1)")
@@ -103,6 +112,16 @@ program
     exitCode = await (await import("./topology.ts")).showTopology(machine, options);
   });
 
+program
+  .command("calibrate")
+  .description("measure a timing model by guest programs, beside what was published about its machine")
+  .argument("<timing>", "timing model: see allstop list timings")
+  .option("--json", "as JSON (allstop.calibration/1)")
+  .addHelpText("after", "\nExamples:\n  allstop calibrate zen3\n  allstop calibrate neoverse-n1 --json")
+  .action(async (timing: string, options: CalibrateArguments) => {
+    exitCode = await (await import("./calibrate.ts")).showCalibration(timing, options);
+  });
+
 /** Usage errors print a message; only our own bugs print a stack. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
@@ -116,7 +135,9 @@ function report(error: unknown): number {
 
 ignoreClosedPipes();
 program.exitOverride().configureOutput({ writeOut: (text) => print(text.trimEnd()) });
-for (const command of program.commands) command.exitOverride().copyInheritedSettings(program);
+for (const command of program.commands) {
+  command.copyInheritedSettings(program).exitOverride().allowExcessArguments(false);
+}
 try {
   await program.parseAsync();
 } catch (error) {

@@ -4,6 +4,7 @@
 import { instantiateSync, type ASUtil } from "@assemblyscript/loader";
 import { ABI_VERSION, type Counter, type Region, type RunStatus, type Warmth } from "../abi.ts";
 import { AllstopError } from "../errors.ts";
+import type { MaskOperations } from "./mask-operations.ts";
 
 // A type alias, not an interface: the loader's generic wants an index signature.
 type CoreExports = {
@@ -18,21 +19,12 @@ type CoreExports = {
   setTraceMask(mask: number): void;
   clearTrace(): void;
   run(until: bigint): number;
+  catchUp(): void;
   digest(): bigint;
   cpuDigest(cpu: number): bigint;
   region(which: number): number;
   counter(which: number): bigint;
-  maskAnd(target: number, a: number, b: number, bits: number): number;
-  maskAndNot(target: number, a: number, b: number, bits: number): number;
-  maskOr(target: number, a: number, b: number, bits: number): void;
-  maskXor(target: number, a: number, b: number, bits: number): void;
-  maskEqual(a: number, b: number, bits: number): number;
-  maskIntersects(a: number, b: number, bits: number): number;
-  maskSubset(a: number, b: number, bits: number): number;
-  maskFill(mask: number, bits: number): void;
-  maskNext(mask: number, bits: number, from: number): number;
-  maskWeight(mask: number, bits: number): number;
-};
+} & MaskOperations;
 
 /** One instance of the core: one machine's memory, or a workshop for cpumasks. */
 export class Core {
@@ -40,8 +32,13 @@ export class Core {
   #failure: AllstopError | undefined;
 
   constructor(module: WebAssembly.Module) {
-    this.#raw = instantiateSync<CoreExports>(module).exports;
-    const version = this.#raw.abiVersion();
+    let version: number;
+    try {
+      this.#raw = instantiateSync<CoreExports>(module).exports;
+      version = this.#raw.abiVersion();
+    } catch (cause) {
+      throw new AllstopError("CORE_MISMATCH", "not a core of allstop", { cause });
+    }
     if (version !== ABI_VERSION) {
       throw new AllstopError("CORE_MISMATCH", "the core speaks another ABI", {
         value: version,
@@ -108,6 +105,11 @@ export class Core {
     return this.#call("run", (raw) => raw.run(until));
   }
 
+  /** Brings every CPU's registers and memory up to now: the core only notes that a CPU spins. */
+  catchUp(): void {
+    this.#call("catchUp", (raw) => raw.catchUp());
+  }
+
   digest(): bigint {
     return BigInt.asUintN(
       64,
@@ -138,18 +140,3 @@ export class Core {
     return this.#raw;
   }
 }
-
-/** Operations on bit sets in linear memory; addresses in bytes, results of predicates as 0 or 1. */
-export type MaskOperations = Pick<
-  CoreExports,
-  | "maskAnd"
-  | "maskAndNot"
-  | "maskOr"
-  | "maskXor"
-  | "maskEqual"
-  | "maskIntersects"
-  | "maskSubset"
-  | "maskFill"
-  | "maskNext"
-  | "maskWeight"
->;

@@ -15,6 +15,8 @@ export interface Accelerations {
   readonly decodeCache: boolean;
   /** Invalidations of one domain travel as one event per latency. */
   readonly invalidationBatching: boolean;
+  /** Spinners that lose a line and will find it unchanged stay parked. */
+  readonly spinTrains: boolean;
 }
 
 export interface Sizes {
@@ -29,6 +31,7 @@ function accelerationBits(accelerations: Partial<Accelerations>): number {
   if (accelerations.spinElision === false) bits &= ~Acceleration.SPIN_ELISION;
   if (accelerations.decodeCache === false) bits &= ~Acceleration.DECODE_CACHE;
   if (accelerations.invalidationBatching === false) bits &= ~Acceleration.INVALIDATION_BATCHING;
+  if (accelerations.spinTrains === false) bits &= ~Acceleration.SPIN_TRAINS;
   return bits;
 }
 

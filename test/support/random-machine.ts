@@ -1,71 +1,118 @@
-// Random arm64 machines for the laws of time: random topology and latencies, and programs made of the snippets that stop
-// paths are made of (spins of all kinds, counters, locks, interrupts, waits), so that events meet in every way.
+// Random machines for the laws of time: random topology and latencies, and programs made of the snippets that stop paths
+// are made of (random-arm64.ts, random-x86.ts), so that events meet in every way.
 
-import {
-  Device,
-  GICD_BASE,
-  GICR_BASE,
-  GICR_STRIDE,
-  PAGE_DEVICE,
-  PAGE_OWNER_SHIFT,
-  PAGE_READ,
-  PAGE_WRITE,
-} from "../../src/abi.ts";
+import { Warmth, type TraceKind } from "../../src/abi.ts";
 import type { Accelerations } from "../../src/machine/configuration.ts";
-import { genericArm64 } from "../../src/timing/generic.ts";
+import { genericArm64, genericX86 } from "../../src/timing/generic.ts";
 import { timingParameters, type Sourced, type TimingModel, type TimingParameter } from "../../src/timing/index.ts";
-import { buildTopology, type Topology } from "../../src/topology/index.ts";
-import { A64, conditions } from "./a64.ts";
-import { BareMachine, PAGE_RW, PAGE_RX } from "./bare-machine.ts";
+import { buildTopology, type Topology, type TopologyParameters } from "../../src/topology/index.ts";
+import { BareMachine } from "./bare-machine.ts";
+import { arm64Guest } from "./random-arm64.ts";
+import { x86Guest } from "./random-x86.ts";
 import { Random } from "./random.ts";
 
-const CODE = 0x4000_0000;
-const VECTORS = 0x4003_0000;
-const SHARED = 0x4010_0000;
-const PRIVATE = 0x4011_0000;
-const PRIVATE_BYTES = 256;
+export const architectures = ["x86-64", "arm64"] as const;
+export type Architecture = (typeof architectures)[number];
 
-// Registers with a fixed role in the programs.
-const SHARED_BASE = 20;
-const PRIVATE_BASE = 21;
-const HANDLER = 24; // to 27: the interrupt handler's own
+/** Latencies of 1 to 4 cycles make events meet in the same cycle; those of 1 to 60 look like a machine. */
+export const latencyFamilies = ["tight", "loose"] as const;
+export type Latencies = (typeof latencyFamilies)[number];
+
+/** What a guest's programs may know of their machine. */
+export interface Layout {
+  /** Shared lines, and words in use of each. */
+  readonly lines: number;
+  readonly words: number;
+  readonly cpus: number;
+  /** APIC id or MPIDR of each CPU. */
+  readonly hardwareIds: readonly number[];
+  /** Some CPUs end the machine, by every means that there is. */
+  readonly fatal: boolean;
+  /** x86-64: locked accesses may cross from one line into the next. */
+  readonly lockedSplits: boolean;
+}
+
+export interface Mapping {
+  readonly address: number;
+  readonly bytes: number;
+  /** PAGE_* bits. */
+  readonly attributes: number;
+  /** Every core holds it from the start. */
+  readonly warm?: boolean;
+}
+
+/** What to put into memory, and where CPUs start. */
+export interface Guest {
+  readonly maps: readonly Mapping[];
+  readonly contents: readonly { readonly address: number; readonly bytes: Uint8Array }[];
+  readonly starts: readonly { readonly pc: number; readonly stack: number }[];
+  /** Addresses of instructions: places for probes. */
+  readonly marks: readonly number[];
+}
 
 export interface RandomMachine {
   readonly seed: number;
+  readonly architecture: Architecture;
   readonly topology: Topology;
+  /** The same machine with one CPU more, which is never started. */
+  readonly extended: () => Topology;
   readonly timing: TimingModel;
   readonly coreLatencies: (core: number) => number;
-  readonly programs: readonly Uint8Array[];
-  readonly handler: Uint8Array;
+  readonly guest: Guest;
 }
 
-/** Latencies of 1 to 4 cycles make events meet in the same cycle; those of 1 to 60 look like a machine. */
-export type Latencies = "tight" | "loose";
+export interface MachineKind {
+  /** Some of its CPUs end it. */
+  readonly fatal?: boolean;
+  /** Locked accesses across two lines also where SMT siblings share a core. */
+  readonly splitsBesideSiblings?: boolean;
+}
 
-export function randomMachine(seed: number, latencies: Latencies): RandomMachine {
+export function randomMachine(
+  architecture: Architecture,
+  seed: number,
+  latencies: Latencies,
+  { fatal = false, splitsBesideSiblings = false }: MachineKind = {},
+): RandomMachine {
   const random = new Random(seed);
   const most = latencies === "tight" ? 4 : 60;
-  const topology = buildTopology({
+  const shape: TopologyParameters = {
+    architecture,
     packages: random.between(1, 3),
     diesPerPackage: 1,
     llcsPerDie: random.between(1, 3),
     coresPerLlc: random.between(1, 6),
     threadsPerCore: random.chance(35) ? random.between(2, 4) : 1,
     mpidrs: "linear",
-  });
-  const coreLatency = Array.from({ length: topology.counts.cores }, () => random.between(1, most));
-  const layout = { lines: random.between(1, 4), words: random.between(1, 3), cpus: topology.cpus.length };
+    numbering: "core-major",
+  };
+  const topology = buildTopology(shape);
+  const coreLatency = Array.from({ length: topology.counts.cores + 1 }, () => random.between(1, most));
+  const layout: Layout = {
+    lines: random.between(1, 4),
+    words: random.between(1, 3),
+    cpus: topology.cpus.length,
+    hardwareIds: topology.cpus.map((cpu) => (architecture === "x86-64" ? cpu.apicId : cpu.mpidr)),
+    fatal,
+    lockedSplits: splitsBesideSiblings || topology.counts.cores === topology.cpus.length,
+  };
   return {
     seed,
+    architecture,
     topology,
-    timing: randomTiming(random, most),
+    extended: () => buildTopology(withOneMore(shape, topology.cpus.length)),
+    timing: randomTiming(architecture, random, most),
     coreLatencies: (core) => coreLatency[core] ?? 1,
-    programs: topology.cpus.map((_, cpu) => program(random, layout, cpu)),
-    handler: handler(random),
+    guest: architecture === "x86-64" ? x86Guest(random, layout) : arm64Guest(random, layout),
   };
 }
 
-function randomTiming(random: Random, most: number): TimingModel {
+/** A last package that holds one CPU: it is offline, and shares a core or a cache with nobody. */
+function withOneMore(shape: TopologyParameters, cpus: number): TopologyParameters {
+  return { ...shape, packages: shape.packages + 1, cpus: cpus + 1, offline: String(cpus) };
+}
+
+function randomTiming(architecture: Architecture, random: Random, most: number): TimingModel {
   const sourced = (value: number): Sourced => ({ value, source: "random", confidence: "estimate" });
   const ns = (least: number, upTo = most) => sourced(random.between(least, upTo)); // at 1000 MHz a ns is a cycle
   const parameters = Object.fromEntries(
@@ -76,7 +123,7 @@ function randomTiming(random: Random, most: number): TimingModel {
   ) as Record<TimingParameter, Sourced>;
   parameters.relax = sourced(random.between(1, 40));
   return {
-    ...genericArm64,
+    ...(architecture === "x86-64" ? genericX86 : genericArm64),
     clockMhz: sourced(1000),
     issueWidth: sourced(random.pick([1, 2, 4])),
     counterHz: sourced(random.pick([1_000_000_000, 250_000_000, 24_000_000])),
@@ -85,249 +132,26 @@ function randomTiming(random: Random, most: number): TimingModel {
   };
 }
 
-interface Layout {
-  readonly lines: number;
-  readonly words: number;
-  readonly cpus: number;
+export interface BuildOptions {
+  readonly accelerations?: Partial<Accelerations>;
+  readonly topology?: Topology;
+  readonly traceRecords?: number;
+  readonly traceKinds?: readonly TraceKind[];
 }
 
-function program(random: Random, layout: Layout, cpu: number): Uint8Array {
-  const a = new A64();
-  a.mov(SHARED_BASE, SHARED).mov(PRIVATE_BASE, PRIVATE + cpu * PRIVATE_BYTES);
-  a.mov(1, VECTORS).msr("vbar_el1", 1);
-  enableInterrupts(a, cpu);
-  a.label("again");
-  const count = random.between(3, 10);
-  for (let i = 0; i < count; i++) random.pick(snippets)(a, random, layout);
-  a.b("again");
-  return a.finish();
-}
-
-/** Wakes the redistributor, enables all SGIs in group 1, opens the priority mask, and unmasks IRQs. */
-function enableInterrupts(a: A64, cpu: number): void {
-  const redistributor = GICR_BASE + cpu * GICR_STRIDE;
-  a.mov(2, redistributor).store(31, 2, 0x14, 4);
-  a.mov(2, redistributor + 0x10000)
-    .mov(3, 0xffff_ffff)
-    .store(3, 2, 0x80, 4);
-  a.mov(3, 0xffff).store(3, 2, 0x100, 4);
-  if (cpu === 0) a.mov(2, GICD_BASE).mov(3, 2).store(3, 2, 0, 4);
-  a.mov(3, 0xff).msr("icc_pmr_el1", 3).mov(3, 1).msr("icc_igrpen1_el1", 3).daifclr(2);
-}
-
-/** Counts interrupts in the private line; sometimes lingers. Uses registers of its own and keeps the flags. */
-function handler(random: Random): Uint8Array {
-  const a = new A64();
-  for (let i = 0; i < 0x280 / 4; i++) a.nop();
-  a.mrs(HANDLER, "icc_iar1_el1").mrs(HANDLER + 3, "nzcv");
-  a.load(HANDLER + 1, PRIVATE_BASE, 64)
-    .addImmediate(HANDLER + 1, HANDLER + 1, 1)
-    .store(HANDLER + 1, PRIVATE_BASE, 64);
-  if (random.chance(50)) {
-    a.mov(HANDLER + 2, random.between(1, 9))
-      .label("linger")
-      .relax();
-    a.subsImmediate(HANDLER + 2, HANDLER + 2, 1).bCondition("ne", "linger");
+/** Builds the machine; every CPU that has a program starts at cycle 1 to 8. */
+export function build(machine: RandomMachine, options: BuildOptions = {}): BareMachine {
+  const { architecture, guest, timing, coreLatencies } = machine;
+  const { accelerations = {}, topology = machine.topology, traceRecords = 1 << 16, traceKinds = [] } = options;
+  const bare = new BareMachine({ architecture, topology, timing, accelerations, coreLatencies, traceRecords });
+  for (const { address, bytes, attributes, warm } of guest.maps) {
+    bare.map(address, bytes, attributes);
+    if (warm === true) bare.core.warm(BigInt(address), BigInt(bytes), Warmth.SHARED);
   }
-  a.msr("nzcv", HANDLER + 3)
-    .msr("icc_eoir1_el1", HANDLER)
-    .eret();
-  return a.finish();
-}
-
-type Snippet = (a: A64, random: Random, layout: Layout) => void;
-
-/** Puts the address of a random shared word into X1. */
-function sharedWord(a: A64, random: Random, { lines, words }: Layout): void {
-  a.addImmediate(1, SHARED_BASE, random.between(0, lines - 1) * 64 + random.between(0, words - 1) * 8);
-}
-
-/** Goes round a loop at most `most` times, so that nobody waits for ever: X9 counts down. */
-function bounded(a: A64, random: Random, body: (out: string) => void): void {
-  const head = a.fresh();
-  const out = a.fresh();
-  a.mov(9, random.between(3, 60)).label(head);
-  body(out);
-  a.subsImmediate(9, 9, 1).bCondition("ne", head).label(out);
-}
-
-const snippets: readonly Snippet[] = [
-  // counters
-  (a, random, layout) => {
-    sharedWord(a, random, layout);
-    a.mov(2, random.between(1, 3)).loadAdd(2, 3, 1, random.chance(50));
-  },
-  (a, random, layout) => {
-    sharedWord(a, random, layout);
-    a.load(2, 1).addImmediate(2, 2, 1).store(2, 1);
-  },
-  (a, random, layout) => {
-    sharedWord(a, random, layout);
-    const retry = a.fresh();
-    a.label(retry).loadExclusive(2, 1).addImmediate(2, 2, 1).storeExclusive(3, 2, 1).cbnz(3, retry, false);
-  },
-  (a, random, layout) => {
-    sharedWord(a, random, layout);
-    a.load(2, 1).addImmediate(3, 2, 5).compareAndSwap(2, 3, 1);
-  },
-  // spins that end when a shared word moves, or by a counter of turns
-  (a, random, layout) => {
-    sharedWord(a, random, layout);
-    a.load(4, 1);
-    bounded(a, random, (out) => a.relax().load(5, 1).cmp(5, 4).bCondition("ne", out));
-  },
-  // two words, one of them private; stores a constant each turn
-  (a, random, layout) => {
-    sharedWord(a, random, layout);
-    a.load(4, 1).mov(6, 1);
-    bounded(a, random, (out) =>
-      a.load(5, 1).load(7, PRIVATE_BASE, 8).store(6, PRIVATE_BASE, 16).relax().cmp(5, 4).bCondition("ne", out),
-    );
-  },
-  // counts turns in private memory, by load and store and atomically, in both widths
-  (a, random, layout) => {
-    sharedWord(a, random, layout);
-    const size = random.pick([4, 8]);
-    a.load(4, 1).mov(6, 3).addImmediate(8, PRIVATE_BASE, 128);
-    bounded(a, random, (out) => {
-      a.load(7, PRIVATE_BASE, 24, size).addImmediate(7, 7, 1).store(7, PRIVATE_BASE, 24, size);
-      a.loadAdd(6, 7, 8, size === 8)
-        .relax()
-        .load(5, 1)
-        .cmp(5, 4)
-        .bCondition("ne", out);
-    });
-  },
-  // stores to a contended word in each turn
-  (a, random, layout) => {
-    sharedWord(a, random, layout);
-    bounded(a, random, () => a.mov(2, random.between(0, 5)).store(2, 1, 0).relax());
-  },
-  // deadline by the counter
-  (a, random) => {
-    const head = a.fresh();
-    a.mrs(2, "cntvct_el0").addImmediate(2, 2, random.between(10, 900)).label(head).relax();
-    a.mrs(3, "cntvct_el0")
-      .cmp(3, 2)
-      .bCondition(random.pick(["cc", "lt"] as const), head);
-  },
-  // counted loops up and down, with every kind of condition, close to the wraps
-  (a, random) => {
-    const head = a.fresh();
-    const out = a.fresh();
-    const wide = random.chance(50);
-    const step = random.between(1, 3);
-    const down = random.chance(50);
-    const start = random.pick([0n, 1n, 100n, 0x7fffffc0n, 0xffffff80n, 0x7fffffffffffffb0n, 0xffffffffffffffa0n]);
-    a.mov(2, start)
-      .mov(3, start + BigInt(random.between(-90, 90)))
-      .mov(9, 70);
-    a.label(head).subsImmediate(9, 9, 1).bCondition("eq", out);
-    if (down) a.subsImmediate(2, 2, step, wide);
-    else a.addsImmediate(2, 2, step, wide);
-    if (random.chance(60)) a.cmp(2, 3, wide);
-    a.bCondition(random.pick(conditions.slice(0, 14)), head).label(out);
-  },
-  // growth that is not affine: doubling, Fibonacci, accumulated counters
-  (a, random) => {
-    a.mov(2, random.between(1, 9)).mov(3, 1);
-    const kind = random.between(0, 2);
-    bounded(a, random, () => {
-      a.relax();
-      if (kind === 0) a.addShifted(2, 2, 2, 0);
-      else if (kind === 1) a.add(4, 2, 3).movRegister(2, 3).movRegister(3, 4);
-      else a.addImmediate(3, 3, 1).add(2, 2, 3);
-    });
-  },
-  // a call in the turn, with a frame
-  (a, random, layout) => {
-    sharedWord(a, random, layout);
-    const routine = a.fresh();
-    const over = a.fresh();
-    a.b(over)
-      .label(routine)
-      .storePair(29, 30, PRIVATE_BASE, 192)
-      .load(5, 1)
-      .relax()
-      .loadPair(29, 30, PRIVATE_BASE, 192)
-      .ret();
-    a.label(over).load(4, 1);
-    bounded(a, random, (out) => a.bl(routine).cmp(5, 4).bCondition("ne", out));
-  },
-  // an interrupt to anybody, oneself included, or to all others
-  (a, random, { cpus }) => {
-    if (random.chance(15)) a.mov(2, (1n << 40n) | (BigInt(random.between(0, 7)) << 24n));
-    else {
-      const target = random.between(0, cpus - 1);
-      const affinity = (BigInt(target >> 4) << 16n) | (1n << BigInt(target & 15));
-      a.mov(2, affinity | (BigInt(random.between(0, 7)) << 24n));
-    }
-    a.msr("icc_sgi1r_el1", 2);
-  },
-  // waits; an interrupt to oneself makes sure that they end
-  (a, random) => {
-    a.mrs(3, "mpidr_el1").mov(4, 0xffff).eor(5, 5, 5);
-    selfInterrupt(a, random);
-    a.wfi();
-  },
-  (a, random, layout) => {
-    sharedWord(a, random, layout);
-    selfInterrupt(a, random);
-    a.sevl().wfe().loadExclusive(2, 1).wfe();
-  },
-  (a, random) => void (random.chance(50) ? a.sev() : a.sevl()),
-  // masked for a while, spinning
-  (a, random, layout) => {
-    sharedWord(a, random, layout);
-    a.daifset(2).load(4, 1);
-    bounded(a, random, (out) => a.relax().load(5, 1).cmp(5, 4).bCondition("ne", out));
-    a.daifclr(2);
-  },
-  // private work
-  (a, random) => {
-    for (let i = random.between(2, 12); i > 0; i--) {
-      a.load(2, PRIVATE_BASE, 8 * random.between(0, 3))
-        .eor(3, 3, 2)
-        .addShifted(3, 3, 2, 5)
-        .store(3, PRIVATE_BASE, 32);
-    }
-  },
-];
-
-/** An SGI to the CPU itself, from its own MPIDR (Aff1 and Aff0 are used). */
-function selfInterrupt(a: A64, random: Random): void {
-  // X2 = 1 << Aff0, bits 23:16 = Aff1, INTID
-  const shift = a.fresh();
-  const done = a.fresh();
-  a.mrs(3, "mpidr_el1").mov(2, 1);
-  a.word(0x92400c64); // and x4, x3, #15
-  a.label(shift).cbz(4, done).add(2, 2, 2).subImmediate(4, 4, 1).b(shift).label(done);
-  a.word(0xd3483c64); // ubfx x4, x3, #8, #8
-  a.addShifted(2, 2, 4, 16).mov(4, random.between(0, 7)).addShifted(2, 2, 4, 24).msr("icc_sgi1r_el1", 2);
-}
-
-/** Builds the machine with the given accelerations; every CPU starts at cycle 1 to 8. */
-export function build(machine: RandomMachine, accelerations: Partial<Accelerations>): BareMachine {
-  const bare = new BareMachine({
-    architecture: "arm64",
-    topology: machine.topology,
-    timing: machine.timing,
-    accelerations,
-    coreLatencies: machine.coreLatencies,
-    traceRecords: 1 << 16,
+  for (const { address, bytes } of guest.contents) bare.write(address, bytes);
+  guest.starts.forEach(({ pc, stack }, cpu) => {
+    bare.start(cpu, pc, { stack, cycle: BigInt(1 + (cpu % 8)) });
   });
-  bare.map(CODE, 0x4_0000, PAGE_RX);
-  bare.map(SHARED, 0x10_0000, PAGE_RW);
-  const device = PAGE_READ | PAGE_WRITE | PAGE_DEVICE;
-  bare.map(GICD_BASE, 0x10000, device | (Device.GIC_DISTRIBUTOR << PAGE_OWNER_SHIFT));
-  bare.map(GICR_BASE, machine.programs.length * GICR_STRIDE, device | (Device.GIC_REDISTRIBUTOR << PAGE_OWNER_SHIFT));
-  bare.write(VECTORS, machine.handler);
-  let at = CODE;
-  machine.programs.forEach((bytes, cpu) => {
-    bare.write(at, bytes);
-    bare.start(cpu, at, { cycle: BigInt(1 + (cpu % 8)) });
-    at += Math.ceil(bytes.length / 64) * 64;
-  });
-  if (at > VECTORS) throw new Error("programs too long");
+  bare.core.setTraceMask(traceKinds.reduce((mask, kind) => mask | (1 << kind), 0));
   return bare;
 }
