@@ -8,6 +8,7 @@ import { Message, send } from "./interrupts/message.ts";
 import { machine } from "./machine.ts";
 import { warmLine } from "./memory/lines.ts";
 import { lineOf, mapPages } from "./memory/map.ts";
+import { attachCopy, nextPageInUse, nextPageOutOfUse, setAccelerations } from "./snapshot.ts";
 import { runUntil } from "./time/loop.ts";
 import { catchUpAll } from "./time/run.ts";
 import { retiredBy } from "./time/spin.ts";
@@ -50,6 +51,7 @@ import {
 } from "./cpumask.ts";
 
 export { allocate, initialize, mapPages, setProbe };
+export { attachCopy, nextPageInUse, nextPageOutOfUse, setAccelerations };
 export {
   maskAnd,
   maskAndNot,

@@ -2,7 +2,7 @@
 
 /** A case made ready: built, warmed up. */
 export interface Prepared {
-  /** One call to be timed. @returns how many units it did: guest instructions, rendezvous, … */
+  /** One call to be timed. @returns how many units it did: guest instructions, rendezvous, …; or the size that it found */
   run(): number;
   /** Checks the results of all calls so far. @throws when one is wrong */
   verify(): void;
@@ -10,8 +10,8 @@ export interface Prepared {
 
 export interface Case {
   readonly name: string;
-  /** Rates are units per second, times are seconds per unit. */
-  readonly figure: "rate" | "time";
+  /** Rates are units per second, times are seconds per unit; sizes are bytes, found by a single call. */
+  readonly figure: "rate" | "time" | "size";
   readonly unit: string;
   prepare(): Promise<Prepared>;
 }

@@ -3,8 +3,11 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
+import { constructionCases } from "./cases/construction.ts";
+import { cpumaskCases } from "./cases/cpumask.ts";
 import { instructionCases } from "./cases/instructions.ts";
 import { rendezvousCases } from "./cases/rendezvous.ts";
+import { snapshotCases } from "./cases/snapshot.ts";
 import { measure, type Measurement } from "./measure.ts";
 
 const FORMAT = "allstop.bench/1";
@@ -27,6 +30,7 @@ const usage = `npm run bench -- [options]
 
 function printValue({ figure, value }: Measurement): string {
   if (figure === "rate") return `${(value / 1e6).toFixed(1)} M/s`;
+  if (figure === "size") return `${(value / 1024).toFixed(2)} KiB`;
   if (value >= 1) return `${value.toFixed(2)} s`;
   return value >= 1e-3 ? `${(value * 1e3).toFixed(2)} ms` : `${(value * 1e6).toFixed(2)} us`;
 }
@@ -59,9 +63,13 @@ async function main(): Promise<void> {
   });
   if (values.help === true) return console.log(usage);
   const { only } = values;
-  const cases = [...instructionCases, ...rendezvousCases].filter(
-    ({ name }) => only === undefined || only.some((text) => name.includes(text)),
-  );
+  const cases = [
+    ...instructionCases,
+    ...rendezvousCases,
+    ...constructionCases,
+    ...snapshotCases,
+    ...cpumaskCases,
+  ].filter(({ name }) => only === undefined || only.some((text) => name.includes(text)));
   if (values.list === true) return console.log(cases.map(({ name }) => name).join("\n"));
   const seconds = Number(values.seconds);
   if (!(seconds > 0)) throw new Error(`--seconds ${values.seconds}: a number above 0`);

@@ -7,7 +7,7 @@ export interface Measurement {
   readonly name: string;
   readonly figure: Case["figure"];
   readonly unit: string;
-  /** Units per second, or seconds per unit. */
+  /** Units per second, seconds per unit, or bytes. */
   readonly value: number;
   /** Relative margin of error, percent (95 %). */
   readonly marginPercent: number;
@@ -17,10 +17,16 @@ export interface Measurement {
 /** Prepares, times and verifies. @throws what the case throws */
 export async function measure(one: Case, maxSeconds: number): Promise<Measurement> {
   const prepared = await one.prepare();
+  const { name, figure, unit } = one;
+  if (figure === "size") {
+    const value = prepared.run();
+    prepared.verify();
+    return { name, figure, unit, value, marginPercent: 0, samples: 1 };
+  }
   let units = 0;
   let calls = 0;
   const benchmark = new Benchmark(
-    one.name,
+    name,
     () => {
       units += prepared.run();
       calls++;
@@ -32,10 +38,10 @@ export async function measure(one: Case, maxSeconds: number): Promise<Measuremen
   prepared.verify();
   const secondsPerUnit = benchmark.stats.mean / (units / calls);
   return {
-    name: one.name,
-    figure: one.figure,
-    unit: one.unit,
-    value: one.figure === "rate" ? 1 / secondsPerUnit : secondsPerUnit,
+    name,
+    figure,
+    unit,
+    value: figure === "rate" ? 1 / secondsPerUnit : secondsPerUnit,
     marginPercent: benchmark.stats.rme,
     samples: benchmark.stats.sample.length,
   };

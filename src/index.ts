@@ -3,7 +3,15 @@
 export { AllstopError, errorCodes, type ErrorCode, type ErrorDetails } from "./errors.ts";
 
 export { runScenario } from "./run-scenario.ts";
-export { executeScenario, prepareMachine, type RunOptions, type RunResult } from "./scenario/run.ts";
+export {
+  buildMachine,
+  executeScenario,
+  kernelFor,
+  prepareMachine,
+  type RunOptions,
+  type RunResult,
+} from "./scenario/run.ts";
+export type { ExpandedRequest } from "./scenario/requests.ts";
 export {
   SCENARIO_FORMAT,
   parseScenario,
@@ -29,21 +37,37 @@ export {
   type CpuView,
   type MachineOptions,
   type MachineStop,
+  type MemoryUse,
   type ProbeHandle,
   type ProbeOptions,
+  type RestoreOptions,
   type RunEnd,
 } from "./machine/machine.ts";
+export { SNAPSHOT_VERSION } from "./machine/snapshot/format.ts";
 export type { Accelerations } from "./machine/configuration.ts";
 export { TraceLog, type TraceRecord } from "./machine/trace-log.ts";
 export { registerNames } from "./machine/registers.ts";
 export { TraceKind } from "./abi.ts";
 export { loadCore, type CoreSource } from "./core/load.ts";
 
-export { buildKernel, kernelSymbols, perCpuOffsets, type KernelOptions } from "./guest/kernel.ts";
+export {
+  CpuMask,
+  CpuMaskError,
+  CpuMaskPool,
+  cpuMaskErrnos,
+  maxCpuMaskBits,
+  type CpuMaskErrno,
+  type CpuMaskFormat,
+  type DistributeCursor,
+} from "./cpumask/index.ts";
+
+export { buildKernel, kernelSymbols, perCpuOffsets, requestOffsets, type KernelOptions } from "./guest/kernel.ts";
 export { buildImage, listing, parseElf, writeElf, Image, type ElfFile, type ImageOptions } from "./asm/index.ts";
 
 export { loadKinds, type LoadKind } from "./faults/load.ts";
-export { findPolicy, policies, type Phase, type Policy } from "./policies/index.ts";
+export { calibrate, type Calibration, type CalibrationOptions } from "./calibrate/calibration.ts";
+export { calibrationLines } from "./calibrate/text.ts";
+export { findPolicy, policies, type Phase, type Policy, type RequestKind } from "./policies/index.ts";
 export { spreadOf, type Spread } from "./measure/statistics.ts";
 export type { Timeline } from "./measure/timeline.ts";
 

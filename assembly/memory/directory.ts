@@ -403,15 +403,15 @@ function answer(home: Home, at: u64, state: LineState): void {
 }
 
 /**
- * Ends a transaction: the answer reaches the requester at `arrival`. The home stays busy long enough that no later recall
- * can overtake the answer.
+ * Ends a transaction: the answer reaches the requester at `arrival`. The home stays busy until it has been told so (CHI's
+ * CompAck, AMD's SrcDone), so that no later recall can overtake the answer.
  */
 function conclude(home: Home, arrival: u64, state: LineState): void {
   const entry = home.requester;
   entry.holds = 1;
   if (state == LineState.MODIFIED) home.owner = entry;
-  const overtaking = arrival - hop(home.node, entry.domain.node);
-  home.free = max(home.free, overtaking) + timing(Timing.HOME_OCCUPANCY);
+  const completion = arrival + hop(entry.domain.node, home.node);
+  home.free = max(home.free, completion) + timing(Timing.HOME_OCCUPANCY);
   machine().directoryEvents++;
   schedule(arrival, EventClass.CACHE, changetype<usize>(entry), (<u64>CacheMessage.ANSWER) | ((<u64>state) << 8));
 }

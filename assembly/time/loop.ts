@@ -36,7 +36,7 @@ export function runUntil(stop: u64): RunStatus {
     takeCycle(cycle);
     if (traceWantsDraining()) return RunStatus.TRACE_FULL;
   }
-  const quiescent = wheelIsEmpty() && m.stop == stop;
+  const quiescent = wheelIsEmpty() && m.halt == NEVER;
   settle(m.stop);
   if (m.now >= m.halt) return halted();
   return quiescent ? RunStatus.QUIESCENT : RunStatus.REACHED;

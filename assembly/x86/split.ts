@@ -10,11 +10,11 @@
 import { PAGE_RAM } from "../../src/abi.ts";
 import { Cpu } from "../cpu.ts";
 import { machine } from "../machine.ts";
-import { checkRights, fail, loadBytes, locate, refuse, storeBytes } from "../memory/access.ts";
+import { Access, checkRights, fail, loadBytes, locate, outcome, refuse, storeBytes } from "../memory/access.ts";
 import { Permission, permissionOf } from "../memory/lines.ts";
 import { bytesToLineEnd, lineOf, pageAt } from "../memory/map.ts";
 import { ticksOf } from "../time/bounds.ts";
-import { x86 } from "./cpu.ts";
+import { X86State, x86 } from "./cpu.ts";
 
 let lowHost: usize = 0;
 let highHost: usize = 0;
@@ -46,19 +46,24 @@ export function openSplit(cpu: Cpu, address: u64, size: u32): bool {
   }
   const state = x86(cpu);
   const held = holds(cpu, address) && holds(cpu, address + lowSize);
-  if (!held) {
-    const failures = state.splitFailures++;
-    if (failures % (REQUESTS + 1) == REQUESTS) {
-      pause(cpu, failures / (REQUESTS + 1));
-      return false;
-    }
+  const failures = state.splitFailures;
+  if (!held && failures % (REQUESTS + 1) == REQUESTS) {
+    state.splitFailures++;
+    pause(cpu, failures / (REQUESTS + 1));
+    return false;
   }
   lowHost = locate(cpu, address, true);
-  if (lowHost == 0) return false;
+  if (lowHost == 0) return failed(state);
   highHost = locate(cpu, address + lowSize, true);
-  if (highHost == 0) return false;
+  if (highHost == 0) return failed(state);
   state.splitFailures = 0;
   return true;
+}
+
+/** A request counts. An attempt that has ended a sibling's spin hasn't been made yet. */
+function failed(state: X86State): bool {
+  if (outcome() == Access.BLOCKED) state.splitFailures++;
+  return false;
 }
 
 function holds(cpu: Cpu, address: u64): bool {

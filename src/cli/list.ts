@@ -57,12 +57,15 @@ const lines: Record<Listable, (verbose: boolean) => string[]> = {
   loads: () => Object.entries(loadKinds).map(([name, title]) => row(name, title)),
 };
 
+/** Room for the longest name of a policy. */
+const NAME_COLUMNS = 30;
+
 function row(name: string, title: string): string {
-  return `  ${name.padEnd(22)} ${title}`;
+  return `  ${name.padEnd(NAME_COLUMNS)} ${title}`;
 }
 
 function detail(text: string): string {
-  return `  ${"".padEnd(22)} ${palette().faint(text)}`;
+  return `  ${"".padEnd(NAME_COLUMNS)} ${palette().faint(text)}`;
 }
 
 /** Every parameter with value, unit, confidence and source. */

@@ -7,8 +7,13 @@ import { topologyFromText, type Architecture, type Topology } from "../topology/
 
 /** A topology from a preset, a spec, a number of CPUs, or an hwloc file. */
 export async function topologyFromArgument(text: string, architecture: Architecture | undefined): Promise<Topology> {
-  if (/\.xml$/i.test(text) || (/[/\\]/.test(text) && existsSync(text))) return readHwlocFile(text);
-  return topologyFromText(text, architecture);
+  return (await topologyFromFile(text)) ?? topologyFromText(text, architecture);
+}
+
+/** The topology of an hwloc file, if the text names a file: it ends in .xml, or is a path to something that exists. */
+export async function topologyFromFile(text: string): Promise<Topology | undefined> {
+  const isFile = /\.xml$/i.test(text) || (/[/\\]/.test(text) && existsSync(text));
+  return isFile ? readHwlocFile(text) : undefined;
 }
 
 /** What --arch accepts. */

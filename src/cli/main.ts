@@ -65,6 +65,7 @@ program
   )
   .option("--wedge <cpus>", "CPUs that never answer, such as 3,8-11")
   .option("--active <cpus>", "who runs the function: first, all, or a list (default first)")
+  .option("--target <cpus>", "CPUs that the call is about, such as the one to take offline (default the last ones)")
   .option("--function-us <us>", "how long the function takes, microseconds (default 0)", number)
   .option("--rounds <n>", "calls in a row (default 1)", whole)
   .option("--requester <cpu>", "CPU whose task calls (default the first online one)", whole)
@@ -82,7 +83,7 @@ program
   .option("--json", "print the report as JSON (allstop.report/1)")
   .addHelpText(
     "after",
-    "\nExamples:\n  allstop run --topology icelake-8375c --load busy --active all\n  allstop run --cpus 4096 --arch arm64 --json",
+    "\nExamples:\n  allstop run --topology icelake-8375c --load busy --active all\n  allstop run --policy cpu_offline --target 5\n  allstop run --cpus 4096 --arch arm64 --json",
   )
   .action(async (scenario: string | undefined, options: RunArguments) => {
     exitCode = await (await import("./run.ts")).run(scenario, options);

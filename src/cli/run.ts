@@ -8,7 +8,7 @@ import { runScenario } from "../run-scenario.ts";
 import { SCENARIO_FORMAT, parseScenarioText, type ScenarioInput } from "../scenario/document.ts";
 import type { Architecture, Topology } from "../topology/index.ts";
 import type { Accelerations } from "../machine/configuration.ts";
-import { topologyFromArgument } from "./machine-options.ts";
+import { topologyFromFile } from "./machine-options.ts";
 import { ProgressBar, palette, print } from "./terminal.ts";
 
 export interface RunArguments {
@@ -20,6 +20,7 @@ export interface RunArguments {
   readonly load?: readonly string[];
   readonly wedge?: string;
   readonly active?: string;
+  readonly target?: string;
   readonly functionUs?: number;
   readonly rounds?: number;
   readonly requester?: number;
@@ -50,19 +51,21 @@ async function scenarioOf(
   options: RunArguments,
 ): Promise<{ document: ScenarioInput; topology: Topology | undefined }> {
   const base: ScenarioInput = file === undefined ? { format: SCENARIO_FORMAT } : await readScenario(file);
-  const { arch, policy, cpus, timing, active, functionUs, rounds, requester, seed } = options;
+  const { arch, policy, cpus, timing, active, target, functionUs, rounds, requester, seed } = options;
   const document: ScenarioInput = {
     ...base,
     machine: defined({
       ...base.machine,
       architecture: arch ?? base.machine?.architecture,
-      cpus: cpus ?? base.machine?.cpus,
+      topology: options.topology ?? (cpus === undefined ? base.machine?.topology : undefined),
+      cpus: cpus ?? (options.topology === undefined ? base.machine?.cpus : undefined),
       timing: timing ?? base.machine?.timing,
     }),
     policy: defined({
       ...base.policy,
       name: policy ?? base.policy?.name,
       active: active ?? base.policy?.active,
+      targets: target ?? base.policy?.targets,
       functionUs: functionUs ?? base.policy?.functionUs,
       rounds: rounds ?? base.policy?.rounds,
       requester: requester ?? base.policy?.requester,
@@ -73,9 +76,8 @@ async function scenarioOf(
       seed: seed ?? base.seed,
     }),
   };
-  if (options.topology === undefined) return { document, topology: undefined };
-  const topology = await topologyFromArgument(options.topology, arch);
-  return { document: { ...document, machine: { ...document.machine, topology: topology.name } }, topology };
+  const place = document.machine?.topology;
+  return { document, topology: typeof place === "string" ? await topologyFromFile(place) : undefined };
 }
 
 /** Without the fields that are undefined, which a document may not hold. */
@@ -90,9 +92,10 @@ function loadOf({ load = [], wedge }: RunArguments, base: ScenarioInput["load"])
   const particular = [...(base?.particular ?? [])];
   let common = base?.common;
   for (const text of load) {
-    const [kind, cpus] = text.split(":", 2) as [LoadKind, string | undefined];
-    if (cpus === undefined) common = kind;
-    else particular.push({ cpus, kind });
+    const colon = text.indexOf(":");
+    // Which kinds there are is the document's to say.
+    if (colon < 0) common = text as LoadKind;
+    else particular.push({ cpus: text.slice(colon + 1), kind: text.slice(0, colon) as LoadKind });
   }
   if (wedge !== undefined) particular.push({ cpus: wedge, kind: "wedged" });
   return { ...defined({ common }), particular };
@@ -100,7 +103,8 @@ function loadOf({ load = [], wedge }: RunArguments, base: ScenarioInput["load"])
 
 async function readScenario(file: string): Promise<ScenarioInput> {
   const text = await readFile(file, "utf8").catch((cause: unknown) => {
-    throw new AllstopError("OPTION_INVALID", "a scenario file that can't be read", { value: file, cause });
+    const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    throw new AllstopError("OPTION_INVALID", `a scenario file that can't be read (${reason})`, { value: file, cause });
   });
   return parseScenarioText(text);
 }

@@ -2,7 +2,7 @@
 // and a trap becomes an error that leaves the instance unusable.
 
 import { instantiateSync, type ASUtil } from "@assemblyscript/loader";
-import { ABI_VERSION, type Counter, type Region, type RunStatus, type Warmth } from "../abi.ts";
+import { ABI_VERSION, Counter, type Region, type RunStatus, type Warmth } from "../abi.ts";
 import { AllstopError } from "../errors.ts";
 import type { MaskOperations } from "./mask-operations.ts";
 
@@ -20,18 +20,32 @@ type CoreExports = {
   clearTrace(): void;
   run(until: bigint): number;
   catchUp(): void;
+  attachCopy(): void;
+  nextPageInUse(from: number): number;
+  nextPageOutOfUse(from: number): number;
+  setAccelerations(accelerations: number): void;
   digest(): bigint;
   cpuDigest(cpu: number): bigint;
   region(which: number): number;
   counter(which: number): bigint;
 } & MaskOperations;
 
+/** Bytes of linear memory, `end` excluded; both are multiples of PAGE_BYTES. */
+export interface PageRun {
+  readonly start: number;
+  readonly end: number;
+}
+
+const WASM_PAGE_BYTES = 65_536;
+
 /** One instance of the core: one machine's memory, or a workshop for cpumasks. */
 export class Core {
+  readonly module: WebAssembly.Module;
   readonly #raw: ASUtil & CoreExports;
   #failure: AllstopError | undefined;
 
   constructor(module: WebAssembly.Module) {
+    this.module = module;
     let version: number;
     try {
       this.#raw = instantiateSync<CoreExports>(module).exports;
@@ -108,6 +122,61 @@ export class Core {
   /** Brings every CPU's registers and memory up to now: the core only notes that a CPU spins. */
   catchUp(): void {
     this.#call("catchUp", (raw) => raw.catchUp());
+  }
+
+  // --- copies -----------------------------------------------------------------------------------------------------------------
+
+  /** Where linear memory differs from zero as far as the machine depends on it. O(memory in use). */
+  pagesInUse(): PageRun[] {
+    return this.#call("nextPageInUse", (raw) => {
+      const runs: PageRun[] = [];
+      const top = this.memoryBytes;
+      for (let start = 0; (start = raw.nextPageInUse(start) >>> 0) < top;) {
+        const end = raw.nextPageOutOfUse(start) >>> 0;
+        runs.push({ start, end });
+        start = end;
+      }
+      return runs;
+    });
+  }
+
+  /** Bytes that the machine has reserved, from address 0. */
+  get memoryBytes(): number {
+    return Number(this.counter(Counter.RESERVED_BYTES));
+  }
+
+  /**
+   * Makes this new instance a copy of another one.
+   * @param bytes memoryBytes of the other
+   * @param fill writes the other's pages in use into linear memory, which is zero
+   * @throws CAPACITY_EXCEEDED
+   */
+  adopt(bytes: number, fill: (memory: Uint8Array) => void): void {
+    const { memory } = this.#raw;
+    new Uint8Array(memory.buffer).fill(0);
+    try {
+      memory.grow(Math.max(0, Math.ceil((bytes - memory.buffer.byteLength) / WASM_PAGE_BYTES)));
+    } catch (cause) {
+      throw new AllstopError("CAPACITY_EXCEEDED", "no memory for a copy of the machine", { value: bytes, cause });
+    }
+    fill(new Uint8Array(memory.buffer));
+    this.#call("attachCopy", (raw) => raw.attachCopy());
+  }
+
+  /** An instance in the same state. Costs what is in use, not what is reserved. @throws CAPACITY_EXCEEDED */
+  fork(): Core {
+    const runs = this.pagesInUse();
+    const source = new Uint8Array(this.buffer);
+    const copy = new Core(this.module);
+    copy.adopt(this.memoryBytes, (memory) => {
+      for (const { start, end } of runs) memory.set(source.subarray(start, end), start);
+    });
+    return copy;
+  }
+
+  /** Changes which accelerations are used; between runs only. */
+  setAccelerations(bits: number): void {
+    this.#call("setAccelerations", (raw) => raw.setAccelerations(bits));
   }
 
   digest(): bigint {

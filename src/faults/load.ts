@@ -1,8 +1,8 @@
 // What each CPU is doing when the stop comes.
 
 import { AllstopError } from "../errors.ts";
-import { IdleKind } from "../guest/sched/idle.ts";
 import { kernelSymbols } from "../guest/kernel.ts";
+import { IdleKind } from "../guest/sched/idle.ts";
 import { SeededRandom } from "../random.ts";
 import { cyclesOf, type TimingModel } from "../timing/index.ts";
 

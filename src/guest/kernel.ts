@@ -1,16 +1,27 @@
 // The guest kernel as an image: which routines go in, and what its slots are bound to.
 
-import { bind, buildImage, type Arm64Flavour, type Binding, type Callable, type Image } from "../asm/index.ts";
+import {
+  bind,
+  buildImage,
+  offsetOf,
+  type Arm64Flavour,
+  type Binding,
+  type Callable,
+  type Image,
+} from "../asm/index.ts";
 import { secondaryEntry } from "./boot/entry.ts";
 import { initArchitecture } from "./boot/init-cpu.ts";
 import { initX64 } from "./boot/x64.ts";
+import { cpuStarting } from "./hotplug/cpu-up.ts";
+import { disableInterrupts } from "./hotplug/cpu-down.ts";
 import { endOfInterrupt, initLocalApic, sendReschedule } from "./irqchip/controller.ts";
-import { gicInit, gicSendReschedule } from "./irqchip/gicv3.ts";
-import { x2apicEoi, x2apicInit, x2apicSendReschedule } from "./irqchip/x2apic.ts";
+import { gicDisableIpis, gicInit, gicSendReschedule } from "./irqchip/gicv3.ts";
+import { x2apicEoi, x2apicInit, x2apicSendReschedule, x2apicSoftDisable } from "./irqchip/x2apic.ts";
 import { onlineMask } from "./lib/cpumask.ts";
+import { callStopMachine, startQuietly } from "./load/calls.ts";
 import { carryOn, outcome, requestedMask, requester, requestsDone } from "./load/requester.ts";
 import { busyWork, computeWork, irqsOffWork, wedgedWork } from "./load/work.ts";
-import { counters, load } from "./percpu.ts";
+import { Counters, Request, counters, hotplug, load, request } from "./percpu.ts";
 import { runDirectly, runFunction } from "./stop/multi-stop.ts";
 
 export interface KernelOptions {
@@ -21,6 +32,8 @@ export interface KernelOptions {
   readonly entry?: Callable;
   /** Constants of the image by name (load/parameters.ts). */
   readonly parameters?: Readonly<Record<string, number | bigint>>;
+  /** Routines of load/calls.ts that the run's requests name, besides stop_machine(). */
+  readonly calls?: readonly Callable[];
   /** What the policy binds; a slot that it leaves out is bound as in mainline. */
   readonly bindings?: readonly Binding[];
   readonly flavour?: Partial<Arm64Flavour>;
@@ -37,6 +50,7 @@ export const kernelSymbols = {
   outcome: "request_outcome",
   requestedMask: "request_mask",
   onlineMask: "__cpu_online_mask",
+  activeMask: "__cpu_active_mask",
 } as const;
 
 /** Offsets in the per-CPU block that a host writes before the start, or reads. */
@@ -45,10 +59,32 @@ export const perCpuOffsets = {
   idle: load.symbol.offset + 8,
   irqsOffTurns: load.symbol.offset + 16,
   irqsOnTurns: load.symbol.offset + 24,
+  functionResult: load.symbol.offset + 12,
   calls: counters.symbol.offset + 16,
+  calledWith: counters.symbol.offset + offsetOf(Counters, "called_with"),
+  held: hotplug.symbol.offset + 4,
 } as const;
 
-const COMMON_BINDINGS: readonly Binding[] = [bind(runFunction, runDirectly), bind(requestsDone, carryOn)];
+const inRequest = (field: keyof typeof Request.fields): number => request.symbol.offset + offsetOf(Request, field);
+
+/** Fields of the request block, likewise. */
+export const requestOffsets = {
+  call: inRequest("call"),
+  first: inRequest("first"),
+  second: inRequest("second"),
+  mask: inRequest("mask"),
+  startTurns: inRequest("start_turns"),
+  rounds: inRequest("rounds"),
+  roundsDone: inRequest("rounds_done"),
+  returned: inRequest("returned"),
+  calls: inRequest("calls"),
+} as const;
+
+const COMMON_BINDINGS: readonly Binding[] = [
+  bind(runFunction, runDirectly),
+  bind(requestsDone, carryOn),
+  bind(cpuStarting, startQuietly),
+];
 
 /** Mainline's choices for a machine that the host starts CPU by CPU. */
 const DEFAULT_BINDINGS: Readonly<Record<KernelOptions["architecture"], readonly Binding[]>> = {
@@ -58,18 +94,24 @@ const DEFAULT_BINDINGS: Readonly<Record<KernelOptions["architecture"], readonly 
     bind(initLocalApic, x2apicInit),
     bind(sendReschedule, x2apicSendReschedule),
     bind(endOfInterrupt, x2apicEoi),
+    bind(disableInterrupts, x2apicSoftDisable),
   ],
-  arm64: [...COMMON_BINDINGS, bind(initArchitecture, gicInit), bind(sendReschedule, gicSendReschedule)],
+  arm64: [
+    ...COMMON_BINDINGS,
+    bind(initArchitecture, gicInit),
+    bind(sendReschedule, gicSendReschedule),
+    bind(disableInterrupts, gicDisableIpis),
+  ],
 };
 
 /** Builds the kernel. @throws ASSEMBLY_INVALID, IMAGE_INVALID */
 export function buildKernel(options: KernelOptions): Image {
-  const { architecture, cpus, entry = secondaryEntry, parameters = {}, bindings = [], flavour } = options;
+  const { architecture, cpus, entry = secondaryEntry, parameters = {}, bindings = [], calls = [], flavour } = options;
   const bound = new Set(bindings.map(({ slot }) => slot.name));
   const works: readonly Callable[] = [busyWork, computeWork, irqsOffWork, wedgedWork];
   return buildImage({
     architecture,
-    roots: [secondaryEntry, requester, ...works, onlineMask, outcome, requestedMask],
+    roots: [secondaryEntry, requester, callStopMachine, ...calls, ...works, onlineMask, outcome, requestedMask],
     entry,
     bindings: [...bindings, ...DEFAULT_BINDINGS[architecture].filter(({ slot }) => !bound.has(slot.name))],
     options: parameters,

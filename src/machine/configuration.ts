@@ -25,7 +25,7 @@ export interface Sizes {
   readonly traceRecords: number;
 }
 
-function accelerationBits(accelerations: Partial<Accelerations>): number {
+export function accelerationBits(accelerations: Partial<Accelerations>): number {
   let bits = ALL_ACCELERATIONS;
   if (accelerations.runAhead === false) bits &= ~Acceleration.RUN_AHEAD;
   if (accelerations.spinElision === false) bits &= ~Acceleration.SPIN_ELISION;

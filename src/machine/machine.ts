@@ -12,12 +12,7 @@ import {
   Counter,
   CpuState,
   InitializeStatus,
-  PAGE_BYTES,
-  PAGE_EXECUTE,
-  PAGE_OWNER_SHIFT,
-  PAGE_RAM,
-  PAGE_READ,
-  PAGE_WRITE,
+  MAX_PROBES,
   Probe,
   Region,
   RunStatus,
@@ -36,69 +31,34 @@ import { loadCore, type CoreSource } from "../core/load.ts";
 import { AllstopError } from "../errors.ts";
 import { timingTable, type TimingModel } from "../timing/index.ts";
 import type { Topology } from "../topology/index.ts";
-import { configurationBlock, type Accelerations } from "./configuration.ts";
-import { deviceWindows } from "./platform.ts";
+import { checkCapacities, checkWhole, checkWord, checkWritable } from "./checks.ts";
+import { accelerationBits, configurationBlock, type Accelerations } from "./configuration.ts";
+import { loadImage } from "./load-image.ts";
+import { nearestNames } from "./names.ts";
+import { memoryUse, ramOf, roundUp, type MemoryUse, type Ram } from "./ram.ts";
 import { registerSlot } from "./registers.ts";
+import type { CpuView, MachineStop, ProbeHandle, ProbeOptions, RunEnd } from "./views.ts";
+import { loadMachine, saveMachine, type HostState, type MachineParts } from "./snapshot/snapshot.ts";
 import { TraceLog } from "./trace-log.ts";
 
-export interface MachineOptions {
-  readonly topology: Topology;
-  readonly timing: TimingModel;
-  readonly image: Image;
+export type { MemoryUse } from "./ram.ts";
+export type { CpuView, MachineStop, ProbeHandle, ProbeOptions, RunEnd } from "./views.ts";
+
+export interface MachineOptions extends MachineParts {
   readonly accelerations?: Partial<Accelerations>;
-  /** Records that the core's ring holds between drains; a power of two keeps it simple. */
+  /** Records that the core's ring holds between drains, 1 to 16,777,216; 65,536 if not given. */
   readonly traceRecords?: number;
   /** The core to run on, instead of the one that ships with the package. */
   readonly core?: CoreSource;
 }
 
-/** What ended a run. */
-export type RunEnd =
-  | { readonly kind: "reached" }
-  /** Nothing can ever happen again; time stands at the requested cycle. */
-  | { readonly kind: "quiescent" }
-  /** A break probe was hit: `probe` says which. */
-  | { readonly kind: "probe"; readonly probe: string; readonly cpu: number; readonly cycle: number }
-  | { readonly kind: "stopped"; readonly stop: MachineStop };
-
-/** A fatal event, with the CPU that met it. */
-export interface MachineStop {
-  readonly reason: keyof typeof StopReason;
-  readonly cpu: number;
-  readonly pc: number;
-  /** Symbol and offset of the pc, where the image has one. */
-  readonly at: string | undefined;
-  readonly cycle: number;
-  readonly detail: bigint;
-}
-
-export interface CpuView {
-  readonly state: keyof typeof CpuState;
-  readonly waitsIn: keyof typeof WaitKind;
-  readonly pc: number;
-  readonly at: string | undefined;
-  /** Start cycle of the next instruction. */
-  readonly cycle: number;
-  readonly retired: number;
-}
-
-/** A probe that was set. */
-export interface ProbeHandle {
-  readonly name: string;
-  readonly number: number;
-  readonly address: number;
-}
-
-export interface ProbeOptions {
-  /** Append a trace record at each hit; default true. */
-  readonly record?: boolean;
-  /** End the run at the first hit; default false. */
-  readonly break?: boolean;
-  /** Up to two locals of the mark, or registers, whose values the records carry. */
-  readonly values?: readonly string[];
-}
+/** What a snapshot's machine was built from; it is checked. */
+export type RestoreOptions = Omit<MachineOptions, "traceRecords">;
 
 const NO_REGISTER = 0xff;
+const MOST_TRACE_RECORDS = 2 ** 24;
+const MOST_PROBE_VALUES = 2;
+const ALWAYS_TRACED = (1 << TraceKind.PROBE) | (1 << TraceKind.CONSOLE);
 
 export class Machine {
   readonly topology: Topology;
@@ -111,15 +71,18 @@ export class Machine {
   readonly #ram: number;
   readonly #ramBase: number;
   readonly #ramBytes: number;
-  readonly #probes: ProbeHandle[] = [];
+  readonly #probes: ProbeHandle[];
   readonly #issueWidth: number;
   readonly #marks: ReadonlyMap<string, ImageMark>;
+  /** Cycles at which CPUs start by the host's wish. */
+  readonly #starts: Map<number, number>;
+  #settled: boolean;
   /** Everything recorded so far. */
-  readonly trace = new TraceLog();
+  readonly trace: TraceLog;
   /** What the guest wrote to its console. */
-  console = "";
+  console: string;
 
-  private constructor(core: Core, options: MachineOptions, ram: { base: number; bytes: number }) {
+  private constructor(core: Core, options: MachineParts, ram: Ram, host?: HostState) {
     this.topology = options.topology;
     this.timing = options.timing;
     this.image = options.image;
@@ -132,6 +95,11 @@ export class Machine {
     this.#ramBytes = ram.bytes;
     this.#issueWidth = 2 ** (timingTable(options.timing)[Timing.ISSUE_SHIFT] ?? 0);
     this.#marks = new Map(options.image.marks.map((mark) => [mark.name, mark]));
+    this.#probes = [...(host?.probes ?? [])];
+    this.trace = new TraceLog(host?.trace);
+    this.console = host?.console ?? "";
+    this.#starts = new Map(host?.starts);
+    this.#settled = host === undefined;
   }
 
   /** Compiles the core if need be, then builds. */
@@ -151,9 +119,12 @@ export class Machine {
         allowed: timing.architecture,
       });
     }
+    checkCapacities(topology);
     const core = new Core(module);
     const ram = ramOf(image);
-    const sizes = { ramBase: ram.base, ramBytes: ram.bytes, traceRecords: options.traceRecords ?? 65_536 };
+    const traceRecords = options.traceRecords ?? 65_536;
+    checkWhole("records of the trace ring", traceRecords, 1, MOST_TRACE_RECORDS);
+    const sizes = { ramBase: ram.base, ramBytes: ram.bytes, traceRecords };
     const block = configurationBlock(topology, timing, sizes, options.accelerations ?? {});
     const address = core.allocate(block.byteLength);
     new Uint32Array(core.buffer, address, block.length).set(block);
@@ -166,54 +137,61 @@ export class Machine {
     if (status !== InitializeStatus.OK) {
       throw new AllstopError("TOPOLOGY_INVALID", `the core refuses the machine (${InitializeStatus[status]})`);
     }
+    loadImage(core, options, ram);
     const machine = new Machine(core, options, ram);
-    machine.#load();
-    machine.#core.setTraceMask(1 << TraceKind.CONSOLE);
+    machine.#core.setTraceMask(ALWAYS_TRACED);
     return machine;
   }
 
-  #load(): void {
-    const { image, topology } = this;
-    for (const { address, bytes, memoryBytes, readable, writable, executable } of image.segments) {
-      const start = address - (address % PAGE_BYTES);
-      const size = roundUp(address + memoryBytes - start, PAGE_BYTES);
-      const rights = (readable ? PAGE_READ : 0) | (writable ? PAGE_WRITE : 0) | (executable ? PAGE_EXECUTE : 0);
-      if (!this.#core.mapPages(BigInt(start), BigInt(size), rights | PAGE_RAM)) {
-        throw new AllstopError("IMAGE_INVALID", "a segment lies outside memory", { value: address });
-      }
-      this.#bytes.set(bytes, this.#ram + address - this.#ramBase);
-      if (!writable) this.#core.warm(BigInt(start), BigInt(size), Warmth.SHARED);
-    }
-    for (const { address, bytes, attributes } of deviceWindows(image.architecture, topology.cpus.length)) {
-      this.#core.mapPages(BigInt(address), BigInt(bytes), attributes);
-    }
-    this.#placePerCpuBlocks();
+  /**
+   * A machine of a snapshot, which goes on exactly as the one that it was taken of.
+   * @throws SNAPSHOT_INVALID with the reason for bytes that are damaged, or of another machine, core or version
+   */
+  static async restore(snapshot: Uint8Array, options: RestoreOptions): Promise<Machine> {
+    return Machine.restoreOn(await loadCore(options.core), snapshot, options);
   }
 
-  /** Each CPU's block lies in the memory of its node, and in the caches of its core. */
-  #placePerCpuBlocks(): void {
-    const { image, topology } = this;
-    if (image.perCpuStart === 0) return;
-    const stride = image.perCpuStride;
-    for (const cpu of topology.cpus) {
-      if (cpu.state === "absent" || cpu.number >= image.cpus) continue;
-      const address = BigInt(image.perCpuStart + cpu.number * stride);
-      if (stride % PAGE_BYTES === 0) {
-        const attributes = PAGE_READ | PAGE_WRITE | PAGE_RAM | (Math.max(0, cpu.node) << PAGE_OWNER_SHIFT);
-        this.#core.mapPages(address, BigInt(stride), attributes);
-      }
-      if (cpu.state === "online") this.#core.warm(address, BigInt(stride), Warmth.OWNED, cpu.core);
-    }
+  /** restore() on a compiled core. @throws SNAPSHOT_INVALID, CORE_MISMATCH, CAPACITY_EXCEEDED */
+  static restoreOn(module: WebAssembly.Module, snapshot: Uint8Array, options: RestoreOptions): Machine {
+    const { core, host } = loadMachine(module, snapshot, options);
+    if (options.accelerations !== undefined) core.setAccelerations(accelerationBits(options.accelerations));
+    return new Machine(core, options, ramOf(options.image), host);
+  }
+
+  /**
+   * Everything that this machine is, as bytes: memory, CPUs, what is under way, probes, trace and console. Topology, timing
+   * model and image are no part of it. @throws CORE_MISMATCH on a module that loadCore() hasn't compiled
+   */
+  snapshot(): Uint8Array {
+    return saveMachine(this.#core, this, { ...this.#host(), cycle: this.cycle });
+  }
+
+  /** A second machine in the same state, which goes on by itself. Costs the memory in use. @throws CAPACITY_EXCEEDED */
+  fork(): Machine {
+    return new Machine(this.#core.fork(), this, { base: this.#ramBase, bytes: this.#ramBytes }, this.#host());
+  }
+
+  #host(): HostState {
+    return { console: this.console, probes: this.#probes, starts: this.#starts, trace: this.trace };
   }
 
   // --- addresses and names ----------------------------------------------------------------------------------------------------
 
-  /** Address of a symbol, of a mark "routine:mark", or of a number as it is. @throws NAME_UNKNOWN */
+  /** Address of a symbol, of a mark "routine:mark", or of a number as it is. @throws NAME_UNKNOWN, OPTION_INVALID */
   address(place: string | number): number {
-    if (typeof place === "number") return place;
-    const address = this.#marks.get(place)?.address ?? this.image.symbol(place)?.address;
+    if (typeof place === "number") {
+      checkWhole("address", place, 0, Number.MAX_SAFE_INTEGER);
+      return place;
+    }
+    const { image } = this;
+    const address =
+      this.#marks.get(place)?.address ?? (image.hasSymbol(place) ? image.symbol(place).address : undefined);
     if (address !== undefined) return address;
-    throw new AllstopError("NAME_UNKNOWN", "symbol or mark of the image", { value: place });
+    const names = [...this.#marks.keys(), ...image.symbols.map(({ name }) => name)];
+    throw new AllstopError("NAME_UNKNOWN", "no such symbol or mark in the image", {
+      value: place,
+      allowed: `${nearestNames(place, names).join(", ")} and others: see image.symbols and image.marks`,
+    });
   }
 
   /** "routine+0x1c" for an address in code, or undefined. */
@@ -227,7 +205,7 @@ export class Machine {
 
   // --- starting and running ---------------------------------------------------------------------------------------------------
 
-  /** Powers a CPU on at an entry point, in the next cycle or a later one. */
+  /** Powers a CPU on at an entry point, in the next cycle or a later one. @throws OPTION_INVALID if it runs already */
   start(
     cpu: number,
     entry: string | number,
@@ -237,13 +215,20 @@ export class Machine {
     if (one === undefined || one.state === "absent") {
       throw new AllstopError("OPTION_INVALID", "no such CPU to start", { value: cpu, allowed: "present CPUs" });
     }
+    const { argument = 0n, stack = 0 } = options;
+    const pc = this.address(entry);
+    checkWhole("stack pointer", stack, 0, Number.MAX_SAFE_INTEGER);
+    checkWord("argument", argument);
+    checkWhole("cycle to start at", options.cycle ?? 0, 0, Number.MAX_SAFE_INTEGER);
+    if (this.cpu(cpu).state !== "OFFLINE" || (this.#starts.get(cpu) ?? -1) >= this.cycle) {
+      throw new AllstopError("OPTION_INVALID", "the CPU has been started already", {
+        value: cpu,
+        allowed: "CPUs that are offline",
+      });
+    }
     const cycle = Math.max(options.cycle ?? 0, this.cycle + 1);
-    this.#core.startCpu(cpu, {
-      pc: BigInt(this.address(entry)),
-      stack: BigInt(options.stack ?? 0),
-      argument: options.argument ?? 0n,
-      cycle: BigInt(cycle),
-    });
+    this.#starts.set(cpu, cycle);
+    this.#core.startCpu(cpu, { pc: BigInt(pc), stack: BigInt(stack), argument, cycle: BigInt(cycle) });
   }
 
   /** Everything before this cycle has happened. */
@@ -256,12 +241,8 @@ export class Machine {
    * and the cycle. A break takes effect one interrupt latency behind the hit, since others may have run ahead that far.
    */
   run(until: number): RunEnd {
-    if (!Number.isSafeInteger(until) || until < this.cycle) {
-      throw new AllstopError("OPTION_INVALID", "cycle to run to", {
-        value: until,
-        allowed: `whole, ${this.cycle} or later`,
-      });
-    }
+    checkWhole("cycle to run to", until, this.cycle, Number.MAX_SAFE_INTEGER);
+    this.#settled = false;
     while (true) {
       const status = this.#core.run(BigInt(until));
       this.#drain();
@@ -274,7 +255,7 @@ export class Machine {
 
   #breakHit(): RunEnd {
     const number = Number(this.#core.counter(Counter.BREAK_PROBE));
-    const probe = this.#probes.find((one) => one.number === number);
+    const probe = this.#probes.findLast((one) => one.number === number);
     if (probe === undefined)
       throw new AllstopError("CORE_TRAPPED", "a break at a probe that nobody set", { value: number });
     return {
@@ -320,19 +301,30 @@ export class Machine {
 
   /** Which kinds of events are traced, besides probes and the console. */
   traceKinds(kinds: readonly TraceKind[]): void {
-    this.#core.setTraceMask(
-      [TraceKind.PROBE, TraceKind.CONSOLE, ...kinds].reduce((mask, kind) => mask | (1 << kind), 0),
-    );
+    this.#core.setTraceMask(kinds.reduce((mask, kind) => mask | (1 << kind), ALWAYS_TRACED));
   }
 
-  /** Sets a probe at a symbol, mark or address. It costs the guest nothing. @throws NAME_UNKNOWN, CAPACITY_EXCEEDED */
+  /**
+   * Sets a probe at a symbol, mark or address, instead of one that is there already. It costs the guest nothing.
+   * @throws NAME_UNKNOWN, OPTION_INVALID, CAPACITY_EXCEEDED
+   */
   probe(place: string | number, options: ProbeOptions = {}): ProbeHandle {
     const address = this.address(place);
     const { record = true, break: breaks = false, values = [] } = options;
+    if (values.length > MOST_PROBE_VALUES) {
+      throw new AllstopError("OPTION_INVALID", "values that a probe records", {
+        value: values,
+        allowed: `up to ${MOST_PROBE_VALUES}`,
+      });
+    }
     const registers = [0, 1].map((index) => this.#slotOf(place, values[index]));
+    // A CPU in the middle of an elided spin would not come by.
+    this.#settle();
     const flags = (record ? Probe.RECORD : 0) | (breaks ? Probe.BREAK : 0);
     const number = this.#core.setProbe(BigInt(address), flags, (registers[0] ?? 0) | ((registers[1] ?? 0) << 8));
-    if (number < 0) throw new AllstopError("CAPACITY_EXCEEDED", "too many probes", { value: place });
+    if (number < 0) {
+      throw new AllstopError("CAPACITY_EXCEEDED", "too many probes", { value: place, allowed: `${MAX_PROBES} places` });
+    }
     const handle = { name: String(place), number, address };
     this.#probes.push(handle);
     return handle;
@@ -357,8 +349,10 @@ export class Machine {
     return Number(this.#core.counter(Counter.TRACE_LOST));
   }
 
+  /** What a CPU is doing, at this cycle. */
   cpu(number: number): CpuView {
     const at = this.#record(number);
+    this.#settle();
     const pc = Number(this.#view.getBigUint64(at + CPU_PC, true));
     return {
       state: CpuState[this.#view.getUint32(at + CPU_STATE, true)] as keyof typeof CpuState,
@@ -368,6 +362,12 @@ export class Machine {
       cycle: Math.floor(Number(this.#view.getBigUint64(at + CPU_CLOCK, true)) / this.#issueWidth),
       retired: Number(this.#view.getBigUint64(at + CPU_RETIRED, true)),
     };
+  }
+
+  /** Before anything is looked at: the core has only noted which CPUs spin. Once is enough between runs. */
+  #settle(): void {
+    if (!this.#settled) this.#core.catchUp();
+    this.#settled = true;
   }
 
   #record(cpu: number): number {
@@ -383,13 +383,15 @@ export class Machine {
   /** A general-purpose register, the stack pointer, or "pc". */
   readRegister(cpu: number, name: string): bigint {
     const record = this.#record(cpu);
+    this.#settle();
     if (name === "pc") return this.#view.getBigUint64(record + CPU_PC, true);
     return this.#view.getBigUint64(record + CPU_REGISTERS + 8 * registerSlot(this.image.architecture, name), true);
   }
 
   #ramOffset(address: number, bytes: number): number {
+    checkWhole("bytes", bytes, 0, this.#ramBytes);
     const offset = address - this.#ramBase;
-    if (!Number.isSafeInteger(address) || offset < 0 || offset + bytes > this.#ramBytes) {
+    if (offset < 0 || offset + bytes > this.#ramBytes) {
       throw new AllstopError("OPTION_INVALID", "address outside memory", {
         value: address,
         allowed: `${this.#ramBase} to ${this.#ramBase + this.#ramBytes - bytes}`,
@@ -398,47 +400,64 @@ export class Machine {
     return this.#ram + offset;
   }
 
-  /** A copy of guest memory. */
+  /** A copy of guest memory. @throws OPTION_INVALID outside it */
   readMemory(place: string | number, bytes: number): Uint8Array {
     const offset = this.#ramOffset(this.address(place), bytes);
+    this.#settle();
     return this.#bytes.slice(offset, offset + bytes);
   }
 
   readUint32(place: string | number): number {
-    return this.#view.getUint32(this.#ramOffset(this.address(place), 4), true);
+    const offset = this.#ramOffset(this.address(place), 4);
+    this.#settle();
+    return this.#view.getUint32(offset, true);
   }
 
   readUint64(place: string | number): bigint {
-    return this.#view.getBigUint64(this.#ramOffset(this.address(place), 8), true);
+    const offset = this.#ramOffset(this.address(place), 8);
+    this.#settle();
+    return this.#view.getBigUint64(offset, true);
   }
 
-  /** Sets memory while building: before the first cycle is run. @throws OPTION_INVALID later */
+  /**
+   * Sets guest memory between two instructions, as a debugger would: no cache is asked, and no watch of MWAIT or of an
+   * exclusive access ends. Once a cycle has been run, only writable memory can be set.
+   * @throws OPTION_INVALID
+   */
   writeUint64(place: string | number, value: bigint): void {
-    this.#beforeStart();
-    this.#view.setBigUint64(this.#ramOffset(this.address(place), 8), value, true);
+    checkWord("value of 64 bits", value);
+    const offset = this.#writableOffset(place, 8);
+    this.#view.setBigUint64(offset, value, true);
   }
 
+  /** As writeUint64(). @throws OPTION_INVALID */
   writeUint32(place: string | number, value: number): void {
-    this.#beforeStart();
-    this.#view.setUint32(this.#ramOffset(this.address(place), 4), value, true);
+    checkWhole("value of 32 bits", value, 0, 2 ** 32 - 1);
+    const offset = this.#writableOffset(place, 4);
+    this.#view.setUint32(offset, value, true);
+  }
+
+  #writableOffset(place: string | number, bytes: number): number {
+    const address = this.address(place);
+    const offset = this.#ramOffset(address, bytes);
+    if (this.cycle === 0) return offset;
+    checkWritable(this.image, address, bytes);
+    this.#settle();
+    return offset;
   }
 
   /** What caches hold of a range of whole lines before the first cycle: in memory only, owned by a core, shared by all. */
   warm(place: string | number, bytes: number, warmth: "cold" | "owned" | "shared", core = 0): void {
-    this.#beforeStart();
+    checkWhole("cycle in which caches are warmed", this.cycle, 0, 0);
     const kinds = { cold: Warmth.COLD, owned: Warmth.OWNED, shared: Warmth.SHARED };
     const address = this.address(place);
     this.#ramOffset(address, bytes);
     this.#core.warm(BigInt(address - (address % 64)), BigInt(roundUp(bytes + (address % 64), 64)), kinds[warmth], core);
   }
 
-  #beforeStart(): void {
-    if (this.cycle === 0) return;
-    throw new AllstopError("OPTION_INVALID", "memory is built before the first cycle; afterwards only CPUs write it");
-  }
-
   /** CPU numbers set in a mask of the guest. */
   readMask(place: string | number, bits: number = this.topology.cpus.length): number[] {
+    checkWhole("bits of a mask", bits, 0, 8 * this.#ramBytes);
     const bytes = this.readMemory(place, Math.ceil(bits / 64) * 8);
     const members: number[] = [];
     for (let bit = 0; bit < bits; bit++) if (((bytes[bit >> 3] ?? 0) >> (bit & 7)) & 1) members.push(bit);
@@ -456,6 +475,11 @@ export class Machine {
     return this.#core.cpuDigest(cpu).toString(16).padStart(16, "0");
   }
 
+  /** Host memory that this machine takes, in bytes. O(memory in use). */
+  get memoryUse(): MemoryUse {
+    return memoryUse(this.#core, { base: this.#ramBase, bytes: this.#ramBytes });
+  }
+
   /** Counters of host work; they differ with the accelerations, unlike everything else here. */
   get work(): { events: number; guestInstructions: number; misses: number; interrupts: number; parkings: number } {
     const count = (which: Counter): number => Number(this.#core.counter(which));
@@ -467,20 +491,4 @@ export class Machine {
       parkings: count(Counter.PARKINGS),
     };
   }
-}
-
-function roundUp(value: number, unit: number): number {
-  return Math.ceil(value / unit) * unit;
-}
-
-/** RAM from the platform's start to behind the image. Unmapped pages in it are not accessible. */
-function ramOf(image: Image): { base: number; bytes: number } {
-  const base = image.architecture === "x86-64" ? 0 : 0x4000_0000;
-  const end = Math.max(...image.segments.map((segment) => segment.address + segment.memoryBytes));
-  if (image.segments.length === 0 || image.segments.some((segment) => segment.address < base)) {
-    throw new AllstopError("IMAGE_INVALID", "the image has no segment in memory", {
-      allowed: `addresses from ${base}`,
-    });
-  }
-  return { base, bytes: roundUp(end, PAGE_BYTES) - base };
 }

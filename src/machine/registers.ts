@@ -37,7 +37,7 @@ export function registerNames(architecture: "x86-64" | "arm64"): string[] {
 export function registerSlot(architecture: "x86-64" | "arm64", name: string): number {
   const slot = slots[architecture].get(name.toLowerCase());
   if (slot !== undefined) return slot;
-  throw new AllstopError("NAME_UNKNOWN", "register", {
+  throw new AllstopError("NAME_UNKNOWN", "no such register", {
     value: name,
     allowed: `${registerNames(architecture).join(", ")}, pc`,
   });

@@ -31,6 +31,16 @@ export class TraceLog {
   #count = 0;
   #order: Uint32Array | undefined;
 
+  /** @param beginning a log whose records this one begins with */
+  constructor(beginning?: TraceLog) {
+    if (beginning !== undefined) this.append(beginning.bytes);
+  }
+
+  /** The records as the core wrote them, in the order in which they were appended; a view, valid until the next append. */
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.#count * TRACE_RECORD_BYTES);
+  }
+
   get length(): number {
     return this.#count;
   }

@@ -2,6 +2,7 @@
 
 import { TraceKind } from "../abi.ts";
 import type { Machine, ProbeHandle } from "../machine/machine.ts";
+import type { TraceRecord } from "../machine/trace-log.ts";
 import type { Policy } from "../policies/index.ts";
 
 /** Cycles of one call. NaN: it has not happened. Arrays are indexed by CPU number. */
@@ -11,6 +12,8 @@ export interface Timeline {
   /** First interrupt sent to the CPU, and taken by it, on its way in. */
   readonly signalled: Float64Array;
   readonly interrupted: Float64Array;
+  /** It left HLT, MWAIT, WFI or WFE on its way in. */
+  readonly woken: Float64Array;
   readonly enter: Float64Array;
   /** By state: entry 0 for the first. */
   readonly acknowledge: readonly Float64Array[];
@@ -24,19 +27,22 @@ export interface RendezvousProbes {
   readonly return: ProbeHandle;
   readonly enter: ProbeHandle;
   readonly acknowledge: ProbeHandle;
+  readonly further: readonly { readonly probe: ProbeHandle; readonly state: number }[];
   readonly functionStart: ProbeHandle;
   readonly functionEnd: ProbeHandle;
   readonly leave: ProbeHandle;
 }
 
-/** Sets the probes that a timeline is made of, and traces interrupts sent and taken. */
+/** Sets the probes that a timeline is made of, and traces interrupts, the ends of waits, and exceptions. */
 export function probeRendezvous(machine: Machine, { marks }: Policy): RendezvousProbes {
-  machine.traceKinds([TraceKind.INTERRUPT_SENT, TraceKind.INTERRUPT_TAKEN]);
+  machine.traceKinds([TraceKind.INTERRUPT_SENT, TraceKind.INTERRUPT_TAKEN, TraceKind.WAKE, TraceKind.EXCEPTION]);
+  const { mark, state } = marks.acknowledge;
   return {
-    call: machine.probe(marks.call),
-    return: machine.probe(marks.return),
-    enter: machine.probe(marks.enter),
-    acknowledge: machine.probe(marks.acknowledge.mark, { values: [marks.acknowledge.state] }),
+    call: machine.probe(marks.call, { values: [marks.request] }),
+    return: machine.probe(marks.return, { values: [marks.request] }),
+    enter: machine.probe(marks.enter, { values: [marks.caller] }),
+    acknowledge: machine.probe(mark, { values: typeof state === "string" ? [state] : [] }),
+    further: (marks.further ?? []).map((one) => ({ probe: machine.probe(one.mark), state: one.state })),
     functionStart: machine.probe(marks.functionStart),
     functionEnd: machine.probe(marks.functionEnd),
     leave: machine.probe(marks.leave),
@@ -50,6 +56,7 @@ function emptyTimeline(cpus: number, states: number, call: number): Timeline {
     return: NaN,
     signalled: column(),
     interrupted: column(),
+    woken: column(),
     enter: column(),
     acknowledge: Array.from({ length: states }, column),
     functionStart: column(),
@@ -58,54 +65,115 @@ function emptyTimeline(cpus: number, states: number, call: number): Timeline {
   };
 }
 
-/** One timeline per call, in order. */
-export function readTimelines(machine: Machine, probes: RendezvousProbes, policy: Policy): Timeline[] {
-  const cpus = machine.topology.cpus.length;
-  const timelines: Timeline[] = [];
-  for (const { cycle, cpu, kind, subject, peer, value } of machine.trace) {
-    const current = timelines.at(-1);
-    if (kind === TraceKind.PROBE) {
-      if (subject === probes.call.number) timelines.push(emptyTimeline(cpus, policy.phases.length, cycle));
-      else if (current !== undefined) notePassing(current, probes, subject, cpu, cycle, Number(value & 0xffff_ffffn));
-    } else if (current !== undefined) {
-      if (kind === TraceKind.INTERRUPT_SENT) firstBefore(current.signalled, current.enter, peer, cycle);
-      else if (kind === TraceKind.INTERRUPT_TAKEN) firstBefore(current.interrupted, current.enter, cpu, cycle);
-    }
-  }
-  return timelines;
+/** Whose calls a timeline is of: several may be under way, and their captured CPUs pass the same marks. */
+export interface TimelineOf {
+  readonly requester: number;
+  readonly targets: readonly number[];
 }
 
-function notePassing(
-  timeline: Timeline,
-  probes: RendezvousProbes,
-  probe: number,
-  cpu: number,
-  cycle: number,
-  state: number,
-): void {
-  switch (probe) {
-    case probes.return.number:
-      timeline.return = cycle;
-      break;
-    case probes.enter.number:
-      first(timeline.enter, cpu, cycle);
-      break;
-    case probes.acknowledge.number: {
-      const column = timeline.acknowledge[state - 1];
-      if (column !== undefined) first(column, cpu, cycle);
-      break;
+/** One timeline per call of a policy, in order; without `of`, no matter whose. */
+export function readTimelines(machine: Machine, probes: RendezvousProbes, policy: Policy, of?: TimelineOf): Timeline[] {
+  const reader = new TimelineReader(machine, probes, policy, of);
+  for (const record of machine.trace) reader.read(record);
+  return reader.timelines;
+}
+
+class TimelineReader {
+  readonly timelines: Timeline[] = [];
+  readonly #cpus: number;
+  readonly #policy: Policy;
+  readonly #targets: readonly number[];
+  /** The block of the CPU that calls: request blocks, stacks and thus what the captured CPUs share lie there. */
+  readonly #block: readonly [start: number, end: number];
+  /** CPUs that are in this request's rendezvous. */
+  readonly #inside = new Set<number>();
+  readonly #handlers: ReadonlyMap<number, (record: TraceRecord, current: Timeline | undefined) => void>;
+
+  constructor(machine: Machine, probes: RendezvousProbes, policy: Policy, of: TimelineOf | undefined) {
+    this.#cpus = machine.topology.cpus.length;
+    this.#policy = policy;
+    this.#targets = of?.targets ?? [];
+    const { perCpuStart, perCpuStride } = machine.image;
+    const caller = policy.request.startsTarget ? of?.targets[0] : of?.requester;
+    const start = perCpuStart + (caller ?? 0) * perCpuStride;
+    this.#block = caller === undefined ? [0, Infinity] : [start, start + perCpuStride];
+    this.#handlers = this.#handlersOf(probes);
+  }
+
+  #handlersOf(probes: RendezvousProbes): Map<number, (record: TraceRecord, current: Timeline | undefined) => void> {
+    const { state } = this.#policy.marks.acknowledge;
+    const handlers = new Map<number, (record: TraceRecord, current: Timeline | undefined) => void>([
+      [probes.call.number, (record) => this.#call(record)],
+      [
+        probes.return.number,
+        (record, current) => {
+          if (current !== undefined && this.#isOurs(record.value)) current.return = record.cycle;
+        },
+      ],
+      [probes.enter.number, (record, current) => this.#enter(record, current)],
+      [
+        probes.acknowledge.number,
+        (record, current) => {
+          this.#pass(record, current, typeof state === "number" ? state : Number(record.value & 0xffff_ffffn));
+        },
+      ],
+      [
+        probes.functionStart.number,
+        ({ cpu, cycle }, current) => {
+          if (this.#inside.has(cpu)) first(current?.functionStart, cpu, cycle);
+        },
+      ],
+      [
+        probes.functionEnd.number,
+        ({ cpu, cycle }, current) => {
+          if (this.#inside.has(cpu)) first(current?.functionEnd, cpu, cycle);
+        },
+      ],
+      [
+        probes.leave.number,
+        ({ cpu, cycle }, current) => {
+          if (this.#inside.delete(cpu)) first(current?.leave, cpu, cycle);
+        },
+      ],
+    ]);
+    for (const { probe, state: passed } of probes.further) {
+      handlers.set(probe.number, (record, current) => {
+        this.#pass(record, current, passed);
+      });
     }
-    case probes.functionStart.number:
-      first(timeline.functionStart, cpu, cycle);
-      break;
-    case probes.functionEnd.number:
-      first(timeline.functionEnd, cpu, cycle);
-      break;
-    case probes.leave.number:
-      first(timeline.leave, cpu, cycle);
-      break;
-    default:
-      break;
+    return handlers;
+  }
+
+  #isOurs(address: bigint): boolean {
+    const [start, end] = this.#block;
+    return address >= start && address < end;
+  }
+
+  #call({ cycle, value }: TraceRecord): void {
+    if (this.#isOurs(value)) this.timelines.push(emptyTimeline(this.#cpus, this.#policy.phases.length, cycle));
+  }
+
+  #enter({ cpu, cycle, value }: TraceRecord, current: Timeline | undefined): void {
+    if (current === undefined || !this.#isOurs(value)) return;
+    this.#inside.add(cpu);
+    first(current.enter, cpu, cycle);
+  }
+
+  #pass({ cpu, cycle }: TraceRecord, current: Timeline | undefined, state: number): void {
+    const column = current?.acknowledge[state - 1];
+    const ofTarget = this.#policy.phases[state - 1]?.by === "target" && this.#targets.includes(cpu);
+    const isOpen = current !== undefined && Number.isNaN(current.return);
+    if (this.#inside.has(cpu) || (ofTarget && isOpen)) first(column, cpu, cycle);
+  }
+
+  read(record: TraceRecord): void {
+    const { cycle, cpu, kind, subject, peer } = record;
+    const current = this.timelines.at(-1);
+    if (kind === TraceKind.PROBE) this.#handlers.get(subject)?.(record, current);
+    else if (current === undefined) return;
+    else if (kind === TraceKind.INTERRUPT_SENT) firstBefore(current.signalled, current.enter, peer, cycle);
+    else if (kind === TraceKind.INTERRUPT_TAKEN) firstBefore(current.interrupted, current.enter, cpu, cycle);
+    else if (kind === TraceKind.WAKE) firstBefore(current.woken, current.enter, cpu, cycle);
   }
 }
 
@@ -114,6 +182,6 @@ function firstBefore(column: Float64Array, entered: Float64Array, index: number,
   if (Number.isNaN(entered[index])) first(column, index, value);
 }
 
-function first(column: Float64Array, index: number, value: number): void {
-  if (Number.isNaN(column[index])) column[index] = value;
+function first(column: Float64Array | undefined, index: number, value: number): void {
+  if (column !== undefined && Number.isNaN(column[index])) column[index] = value;
 }

@@ -1,18 +1,31 @@
 // The stop paths by name.
 
+// First, since the order in which guest modules load is the order of routines in an image, whoever asks for it.
+import "../guest/kernel.ts";
 import { AllstopError } from "../errors.ts";
 import type { Policy } from "./policy.ts";
-import { stopMachinePolicy } from "./stop-machine.ts";
+import { cpuOfflinePolicy, fromInactiveCpuPolicy } from "./hotplug.ts";
+import { stopMachineCpuslockedPolicy, stopMachinePolicy } from "./stop-machine.ts";
+import { stopCorePolicy, stopOneCpuNowaitPolicy, stopOneCpuPolicy, stopTwoCpusPolicy } from "./stop-some.ts";
 
-export type { Phase, Policy, PolicyMarks } from "./policy.ts";
+export type { Phase, Policy, PolicyMarks, RequestKind } from "./policy.ts";
 
-export const policies: readonly Policy[] = [stopMachinePolicy];
+export const policies: readonly Policy[] = [
+  stopMachinePolicy,
+  stopMachineCpuslockedPolicy,
+  stopOneCpuPolicy,
+  stopOneCpuNowaitPolicy,
+  stopTwoCpusPolicy,
+  stopCorePolicy,
+  fromInactiveCpuPolicy,
+  cpuOfflinePolicy,
+];
 
 /** @throws NAME_UNKNOWN */
 export function findPolicy(name: string): Policy {
   const found = policies.find((policy) => policy.name === name);
   if (found !== undefined) return found;
-  throw new AllstopError("NAME_UNKNOWN", "policy", {
+  throw new AllstopError("NAME_UNKNOWN", "no such policy", {
     value: name,
     allowed: policies.map((policy) => policy.name).join(", "),
   });

@@ -1,12 +1,15 @@
 // What a stop path is to the rest of the library: its guest side, the marks of its phases, and how they are to be read.
 
-import type { Binding } from "../asm/index.ts";
+import type { Binding, Callable } from "../asm/index.ts";
+import type { Topology } from "../topology/index.ts";
 
 /** A moment of the rendezvous that every captured CPU passes, in order. */
 export interface Phase {
   readonly name: string;
   /** What has been reached when the last CPU has passed. */
   readonly reached: string;
+  /** Passed by the target of the call only, where it isn't every captured CPU that passes. */
+  readonly by?: "target";
 }
 
 /** Marks of the guest routines by what they tell. */
@@ -14,9 +17,16 @@ export interface PolicyMarks {
   /** The requester calls, and returns. */
   readonly call: string;
   readonly return: string;
+  /** Local of the marks `call` and `return` that points to the request block. */
+  readonly request: string;
   /** A CPU enters the rendezvous, acknowledges a state, leaves. */
   readonly enter: string;
-  readonly acknowledge: { readonly mark: string; readonly state: string };
+  /** Local of the mark `enter` that points into the memory of whoever calls: that tells concurrent calls apart. */
+  readonly caller: string;
+  /** The state: a local of the mark, or always the same one. */
+  readonly acknowledge: { readonly mark: string; readonly state: string | number };
+  /** Marks of later phases. */
+  readonly further?: readonly { readonly mark: string; readonly state: number }[];
   readonly leave: string;
   /** The function under test starts and ends on a CPU. */
   readonly functionStart: string;
@@ -27,6 +37,25 @@ export interface PolicyMarks {
   readonly fatal: string;
 }
 
+/** How a scenario's requests come to be this call. */
+export interface RequestKind {
+  /** The guest routine that makes it from a request block. */
+  readonly call: Callable;
+  /** Least and most target CPUs, and which ones if the scenario names none. */
+  readonly targets: readonly [least: number, most: number];
+  readonly defaultTargets?: (online: readonly number[], requester: number) => readonly number[];
+  /** Whether it takes a `cpus` argument: who of the captured runs the function. */
+  readonly takesActive: boolean;
+  /** CPUs that are held up, of those that are online. */
+  readonly captured: (online: readonly number[], targets: readonly number[], topology: Topology) => readonly number[];
+  /** Calls: as often as the scenario says, once per target, or only once. */
+  readonly rounds: "any" | "per target" | "one";
+  /** The mask in the request block: the `cpus` argument, the targets, or their cores' threads. */
+  readonly mask: "active" | "targets" | "cores";
+  /** The target comes up during the call, and makes it; it waits in its start-up code until then. */
+  readonly startsTarget?: true;
+}
+
 export interface Policy {
   readonly name: string;
   readonly title: string;
@@ -34,6 +63,7 @@ export interface Policy {
   /** Where it is described. */
   readonly source: string;
   readonly bindings: readonly Binding[];
+  readonly request: RequestKind;
   readonly marks: PolicyMarks;
   /** States in the order in which they are acknowledged; state n of the guest is entry n - 1. */
   readonly phases: readonly Phase[];

@@ -1,12 +1,15 @@
 // Makes the report of a run from its machine and timelines.
 
+import { TraceKind } from "../abi.ts";
 import { latest, spreadOf } from "../measure/statistics.ts";
 import type { Timeline } from "../measure/timeline.ts";
-import { kernelSymbols, perCpuOffsets } from "../guest/kernel.ts";
-import type { Machine, RunEnd } from "../machine/machine.ts";
+import { kernelSymbols, perCpuOffsets, requestOffsets } from "../guest/kernel.ts";
+import type { Machine } from "../machine/machine.ts";
 import type { Policy } from "../policies/index.ts";
+import { startsTarget } from "../scenario/requests.ts";
 import type { RunResult } from "../scenario/run.ts";
 import { nsOf } from "../timing/index.ts";
+import { formatCpuList } from "../topology/index.ts";
 import {
   REPORT_FORMAT,
   type MissingCpu,
@@ -15,6 +18,8 @@ import {
   type Straggler,
   type Verdict,
 } from "./report.ts";
+import { exceptionName } from "./exception-name.ts";
+import { formatCount, formatNs, plural } from "./text.ts";
 
 const MOST_STRAGGLERS = 8;
 const MOST_MISSING = 32;
@@ -62,19 +67,32 @@ function sinceCall({ expanded }: RunResult, timeline: Timeline, cycle: number | 
   return nsOf(expanded.timing, cycle - timeline.call);
 }
 
+/** CPUs that a call has to capture: those that it did, once it has returned; until then, those that are still online. */
+function capturedBy({ expanded, machine }: RunResult, timeline: Timeline | undefined): readonly number[] {
+  const { online, requests, topology } = expanded;
+  const [{ policy, targets }] = requests;
+  if (timeline !== undefined && !Number.isNaN(timeline.return)) {
+    return online.filter((cpu) => !Number.isNaN(timeline.enter[cpu]));
+  }
+  const left = new Set(machine.readMask(kernelSymbols.onlineMask));
+  const starting = new Set(requests.filter(startsTarget).flatMap((request) => request.targets));
+  const present = online.filter((cpu) => left.size === 0 || left.has(cpu) || starting.has(cpu));
+  return policy.request.captured(present, targets, topology);
+}
+
 /** Cycle at which the last CPU acknowledged the stopped state, if all have. */
-function stoppedAt(timeline: Timeline, policy: Policy, online?: readonly number[]): number | undefined {
+function stoppedAt(timeline: Timeline, policy: Policy, captured?: readonly number[]): number | undefined {
   const column = timeline.acknowledge[policy.stoppedState - 1];
-  if (column === undefined || online?.some((cpu) => Number.isNaN(column[cpu]))) return undefined;
+  if (column === undefined || captured?.some((cpu) => Number.isNaN(column[cpu]))) return undefined;
   return latest(column)?.value;
 }
 
 function latencyOf(result: RunResult, last: Timeline | undefined): Report["latency"] {
   if (last === undefined) return { rendezvousNs: null, totalNs: null, frozenNs: null };
-  const { policy, online, timing } = result.expanded;
+  const { policy, timing } = result.expanded;
   const frozen = last.leave.map((left, cpu) => nsOf(timing, left - (last.enter[cpu] as number)));
   return {
-    rendezvousNs: sinceCall(result, last, stoppedAt(last, policy, online)),
+    rendezvousNs: sinceCall(result, last, stoppedAt(last, policy, capturedBy(result, last))),
     totalNs: sinceCall(result, last, last.return),
     frozenNs: spreadOf(frozen) ?? null,
   };
@@ -82,7 +100,8 @@ function latencyOf(result: RunResult, last: Timeline | undefined): Report["laten
 
 function phasesOf(result: RunResult, timeline: Timeline): PhaseReport[] {
   const { policy } = result.expanded;
-  return policy.phases.flatMap(({ name, reached }, index) => {
+  const captured = capturedBy(result, timeline).length;
+  return policy.phases.flatMap(({ name, reached, by }, index) => {
     const column = timeline.acknowledge[index] as Float64Array;
     const last = latest(column);
     if (last === undefined) return [];
@@ -90,7 +109,15 @@ function phasesOf(result: RunResult, timeline: Timeline): PhaseReport[] {
     const firstCycle = passed.reduce((least, cycle) => Math.min(least, cycle), Infinity);
     const ns = (cycle: number): number => sinceCall(result, timeline, cycle) as number;
     return [
-      { name, reached, firstNs: ns(firstCycle), lastNs: ns(last.value), lastCpu: last.index, passed: passed.length },
+      {
+        name,
+        reached,
+        firstNs: ns(firstCycle),
+        lastNs: ns(last.value),
+        lastCpu: last.index,
+        passed: passed.length,
+        expected: by === "target" ? 1 : captured,
+      },
     ];
   });
 }
@@ -105,29 +132,45 @@ function stragglersOf(result: RunResult, timeline: Timeline): Straggler[] {
     enteredNs: sinceCall(result, timeline, timeline.enter[cpu]) as number,
     signalledNs: sinceCall(result, timeline, timeline.signalled[cpu]),
     interruptedNs: sinceCall(result, timeline, timeline.interrupted[cpu]),
+    wokenNs: sinceCall(result, timeline, timeline.woken[cpu]),
     stoppedNs: sinceCall(result, timeline, timeline.acknowledge[policy.stoppedState - 1]?.[cpu]) ?? NaN,
   }));
 }
 
 function outcomeOf(result: RunResult, current: Timeline | undefined): Report["outcome"] {
-  const { expanded, machine, end } = result;
+  const { expanded, machine } = result;
   const verdict = verdictOf(result);
   const missing = verdict === "hang" ? missingCpus(result, current) : [];
   const perCpu = expanded.online.map((cpu) => callsOn(machine, cpu));
-  const returned = verdict === "completed" ? machine.readUint32(machine.address(kernelSymbols.outcome) + 4) | 0 : null;
+  const [{ requester }, ...also] = expanded.requests;
+  const returned = verdict === "completed" ? returnedTo(machine, requester) : null;
   return {
     verdict,
     returned,
-    story: storyOf(result, verdict, missing, end),
+    story: storyOf(result, verdict, returned, missing, current),
     calls: { cpus: perCpu.filter((calls) => calls > 0).length, total: perCpu.reduce((sum, calls) => sum + calls, 0) },
     missing: missing.slice(0, MOST_MISSING),
     missingCount: missing.length,
+    also: also.map((request) => ({
+      policy: request.policy.name,
+      requester: request.requester,
+      rounds: machine.readUint32(blockOf(machine, request.requester) + requestOffsets.roundsDone),
+      returned: verdict === "completed" ? returnedTo(machine, request.requester) : null,
+    })),
   };
 }
 
+function blockOf({ image }: Machine, cpu: number): number {
+  return image.perCpuStart + cpu * image.perCpuStride;
+}
+
 function callsOn(machine: Machine, cpu: number): number {
-  const { perCpuStart, perCpuStride } = machine.image;
-  return Number(machine.readUint64(perCpuStart + cpu * perCpuStride + perCpuOffsets.calls));
+  return Number(machine.readUint64(blockOf(machine, cpu) + perCpuOffsets.calls));
+}
+
+/** What the last call of a requester returned. */
+function returnedTo(machine: Machine, requester: number): number {
+  return machine.readUint32(blockOf(machine, requester) + requestOffsets.returned) | 0;
 }
 
 function verdictOf({ end, expanded }: RunResult): Verdict {
@@ -137,47 +180,108 @@ function verdictOf({ end, expanded }: RunResult): Verdict {
 }
 
 /** Who keeps the others waiting: those that have not entered; if all have, those that have not acknowledged what others have. */
-function missingCpus({ expanded, machine }: RunResult, timeline: Timeline | undefined): MissingCpu[] {
-  const { online, policy, loads } = expanded;
+function missingCpus(result: RunResult, timeline: Timeline | undefined): MissingCpu[] {
+  const { expanded, machine } = result;
+  const { online, policy, loads, requests } = expanded;
   const describe = (cpu: number, missing: string): MissingCpu => {
     const view = machine.cpu(cpu);
     const state = view.state === "WAITING" ? `waiting in ${view.waitsIn}` : view.state.toLowerCase();
-    return { cpu, missing, load: loads[cpu]?.kind ?? "", at: view.at ?? `0x${view.pc.toString(16)}`, state };
+    return { cpu, missing, load: loads[cpu]?.kind ?? "", at: view.at ?? hex(view.pc), state };
   };
   if (timeline === undefined)
     return online.filter((cpu) => machine.cpu(cpu).state === "OFFLINE").map((cpu) => describe(cpu, "start"));
-  const columns = [timeline.enter, ...timeline.acknowledge];
-  const names = ["entering", ...policy.phases.map(({ name }) => name)];
-  for (const [index, column] of columns.entries()) {
-    const absent = online.filter((cpu) => Number.isNaN(column[cpu]));
-    if (absent.length > 0) return absent.map((cpu) => describe(cpu, names[index] as string));
+  const captured = capturedBy(result, timeline);
+  const [{ targets }] = requests;
+  const steps = [
+    { name: "entering", column: timeline.enter, of: captured },
+    ...policy.phases.map(({ name, by }, index) => ({
+      name,
+      column: timeline.acknowledge[index] as Float64Array,
+      of: by === "target" ? targets.slice(0, result.timelines.length).slice(-1) : captured,
+    })),
+  ];
+  for (const { name, column, of } of steps) {
+    const absent = of.filter((cpu) => Number.isNaN(column[cpu]));
+    if (absent.length > 0) return absent.map((cpu) => describe(cpu, name));
   }
   return [];
 }
 
+/** Error numbers that the family returns. */
+const errorNames = new Map([
+  [-2, "ENOENT"],
+  [-16, "EBUSY"],
+]);
+
+/** What the last call did, and how often it was made. */
+function completedStory(result: RunResult, returned: number | null): string {
+  const { expanded, timelines, machine } = result;
+  const { policy, online, requests } = expanded;
+  const last = timelines.at(-1);
+  const captured = capturedBy(result, last).length;
+  const error = returned === null || returned === 0 ? "" : `, which returned ${errorNames.get(returned) ?? returned}`;
+  if (captured === 0) return `no CPU stopped for ${policy.name}${error}`;
+  const ran = online.filter((cpu) => !Number.isNaN(last?.functionStart[cpu]));
+  const where = `${ran.length === 1 ? "CPU" : "CPUs"} ${formatCpuList(ran)}`;
+  const [{ rounds }] = requests;
+  const times = rounds === 1 ? "" : ` ${formatCount(rounds)} times`;
+  const left = new Set(machine.readMask(kernelSymbols.onlineMask));
+  const gone = online.filter((cpu) => !left.has(cpu));
+  const offline = gone.length === 0 ? "" : `; offline now: ${formatCpuList(gone)}`;
+  return `${plural(captured, "CPU")} stopped and released${times}, the function run on ${where}${error}${offline}`;
+}
+
+/** One sentence for each verdict. */
 function storyOf(
-  { expanded, machine }: RunResult,
+  result: RunResult,
   verdict: Verdict,
+  returned: number | null,
   missing: readonly MissingCpu[],
-  end: RunEnd,
+  current: Timeline | undefined,
 ): string {
-  const { policy, online, scenario } = expanded;
-  const culprits = missing
-    .slice(0, 4)
-    .map(({ cpu, load, at }) => `CPU ${cpu} (${load}, at ${at})`)
-    .join(", ");
-  const more = missing.length > 4 ? ` and ${missing.length - 4} more` : "";
+  const { expanded, machine } = result;
+  const { scenario } = expanded;
   switch (verdict) {
     case "completed":
-      return `all ${online.length} online CPUs stopped, ran ${policy.name} and were released`;
-    case "hang":
-      if (missing.length === 0) return `the limit of ${scenario.limitUs} us was reached before the call`;
-      return `limit of ${scenario.limitUs} us reached: ${culprits}${more} did not get past ${missing[0]?.missing}`;
+      return completedStory(result, returned);
+    case "hang": {
+      const limit = `not through after ${formatNs(scenario.limitUs * 1000)}`;
+      if (missing.length > 0) return `${limit}: ${culprits(missing)}`;
+      if (current === undefined) return `${limit}: the call was not made yet`;
+      return `${limit}: every CPU is released, the requester has not finished`;
+    }
     case "stopped": {
-      const stop = machine.stop;
-      return `machine stop ${stop?.reason} on CPU ${stop?.cpu} at ${stop?.at ?? `0x${stop?.pc.toString(16)}`}, cycle ${stop?.cycle}`;
+      const { stop } = machine;
+      return `machine stop ${stop?.reason} on CPU ${stop?.cpu} at ${stop?.at ?? hex(stop?.pc)}, cycle ${stop?.cycle}`;
     }
     case "unhandled":
-      return `an exception or interrupt that the guest doesn't handle, cycle ${end.kind === "probe" ? end.cycle : machine.cycle}`;
+      return unhandledStory(result);
   }
+}
+
+const MOST_CULPRITS = 4;
+
+function culprits(missing: readonly MissingCpu[]): string {
+  const named = missing.slice(0, MOST_CULPRITS).map(({ cpu, load, at }) => `CPU ${cpu} (${load}, at ${at})`);
+  const more = missing.length - named.length;
+  const phase = missing[0]?.missing;
+  const what = phase === "entering" || phase === "start" ? "never arrived" : `did not get through ${phase}`;
+  return `${named.join(", ")}${more > 0 ? ` and ${formatCount(more)} more` : ""} ${what}`;
+}
+
+/** The exception that led there, if it was one. */
+function unhandledStory({ end, machine, expanded }: RunResult): string {
+  if (end.kind !== "probe") return "an exception or interrupt that the guest doesn't handle";
+  const records = [...machine.trace].filter(({ cpu, cycle }) => cpu === end.cpu && cycle <= end.cycle);
+  const record = records.findLast(({ kind }) => kind === TraceKind.EXCEPTION || kind === TraceKind.INTERRUPT_TAKEN);
+  if (record?.kind !== TraceKind.EXCEPTION) {
+    return `CPU ${end.cpu} met an interrupt that the guest doesn't handle, cycle ${end.cycle}`;
+  }
+  const pc = Number(record.value);
+  const what = exceptionName(expanded.timing.architecture, record.subject, record.value2);
+  return `CPU ${end.cpu} met ${what} at ${machine.describe(pc) ?? hex(pc)}, cycle ${record.cycle}; the guest doesn't handle it`;
+}
+
+function hex(value: number | undefined): string {
+  return `0x${value?.toString(16)}`;
 }

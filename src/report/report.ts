@@ -29,6 +29,8 @@ export interface Straggler {
   /** Parts of that: until it was signalled, until it took the interrupt, until its stopper thread arrived. */
   readonly signalledNs: number | null;
   readonly interruptedNs: number | null;
+  /** From the call until it woke, if it waited in an instruction such as MWAIT or WFI. */
+  readonly wokenNs: number | null;
   /** From the call until it had interrupts off. */
   readonly stoppedNs: number;
 }
@@ -40,8 +42,17 @@ export interface PhaseReport {
   readonly firstNs: number;
   readonly lastNs: number;
   readonly lastCpu: number;
-  /** CPUs that have passed. */
+  /** CPUs that have passed, and that have to. */
   readonly passed: number;
+  readonly expected: number;
+}
+
+export interface AlsoReport {
+  readonly policy: string;
+  readonly requester: number;
+  /** Calls that have returned, and what the last one returned; null when the run did not end well. */
+  readonly rounds: number;
+  readonly returned: number | null;
 }
 
 export interface RoundReport {
@@ -75,6 +86,8 @@ export interface Report {
     /** On a hang: who did not arrive. */
     readonly missing: readonly MissingCpu[];
     readonly missingCount: number;
+    /** The calls that others made at the same time. */
+    readonly also: readonly AlsoReport[];
   };
   /** Of the last round; null when the call did not get that far. */
   readonly latency: {

@@ -1,5 +1,6 @@
 // A report as a person wants to read it: the verdict first, then the figures, who was late, and why.
 
+import { findPolicy } from "../policies/index.ts";
 import type { Report, Straggler } from "./report.ts";
 
 /** Colours text; `plain` for output that is no terminal. */
@@ -13,7 +14,10 @@ export interface Palette {
 const same = (text: string): string => text;
 export const plain: Palette = { good: same, bad: same, strong: same, faint: same };
 
-/** Nanoseconds in the unit that leaves one to three digits before the point. */
+/** A value below a unit that three digits would round up to it: shown in that unit. */
+const ROUNDS_UP = 0.9995;
+
+/** Nanoseconds in the unit that leaves one to three digits before the point, as far as seconds go. */
 export function formatNs(ns: number | null): string {
   if (ns === null || Number.isNaN(ns)) return "-";
   const units = [
@@ -21,7 +25,11 @@ export function formatNs(ns: number | null): string {
     [1e6, "ms"],
     [1e3, "us"],
   ] as const;
-  for (const [scale, unit] of units) if (Math.abs(ns) >= scale) return `${(ns / scale).toPrecision(3)} ${unit}`;
+  for (const [scale, unit] of units) {
+    const value = ns / scale;
+    if (Math.abs(value) >= 1000 * ROUNDS_UP) return `${Math.round(value)} ${unit}`;
+    if (Math.abs(value) >= ROUNDS_UP) return `${value.toPrecision(3)} ${unit}`;
+  }
   return `${Math.round(ns)} ns`;
 }
 
@@ -29,22 +37,21 @@ export function formatCount(count: number): string {
   return count.toLocaleString("en-US");
 }
 
-function plural(count: number, noun: string): string {
+export function plural(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 /** The lines of a whole report. */
 export function reportLines(report: Report, palette: Palette = plain): string[] {
-  return [
-    ...headline(report, palette),
-    "",
-    ...figures(report, palette),
-    ...phaseLines(report, palette),
-    ...missingLines(report, palette),
-    ...stragglerLines(report, palette),
-    "",
-    palette.faint(footer(report)),
+  const blocks = [
+    headline(report, palette),
+    figures(report, palette),
+    phaseLines(report, palette),
+    missingLines(report, palette),
+    stragglerLines(report, palette),
+    [palette.faint(footer(report))],
   ];
+  return blocks.filter((block) => block.length > 0).flatMap((block, index) => (index === 0 ? block : ["", ...block]));
 }
 
 function headline({ machine, outcome, scenario }: Report, palette: Palette): string[] {
@@ -56,15 +63,26 @@ function headline({ machine, outcome, scenario }: Report, palette: Palette): str
       `    ${machine.name}: ${formatCount(machine.online)} of ${formatCount(machine.cpus)} CPUs online, ${machine.arch}, ${domains}, timing ${machine.timing}`,
     ),
     palette.faint(`    ${scenario.policy.name}, load ${scenario.load.common}, seed ${scenario.seed}`),
+    ...outcome.also.map(({ policy, requester, returned }) =>
+      palette.faint(
+        `    meanwhile ${policy} from CPU ${requester}, ${returned === null ? "under way" : `returned ${returned}`}`,
+      ),
+    ),
   ];
 }
 
-function figures({ latency, outcome, rounds }: Report, palette: Palette): string[] {
+/** What it is to be stopped, in the policy's own words. */
+function stoppedMeans(name: string): string {
+  const { phases, stoppedState } = findPolicy(name);
+  return phases[stoppedState - 1]?.reached ?? "every CPU has stopped";
+}
+
+function figures({ latency, outcome, rounds, scenario }: Report, palette: Palette): string[] {
   if (latency.rendezvousNs === null && latency.totalNs === null) return [];
   const row = (name: string, value: string, what: string): string =>
     `  ${name.padEnd(12)}${palette.strong(value.padStart(9))}   ${palette.faint(what)}`;
   const lines = [
-    row("rendezvous", formatNs(latency.rendezvousNs), "from the call until every CPU has stopped, interrupts off"),
+    row("rendezvous", formatNs(latency.rendezvousNs), `from the call until ${stoppedMeans(scenario.policy.name)}`),
     row("whole call", formatNs(latency.totalNs), returnedText(outcome.returned)),
   ];
   if (latency.frozenNs !== null) {
@@ -93,17 +111,16 @@ function returnedText(returned: number | null): string {
 const BAR_COLUMNS = 40;
 
 /** One bar per phase: from the first CPU that passed it to the last. */
-function phaseLines({ phases, machine }: Report, palette: Palette): string[] {
+function phaseLines({ phases }: Report, palette: Palette): string[] {
   const end = Math.max(...phases.map(({ lastNs }) => lastNs), 1);
   const column = (ns: number): number => Math.round((ns / end) * BAR_COLUMNS);
-  const lines = phases.map(({ name, firstNs, lastNs, lastCpu, reached, passed }) => {
-    const meaning =
-      passed === machine.online ? reached : `${formatCount(passed)} of ${formatCount(machine.online)} CPUs so far`;
+  const lines = phases.map(({ name, firstNs, lastNs, lastCpu, reached, passed, expected }) => {
+    const meaning = passed === expected ? reached : `${formatCount(passed)} of ${formatCount(expected)} CPUs so far`;
     const from = Math.min(column(firstNs), BAR_COLUMNS - 1);
     const bar = `${" ".repeat(from)}${"█".repeat(Math.max(1, column(lastNs) - from))}`.padEnd(BAR_COLUMNS);
     return `  ${name.padEnd(12)}${bar} ${formatNs(lastNs).padStart(8)}   ${palette.faint(`${meaning}; last CPU ${lastCpu}`)}`;
   });
-  return lines.length === 0 ? [] : ["", ...lines];
+  return lines;
 }
 
 function missingLines({ outcome }: Report, palette: Palette): string[] {
@@ -114,35 +131,43 @@ function missingLines({ outcome }: Report, palette: Palette): string[] {
   );
   const more = outcome.missingCount - outcome.missing.length;
   return [
-    "",
     palette.bad(`  ${formatCount(outcome.missingCount)} did not arrive:`),
     ...lines,
     ...(more > 0 ? [`  and ${formatCount(more)} more`] : []),
   ];
 }
 
-function stragglerLines({ stragglers }: Report, palette: Palette): string[] {
+function stragglerLines(report: Report, palette: Palette): string[] {
+  const { stragglers } = report;
   if (stragglers.length === 0) return [];
   const header = `  ${"last to arrive".padEnd(16)}${"load".padEnd(10)}${"arrived".padStart(10)}   why`;
   return [
-    "",
     palette.faint(header),
     ...stragglers
       .slice(0, 5)
       .map(
         (straggler) =>
-          `  ${`CPU ${straggler.cpu}`.padEnd(16)}${straggler.load.padEnd(10)}${formatNs(straggler.enteredNs).padStart(10)}   ${palette.faint(whyLate(straggler))}`,
+          `  ${`CPU ${straggler.cpu}`.padEnd(16)}${straggler.load.padEnd(10)}${formatNs(straggler.enteredNs).padStart(10)}   ${palette.faint(whyLate(straggler, report))}`,
       ),
   ];
 }
 
 /** The parts of a CPU's way to the rendezvous. */
-function whyLate({ signalledNs, interruptedNs, enteredNs }: Straggler): string {
-  if (signalledNs === null) return "woken without an interrupt";
-  if (interruptedNs === null)
-    return `signalled after ${formatNs(signalledNs)}, entered ${formatNs(enteredNs - signalledNs)} later`;
-  const delivery = formatNs(interruptedNs - signalledNs);
-  return `signalled after ${formatNs(signalledNs)}, interrupted ${delivery} later, in its stopper thread after ${formatNs(enteredNs - interruptedNs)} more`;
+function whyLate(straggler: Straggler, { scenario }: Report): string {
+  const { cpu, load, signalledNs, interruptedNs, wokenNs, enteredNs } = straggler;
+  if (cpu === scenario.policy.requester) return "it calls; its own stopper takes over once all others are queued";
+  const arrival = (since: number): string => `in its stopper thread after ${formatNs(enteredNs - since)} more`;
+  if (signalledNs === null) {
+    if (wokenNs !== null)
+      return `no interrupt: woken by the store to its flags after ${formatNs(wokenNs)}, ${arrival(wokenNs)}`;
+    return load === "poll" ? "no interrupt: it polls its flags and saw the store" : "no interrupt";
+  }
+  const sent = `interrupt sent after ${formatNs(signalledNs)}`;
+  if (interruptedNs === null) {
+    const saw = load === "poll" ? "it polls its flags and saw the store first" : "not taken yet";
+    return `${sent}, ${saw}: ${arrival(signalledNs)}`;
+  }
+  return `${sent}, taken ${formatNs(interruptedNs - signalledNs)} later, ${arrival(interruptedNs)}`;
 }
 
 function footer({ digest, host, simulatedNs, recordsLost }: Report): string {

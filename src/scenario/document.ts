@@ -8,65 +8,100 @@ import { loadKinds, type LoadKind } from "../faults/load.ts";
 export const SCENARIO_FORMAT = "allstop.scenario/1";
 
 /** Limits of what a document may ask for. */
-export const scenarioLimits = { cpus: 65_536, rounds: 1000, limitUs: 60_000_000, functionUs: 10_000_000 } as const;
+export const scenarioLimits = {
+  cpus: 65_536,
+  rounds: 1000,
+  limitUs: 60_000_000,
+  functionUs: 10_000_000,
+  also: 15,
+} as const;
 
-function whole(least: number, most: number, what: string) {
-  const allowed = `${what}: a whole number from ${least} to ${most}`;
+function whole(least: number, most: number) {
+  const allowed = `a whole number from ${least} to ${most}`;
   return v.pipe(v.number(allowed), v.integer(allowed), v.minValue(least, allowed), v.maxValue(most, allowed));
 }
 
-function within(least: number, most: number, what: string) {
-  const allowed = `${what}: a number from ${least} to ${most}`;
+function within(least: number, most: number) {
+  const allowed = `a number from ${least} to ${most}`;
   return v.pipe(v.number(allowed), v.minValue(least, allowed), v.maxValue(most, allowed));
 }
 
-const text = (what: string) =>
-  v.pipe(
-    v.string(`${what}: a text`),
-    v.minLength(1, `${what}: a text that is not empty`),
-    v.maxLength(4096, `${what}: at most 4096 characters`),
-  );
+function text(what: string) {
+  const allowed = `${what}: a text of 1 to 4096 characters`;
+  return v.pipe(v.string(allowed), v.minLength(1, allowed), v.maxLength(4096, allowed));
+}
 
 const kinds = Object.keys(loadKinds) as LoadKind[];
-const loadKind = v.picklist(kinds, `load: one of ${kinds.join(", ")}`);
+const loadKind = v.picklist(kinds, kinds.join(", "));
+
+const policyName = v.optional(text("a policy"), "stop_machine");
+/** Who runs the function: the first online CPU (NULL in the kernel), all, or a list of CPUs. */
+const active = v.optional(text("first, all, or CPUs such as 0,4-7"), "first");
+/** CPUs that the call is about, such as the one to take offline; by default the last ones. */
+const targets = v.optional(text("CPUs such as 0,4-7"));
+const cpuNumber = whole(0, scenarioLimits.cpus - 1);
+const callCount = v.optional(whole(1, scenarioLimits.rounds), 1);
+const delayUs = v.optional(within(0, scenarioLimits.functionUs));
+const alsoMost = `a list of at most ${scenarioLimits.also} calls`;
 
 const schema = v.strictObject({
-  format: v.literal(SCENARIO_FORMAT, `format: "${SCENARIO_FORMAT}"`),
-  title: v.optional(text("title")),
+  format: v.literal(SCENARIO_FORMAT, `"${SCENARIO_FORMAT}"`),
+  title: v.optional(text("a title")),
   machine: v.optional(
     v.strictObject({
       /** Instruction set; by default that of the topology, else of the timing model. */
-      architecture: v.optional(v.picklist(["x86-64", "arm64"], 'architecture: "x86-64" or "arm64"')),
+      architecture: v.optional(v.picklist(["x86-64", "arm64"], '"x86-64" or "arm64"')),
       /** A preset, a spec such as 2x32x2, or a number of CPUs as text. */
-      topology: v.optional(text("topology")),
-      cpus: v.optional(whole(1, scenarioLimits.cpus, "cpus")),
+      topology: v.optional(text("a machine")),
+      cpus: v.optional(whole(1, scenarioLimits.cpus)),
       /** Name of a timing model. */
-      timing: v.optional(text("timing")),
+      timing: v.optional(text("a timing model")),
     }),
     {},
   ),
   policy: v.optional(
     v.strictObject({
-      name: v.optional(text("policy name"), "stop_machine"),
-      /** Who runs the function: the first online CPU (NULL in the kernel), all, or a list of CPUs. */
-      active: v.optional(text("active"), "first"),
-      functionUs: v.optional(within(0, scenarioLimits.functionUs, "functionUs"), 0),
-      rounds: v.optional(whole(1, scenarioLimits.rounds, "rounds"), 1),
+      name: policyName,
+      active,
+      targets,
+      functionUs: v.optional(within(0, scenarioLimits.functionUs), 0),
+      rounds: callCount,
       /** CPU whose task calls; by default the first online one. */
-      requester: v.optional(whole(0, scenarioLimits.cpus - 1, "requester")),
+      requester: v.optional(cpuNumber),
+      /** By how much the first call comes later, microseconds. */
+      delayUs,
+      /** Up to so much is drawn by seed and added to the delay of every requester, microseconds. */
+      jitterUs: v.optional(within(0, scenarioLimits.functionUs)),
+      /** Other calls, by other CPUs at the same time. */
+      also: v.optional(
+        v.pipe(
+          v.array(
+            v.strictObject({ name: policyName, active, targets, rounds: callCount, requester: cpuNumber, delayUs }),
+            alsoMost,
+          ),
+          v.maxLength(scenarioLimits.also, alsoMost),
+        ),
+      ),
+      /** What the function returns where it isn't 0. */
+      results: v.optional(
+        v.array(v.strictObject({ cpus: text("CPUs such as 0,4-7"), value: whole(-(2 ** 31), 2 ** 31 - 1) }), "a list"),
+      ),
     }),
     {},
   ),
   load: v.optional(
     v.strictObject({
       common: v.optional(loadKind, "idle"),
-      particular: v.optional(v.array(v.strictObject({ cpus: text("cpus"), kind: loadKind })), []),
+      particular: v.optional(
+        v.array(v.strictObject({ cpus: text("CPUs such as 0,4-7"), kind: loadKind }), "a list"),
+        [],
+      ),
     }),
     {},
   ),
   /** Simulated time after which the run is given up. */
-  limitUs: v.optional(within(1, scenarioLimits.limitUs, "limitUs"), 1_000_000),
-  seed: v.optional(whole(0, 2 ** 32 - 1, "seed"), 1),
+  limitUs: v.optional(within(1, scenarioLimits.limitUs), 1_000_000),
+  seed: v.optional(whole(0, 2 ** 32 - 1), 1),
 });
 
 /** What a caller may write: everything but the format has a default. */
@@ -76,12 +111,65 @@ export type Scenario = v.InferOutput<typeof schema>;
 
 /** @throws SCENARIO_INVALID with the path of the first problem, what was found and what is allowed */
 export function parseScenario(document: unknown): Scenario {
+  refuseLists(schema, document, []);
   const result = v.safeParse(schema, document);
   if (result.success) return result.output;
-  const [issue] = result.issues;
+  throw problem(result.issues[0]);
+}
+
+/** To the schema library a list is an object like any other, and an empty one would pass for a choice of defaults. */
+function refuseLists(one: AnySchema, value: unknown, path: readonly (string | number)[]): void {
+  const { entries, item } = open(one);
+  if (item !== undefined && Array.isArray(value)) {
+    value.forEach((member, index) => refuseLists(item, member, [...path, index]));
+  }
+  if (entries === undefined || typeof value !== "object" || value === null) return;
+  if (Array.isArray(value)) {
+    const at = path.length === 0 ? "document" : path.join(".");
+    throw new AllstopError("SCENARIO_INVALID", "not an object", { at, value, allowed: "an object in braces" });
+  }
+  for (const [key, field] of Object.entries(entries)) {
+    refuseLists(field, (value as Readonly<Record<string, unknown>>)[key], [...path, key]);
+  }
+}
+
+type Issue = v.InferIssue<typeof schema>;
+
+function problem(issue: Issue): AllstopError {
   const at = v.getDotPath(issue) ?? "document";
-  const allowed = issue.type === "strict_object" ? `no such field here; ${issue.expected ?? ""}` : issue.message;
-  throw new AllstopError("SCENARIO_INVALID", "not what a scenario has here", { at, value: issue.input, allowed });
+  const invalid = (what: string, allowed: string, value?: unknown): AllstopError =>
+    new AllstopError("SCENARIO_INVALID", what, { at, allowed, ...(value === undefined ? {} : { value }) });
+  if (issue.type !== "strict_object") return invalid("not what a scenario has here", issue.message, issue.input);
+  const keys = issue.path?.map(({ key }) => key) ?? [];
+  if (issue.expected === "never") {
+    const entries = entriesAt(keys.slice(0, -1));
+    return invalid("no such field", Object.keys(entries ?? {}).join(", "));
+  }
+  if (issue.expected === "Object") return invalid("not an object", "an object in braces", issue.input);
+  const entries = entriesAt(keys.slice(0, -1));
+  const field = entries?.[String(keys.at(-1))];
+  const wanted = field === undefined ? undefined : v.safeParse(field, undefined).issues?.[0].message;
+  return invalid("the field is missing", wanted ?? issue.message);
+}
+
+type AnySchema = v.BaseSchema<unknown, unknown, v.BaseIssue<unknown>>;
+/** What of a schema leads to the schemas inside. */
+interface Inside {
+  readonly entries?: Readonly<Record<string, AnySchema>>;
+  readonly wrapped?: AnySchema;
+  readonly item?: AnySchema;
+}
+
+function open(one: AnySchema | undefined): Inside {
+  const inside = (one ?? {}) as Inside;
+  return inside.wrapped === undefined ? inside : open(inside.wrapped);
+}
+
+/** The fields of the object at a path of the schema, if it is one. */
+function entriesAt(path: readonly unknown[]): Inside["entries"] {
+  let at = open(schema);
+  for (const key of path) at = open(at.item ?? at.entries?.[String(key)]);
+  return at.entries;
 }
 
 /** A document from its JSON text. @throws SCENARIO_INVALID */
@@ -90,7 +178,16 @@ export function parseScenarioText(source: string): Scenario {
   try {
     document = JSON.parse(source);
   } catch (cause) {
-    throw new AllstopError("SCENARIO_INVALID", `not JSON: ${(cause as Error).message}`, { cause });
+    const { message } = cause as Error;
+    const [, position] = /at position (\d+)/.exec(message) ?? [];
+    const at = position === undefined ? {} : { at: placeOf(source, Number(position)) };
+    throw new AllstopError("SCENARIO_INVALID", `not JSON: ${message.replaceAll(/\s+/g, " ")}`, { ...at, cause });
   }
   return parseScenario(document);
+}
+
+/** line:column, both from 1. */
+function placeOf(source: string, position: number): string {
+  const before = source.slice(0, position).split("\n");
+  return `${before.length}:${(before.at(-1) ?? "").length + 1}`;
 }

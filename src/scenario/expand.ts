@@ -2,17 +2,11 @@
 
 import { AllstopError } from "../errors.ts";
 import { assignLoads, relaxTurns, type CpuLoad, type LoadKind } from "../faults/load.ts";
-import { findPolicy, type Policy } from "../policies/index.ts";
+import type { Policy } from "../policies/index.ts";
 import { findTimingModel, type TimingModel } from "../timing/index.ts";
-import {
-  formatCpuList,
-  onlineCpus,
-  parseCpuList,
-  topologyForCpus,
-  topologyFromText,
-  type Topology,
-} from "../topology/index.ts";
+import { onlineCpus, parseCpuList, topologyForCpus, topologyFromText, type Topology } from "../topology/index.ts";
 import type { Scenario } from "./document.ts";
+import { expandRequests, type ExpandedRequest } from "./requests.ts";
 
 export interface ExpandedScenario {
   /** The document with every choice written out. */
@@ -22,33 +16,33 @@ export interface ExpandedScenario {
   readonly policy: Policy;
   readonly loads: readonly CpuLoad[];
   readonly online: readonly number[];
+  /** The scenario's request, then the concurrent ones. */
+  readonly requests: readonly [ExpandedRequest, ...ExpandedRequest[]];
+  /** Of the first of them: its CPU, and the CPUs that run the function; undefined: NULL, the first online CPU. */
   readonly requester: number;
-  /** CPUs that run the function; undefined: NULL, the first online CPU. */
   readonly active: readonly number[] | undefined;
   readonly functionTurns: number;
+  /** By CPU: what the function returns there. */
+  readonly results: ReadonlyMap<number, number>;
 }
 
 const DEFAULT_CPUS = 64;
 
 /** @param given a topology that comes from elsewhere than the document, such as a file */
 export function expandScenario(scenario: Scenario, given?: Topology): ExpandedScenario {
-  const topology = given ?? topologyOf(scenario);
+  const topology = withCount(given ?? topologyOf(scenario), scenario);
   const timing = timingOf(scenario, topology);
-  const policy = findPolicy(scenario.policy.name);
   const online = onlineCpus(topology);
-  const requester = scenario.policy.requester ?? online[0];
-  if (requester === undefined || !online.includes(requester)) {
-    throw new AllstopError("SCENARIO_INVALID", "the requester is not online", {
-      at: "policy.requester",
-      value: requester,
-      allowed: formatCpuList(online),
+  const requests = expandRequests(scenario, topology, timing, online);
+  const [{ policy, requester, active }] = requests;
+  const loads = loadsOf(scenario, topology, timing);
+  const wedged = requests.find((request) => loads[request.requester]?.kind === "wedged");
+  if (wedged !== undefined) {
+    throw new AllstopError("SCENARIO_INVALID", "the requester can't be wedged", {
+      at: "load",
+      value: wedged.requester,
     });
   }
-  const loads = loadsOf(scenario, topology, timing);
-  if (loads[requester]?.kind === "wedged") {
-    throw new AllstopError("SCENARIO_INVALID", "the requester can't be wedged", { at: "load", value: requester });
-  }
-  const active = activeCpus(scenario.policy.active, online);
   const { machine } = scenario;
   return {
     scenario: {
@@ -56,34 +50,62 @@ export function expandScenario(scenario: Scenario, given?: Topology): ExpandedSc
       machine: {
         ...machine,
         architecture: timing.architecture,
-        topology: machine.topology ?? topology.name,
         cpus: topology.counts.complete,
         timing: timing.name,
       },
-      policy: { ...scenario.policy, requester },
+      policy: writtenOut(scenario.policy, requests),
     },
     topology,
     timing,
     policy,
     loads,
     online,
+    requests,
     requester,
     active,
+    results: resultsOf(scenario, topology),
     functionTurns: scenario.policy.functionUs === 0 ? 0 : relaxTurns(timing, scenario.policy.functionUs * 1000),
   };
+}
+
+/** The policy part with the choices that were left open. */
+function writtenOut(policy: Scenario["policy"], requests: readonly ExpandedRequest[]): Scenario["policy"] {
+  const choices = requests.map(({ requester, rounds, targets }) => ({
+    requester,
+    rounds,
+    ...(targets.length === 0 ? {} : { targets: targets.join(",") }),
+  }));
+  const also = policy.also?.map((call, index) => ({ ...call, ...choices[index + 1] }));
+  return { ...policy, ...choices[0], ...(also === undefined ? {} : { also }) };
+}
+
+function resultsOf({ policy }: Scenario, topology: Topology): Map<number, number> {
+  const results = new Map<number, number>();
+  policy.results?.forEach(({ cpus, value }, index) => {
+    for (const cpu of parseCpuList(cpus, `policy.results.${index}.cpus`)) {
+      if (topology.cpus[cpu] === undefined) {
+        throw new AllstopError("SCENARIO_INVALID", "no such CPU", { at: `policy.results.${index}.cpus`, value: cpu });
+      }
+      results.set(cpu, value);
+    }
+  });
+  return results;
 }
 
 function topologyOf({ machine }: Scenario): Topology {
   const architecture = machine.architecture ?? architectureOfTiming(machine.timing) ?? "x86-64";
   if (machine.topology === undefined) return topologyForCpus(machine.cpus ?? DEFAULT_CPUS, architecture);
-  const topology = topologyFromText(machine.topology, architecture);
-  if (machine.cpus !== undefined && machine.cpus !== topology.counts.complete) {
-    throw new AllstopError("SCENARIO_INVALID", `topology ${machine.topology} has ${topology.counts.complete} CPUs`, {
-      at: "machine.cpus",
-      value: machine.cpus,
-    });
-  }
-  return topology;
+  return topologyFromText(machine.topology, architecture);
+}
+
+function withCount(topology: Topology, { machine }: Scenario): Topology {
+  const { complete } = topology.counts;
+  if (machine.cpus === undefined || machine.cpus === complete) return topology;
+  throw new AllstopError("SCENARIO_INVALID", "the topology has another number of CPUs", {
+    at: "machine.cpus",
+    value: machine.cpus,
+    allowed: `${complete}, as ${machine.topology ?? topology.name} has, or no number`,
+  });
 }
 
 function architectureOfTiming(name: string | undefined): TimingModel["architecture"] | undefined {
@@ -119,18 +141,4 @@ function loadsOf({ load, seed }: Scenario, topology: Topology, timing: TimingMod
     }
   });
   return assignLoads(topology.cpus.length, load.common, particular, timing, seed);
-}
-
-function activeCpus(active: string, online: readonly number[]): readonly number[] | undefined {
-  if (active === "first") return undefined;
-  if (active === "all") return online;
-  const listed = [...parseCpuList(active, "policy.active")].sort((a, b) => a - b);
-  const known = new Set(online);
-  const stray = listed.find((cpu) => !known.has(cpu));
-  if (stray === undefined && listed.length > 0) return listed;
-  throw new AllstopError("SCENARIO_INVALID", "CPUs that run the function", {
-    at: "policy.active",
-    value: stray ?? active,
-    allowed: `first, all, or online CPUs: ${formatCpuList(online)}`,
-  });
 }

@@ -1,16 +1,19 @@
 // Runs a scenario: builds the kernel and the machine, lets the requester call, and observes.
 
+import type { Image } from "../asm/index.ts";
 import { AllstopError } from "../errors.ts";
-import { buildKernel, kernelSymbols, perCpuOffsets } from "../guest/kernel.ts";
+import { buildKernel, kernelSymbols, perCpuOffsets, requestOffsets } from "../guest/kernel.ts";
 import { ActiveCpus } from "../guest/load/parameters.ts";
+import { CpuMask } from "../guest/lib/mask.ts";
 import { Machine, type RunEnd } from "../machine/machine.ts";
 import type { Accelerations } from "../machine/configuration.ts";
 import { probeRendezvous, readTimelines, type Timeline } from "../measure/timeline.ts";
 import { cyclesOf } from "../timing/index.ts";
 import type { Topology } from "../topology/index.ts";
-import type { CoreSource } from "../core/load.ts";
+import { loadCore, type CoreSource } from "../core/load.ts";
 import { parseScenario, type ScenarioInput } from "./document.ts";
 import { expandScenario, type ExpandedScenario } from "./expand.ts";
+import { startsTarget, type ExpandedRequest } from "./requests.ts";
 
 export interface RunOptions {
   /** A topology that the document doesn't name, such as one read from a file. */
@@ -19,10 +22,15 @@ export interface RunOptions {
   /** Called now and then with the share of the work that is done, 0 to 1. */
   readonly onProgress?: (share: number) => void;
   readonly core?: CoreSource;
+  /** The kernel, if kernelFor() has built it for a scenario that differs in nothing that the image holds. */
+  readonly image?: Image;
+  /** Options of the guest's image, by name, beyond what the scenario says. */
+  readonly parameters?: Readonly<Record<string, number | bigint>>;
 }
 
 /** Turns of the settling loop before a call: long enough for every CPU to be back at what it does. */
 const SETTLE_NS = 50_000;
+const MASK_BYTES = CpuMask.bytes;
 /** Simulated time between two looks at the progress. */
 const SLICE_NS = 20_000;
 
@@ -42,70 +50,112 @@ export async function executeScenario(document: ScenarioInput, options: RunOptio
   const expanded = expandScenario(parseScenario(document), options.topology);
   const started = performance.now();
   const machine = await prepareMachine(expanded, options);
+  const [request] = expanded.requests;
   const probes = probeRendezvous(machine, expanded.policy);
   machine.probe(expanded.policy.marks.done, { break: true });
   machine.probe(expanded.policy.marks.fatal, { break: true });
   const end = runToEnd(machine, expanded, options.onProgress);
-  const timelines = readTimelines(machine, probes, expanded.policy);
+  const timelines = readTimelines(machine, probes, expanded.policy, request);
   return { expanded, machine, end, timelines, wallMs: performance.now() - started };
+}
+
+/** The kernel that a scenario needs: its policies' routines, with the run's numbers as constants. */
+export function kernelFor(expanded: ExpandedScenario, parameters: RunOptions["parameters"] = {}): Image {
+  const { topology, timing, policy, requests, online } = expanded;
+  const [, ...also] = requests;
+  const bindings = [...also.flatMap((request) => request.policy.bindings), ...policy.bindings];
+  return buildKernel({
+    architecture: timing.architecture,
+    cpus: topology.cpus.length,
+    bindings: [...new Map(bindings.map((binding) => [binding.slot.name, binding])).values()],
+    calls: [...new Set(requests.map((request) => request.policy.request.call))],
+    parameters: {
+      onlineWanted: online.length - requests.filter(startsTarget).length,
+      requesters: requests.length,
+      // What a requester asks for whose block nobody fills: the same as the first.
+      rounds: requests[0].rounds,
+      activeCpus: expanded.active === undefined ? ActiveCpus.Null : ActiveCpus.Mask,
+      settleTurns: Math.round(cyclesOf(timing, SETTLE_NS) / (timing.parameters.relax.value + 1)),
+      functionTurns: expanded.functionTurns,
+      ...parameters,
+    },
+  });
 }
 
 /** A machine with the scenario's kernel, its CPUs about to start. */
 export async function prepareMachine(expanded: ExpandedScenario, options: RunOptions = {}): Promise<Machine> {
-  const { topology, timing, policy, scenario, online, active } = expanded;
-  const image = buildKernel({
-    architecture: timing.architecture,
-    cpus: topology.cpus.length,
-    bindings: policy.bindings,
-    parameters: {
-      onlineWanted: online.length,
-      rounds: scenario.policy.rounds,
-      settleTurns: Math.round(cyclesOf(timing, SETTLE_NS) / (timing.parameters.relax.value + 1)),
-      functionTurns: expanded.functionTurns,
-      activeCpus: active === undefined ? ActiveCpus.Null : ActiveCpus.Mask,
-    },
-  });
-  const machine = await Machine.create({
-    topology,
-    timing,
-    image,
-    ...(options.accelerations === undefined ? {} : { accelerations: options.accelerations }),
-    ...(options.core === undefined ? {} : { core: options.core }),
-  });
+  const image = options.image ?? kernelFor(expanded, options.parameters);
+  return buildMachine(await loadCore(options.core), expanded, options.accelerations, image);
+}
+
+/** prepareMachine() on a compiled core. */
+export function buildMachine(
+  core: WebAssembly.Module,
+  expanded: ExpandedScenario,
+  accelerations: Partial<Accelerations> = {},
+  image: Image = kernelFor(expanded),
+): Machine {
+  const { topology, timing, requests, online } = expanded;
+  const machine = Machine.build(core, { topology, timing, image, accelerations });
   writeLoads(machine, expanded);
-  if (active !== undefined) writeMask(machine, kernelSymbols.requestedMask, active);
+  requests.forEach((request, index) => {
+    writeRequest(machine, request, index);
+  });
   for (const cpu of online) machine.start(cpu, kernelSymbols.entry, { argument: BigInt(cpu) });
   return machine;
 }
 
-/** Tells each CPU, in its per-CPU block, what it does; the requester's task calls. */
-function writeLoads(machine: Machine, { loads, online, requester }: ExpandedScenario): void {
+/** Tells each CPU, in its per-CPU block, what it does; the requesters' tasks call. */
+function writeLoads(machine: Machine, { loads, online, requests, results }: ExpandedScenario): void {
   const { image } = machine;
+  const requesters = new Set(requests.map(({ requester }) => requester));
   for (const cpu of online) {
     const block = image.perCpuStart + cpu * image.perCpuStride;
     const load = loads[cpu];
     if (load === undefined) throw new AllstopError("SCENARIO_INVALID", "a CPU without a load", { value: cpu });
-    const work = cpu === requester ? kernelSymbols.requester : load.work;
+    const work = requesters.has(cpu) ? kernelSymbols.requester : load.work;
     if (work !== undefined) machine.writeUint64(block + perCpuOffsets.work, BigInt(machine.address(work)));
     machine.writeUint32(block + perCpuOffsets.idle, load.idle);
     machine.writeUint64(block + perCpuOffsets.irqsOffTurns, BigInt(load.irqsOffTurns));
     machine.writeUint64(block + perCpuOffsets.irqsOnTurns, BigInt(load.irqsOnTurns));
+    machine.writeUint32(block + perCpuOffsets.functionResult, (results.get(cpu) ?? 0) >>> 0);
   }
 }
 
-function writeMask(machine: Machine, symbol: string, members: readonly number[]): void {
+/** Fills the block of the CPU that calls. Where the target calls on its way up, its own block says with which mask. */
+function writeRequest(machine: Machine, request: ExpandedRequest, index: number): void {
+  const { policy, requester, targets, mask, rounds, startTurns } = request;
+  const { image } = machine;
+  const blockOf = (cpu: number): number => image.perCpuStart + cpu * image.perCpuStride;
+  const own = blockOf(requester);
+  machine.writeUint64(own + requestOffsets.call, BigInt(machine.address(policy.request.call.name)));
+  machine.writeUint64(own + requestOffsets.startTurns, BigInt(startTurns));
+  machine.writeUint32(own + requestOffsets.rounds, rounds);
+  if (policy.request.rounds !== "per target") {
+    machine.writeUint32(own + requestOffsets.first, targets[0] ?? 0);
+    machine.writeUint32(own + requestOffsets.second, targets[1] ?? 0);
+  }
+  const starting = startsTarget(request) ? blockOf(targets[0] as number) : undefined;
+  if (starting !== undefined) machine.writeUint32(starting + perCpuOffsets.held, 1);
+  if (mask === undefined) return;
+  const address = machine.address(kernelSymbols.requestedMask) + index * MASK_BYTES;
+  writeMask(machine, address, mask);
+  machine.writeUint64((starting ?? own) + requestOffsets.mask, BigInt(address));
+}
+
+function writeMask(machine: Machine, address: number, members: readonly number[]): void {
   const words = new Map<number, bigint>();
   for (const cpu of members) words.set(cpu >> 6, (words.get(cpu >> 6) ?? 0n) | (1n << BigInt(cpu & 63)));
-  for (const [word, value] of words) machine.writeUint64(machine.address(symbol) + 8 * word, value);
+  for (const [word, value] of words) machine.writeUint64(address + 8 * word, value);
 }
 
 /** Runs until the requester is through, something fatal happens, or the limit. */
 function runToEnd(machine: Machine, expanded: ExpandedScenario, onProgress: RunOptions["onProgress"]): RunEnd {
-  const { scenario, timing, online, policy } = expanded;
+  const { scenario, timing, online, policy, requests } = expanded;
   const limit = cyclesOf(timing, scenario.limitUs * 1000);
   if (onProgress === undefined) return machine.run(limit);
   // Each round, every CPU passes: signalled, interrupted, entered, each phase, left. About what the trace will hold.
-  const expectedRecords = online.length * scenario.policy.rounds * (policy.phases.length + 4);
+  const expectedRecords = online.length * requests[0].rounds * (policy.phases.length + 4);
   const slice = cyclesOf(timing, SLICE_NS);
   while (true) {
     const end = machine.run(Math.min(limit, machine.cycle + slice));

@@ -1,19 +1,28 @@
-// Models of particular machines: a neutral model with the figures that are published for the machine put in.
+// Models of particular machines from published figures: instruction costs are put in as they are, line latencies and
+// occupancies are solved from handoffs, since no machine's maker publishes them.
 
 import type { LineLatencies, TimingModel } from "./model.ts";
 import type { Sourced, TimingParameter } from "./parameters.ts";
 
-/** Medians of a CAS ping-pong between two cores, half a round trip, ns, by what they share. */
+/**
+ * Medians of a CAS ping-pong between two CPUs, half a round trip, ns, by what the CPUs share. `farHome` is for two CPUs of
+ * one package and different last-level caches when the line's home is in the other package.
+ */
 export interface Handoffs {
   /** The last-level cache. */
   readonly domain: number;
-  /** The node, but not the last-level cache. */
+  /** The NUMA node, but not the last-level cache. */
   readonly node?: number;
+  /** Of no use to solve for: here it comes out as `machine` does, as published figures do. */
+  readonly farHome?: number;
   /** The package, but not the node. */
   readonly package?: number;
   /** Nothing but the machine. */
   readonly machine?: number;
+  /** SLIT distance of the packages of the machine that was measured; 21 if not given. */
+  readonly distance?: number;
   readonly source: string;
+  /** What the solved latencies are worth: `fit` when the handoffs were measured. */
   readonly confidence: Sourced["confidence"];
 }
 
@@ -26,16 +35,25 @@ interface Derivation {
   readonly parameters?: Partial<Record<TimingParameter, Sourced>>;
 }
 
-/**
- * Puts published figures into a neutral model. A handoff within a domain is the atomic itself and four times the way between
- * core and last-level cache; one between domains makes three hops more: to the home, to the owner, to whoever asked.
- */
-export function derive(
-  base: TimingModel,
-  { name, title, clockMhz, handoffs, counterHz, parameters = {} }: Derivation,
-): TimingModel {
-  const merged = { ...base.parameters, ...parameters };
-  const atomicNs = (merged.atomic.value * 1000) / clockMhz.value;
+/** SLIT distance between packages that `lines.machine` stands for. */
+export const MACHINE_DISTANCE = 21;
+const LOCAL_DISTANCE = 10;
+/** Where the last-level cache is the node's, a line's home is in the line's slice of it. */
+const homeBesideCache: Sourced = {
+  value: 2,
+  source: "no published figure; a home beside its slice of the cache",
+  confidence: "estimate",
+  range: [0.5, 10],
+};
+
+function round(ns: number): number {
+  return Math.round(ns * 10) / 10;
+}
+
+/** Puts published figures into a neutral model. */
+export function derive(base: TimingModel, derivation: Derivation): TimingModel {
+  const { name, title, clockMhz, handoffs, counterHz, parameters = {} } = derivation;
+  const { lines, llcOccupancy, homeOccupancy } = solveLines(base, handoffs);
   return {
     ...base,
     name,
@@ -45,35 +63,91 @@ export function derive(
       ...base.counterHz,
       value: base.architecture === "x86-64" ? clockMhz.value * 1e6 : base.counterHz.value,
     },
-    lines: lineLatencies(base.lines, handoffs, atomicNs),
-    parameters: merged,
+    lines,
+    parameters: { ...base.parameters, llcOccupancy, homeOccupancy, ...parameters },
   };
 }
 
-function lineLatencies(base: LineLatencies, handoffs: Handoffs, atomicNs: number): LineLatencies {
+interface Solved {
+  readonly lines: LineLatencies;
+  readonly llcOccupancy: Sourced;
+  readonly homeOccupancy: Sourced;
+}
+
+/**
+ * Let a be the way between core and cache, n and m the hops within a node and between packages, L and H the occupancies of
+ * cache and home. A line that nobody else asks for moves in 4a within a domain (request, recall, answer, fill), and in three
+ * hops more between domains: to the home, to the owner, to whoever asked. In a ping-pong the one who has lost the line asks
+ * for it at once, so that its request waits already when the other is served, and the home is busy until the requester has
+ * told it that the line is there; then a handoff takes
+ *
+ *     domain   2a + L              node     2a + 3n + H
+ *     machine  2a + n + 2m + H     farHome  2a + n + 2m + H
+ *
+ * Intel's latency checker finds 40 to 42 ns for a modified line of another core (Xeon E5-2660 v4), where the ping-pong
+ * finds 43.5 ns (E5-2695 v4): the line that nobody else asks for takes as long. That gives the second equation of each pair:
+ * 4a = domain, so L = 2a = H; three hops = what a domain more adds.
+ */
+function solveLines(base: TimingModel, handoffs: Handoffs): Solved {
   const { domain, source, confidence } = handoffs;
-  const figure = (value: number, from: string): Sourced => ({
-    value: Math.max(0.5, value),
-    source: `${from} (${source})`,
-    confidence,
-  });
-  const cache = figure(
-    (domain - atomicNs) / 4,
-    `a quarter of the ${domain} ns handoff within a last-level cache, less the atomic`,
-  );
+  const solved = (exact: number, from: string): Sourced => {
+    const value = Math.max(0.5, round(exact));
+    const range = [round(0.7 * value), round(1.5 * value)] as const;
+    const isEstimate = confidence === "estimate";
+    return {
+      value,
+      confidence,
+      source: `${from}; ${isEstimate ? "" : "fitted to "}${source}`,
+      ...(isEstimate && { range }),
+    };
+  };
+  const near = nearHandoff(handoffs);
   const node =
     handoffs.node === undefined
-      ? base.node
-      : figure((handoffs.node - domain) / 3, `a third of what ${handoffs.node} ns within a node adds`);
-  // The home is on one of the two sides: two hops between nodes and one within.
-  const between = (total: number | undefined, fallback: Sourced, what: string): Sourced =>
-    total === undefined
-      ? fallback
-      : figure((total - domain - node.value) / 2, `half of what ${total} ns between ${what} adds`);
+      ? homeBesideCache
+      : solved((handoffs.node - domain) / 3, `a third of what ${handoffs.node} ns within a node add`);
+  const far = solveFar(handoffs, node.value);
+  const scale = ((handoffs.distance ?? MACHINE_DISTANCE) - LOCAL_DISTANCE) / (MACHINE_DISTANCE - LOCAL_DISTANCE);
+  const betweenPackages =
+    handoffs.machine === undefined
+      ? atDistance(base.lines.machine, scale)
+      : solved(far.hop / scale, `from ${handoffs.machine} ns between packages, at SLIT distance ${MACHINE_DISTANCE}`);
   return {
-    cache,
-    node,
-    package: between(handoffs.package, node, "nodes of a package"),
-    machine: between(handoffs.machine, base.machine, "packages"),
+    lines: {
+      cache: solved(domain / 4, `a quarter of the ${domain} ns handoff within a last-level cache`),
+      node,
+      package:
+        handoffs.package === undefined
+          ? node
+          : solved(far.hop, `from ${handoffs.package} ns between nodes of a package`),
+      machine: betweenPackages,
+    },
+    llcOccupancy: solved(domain / 2, `half of the ${domain} ns handoff: until the requester has the line and says so`),
+    homeOccupancy:
+      near === undefined
+        ? base.parameters.homeOccupancy
+        : solved(far.occupancy, `what ${near} ns between domains leave beside three hops`),
   };
+}
+
+/** A hop that is meant for the machine's own distance, brought to the one that `lines.machine` stands for. */
+function atDistance(hop: Sourced, scale: number): Sourced {
+  const { range, ...rest } = hop;
+  return {
+    ...rest,
+    value: hop.value / scale,
+    ...(range && { range: [range[0] / scale, range[1] / scale] as const }),
+  };
+}
+
+/** The nearest handoff that crosses domains. */
+function nearHandoff({ node, package: inPackage, machine }: Handoffs): number | undefined {
+  return node ?? inPackage ?? machine;
+}
+
+/** The long hop, ns, and the occupancy of a home, ns. */
+function solveFar(handoffs: Handoffs, node: number): { hop: number; occupancy: number } {
+  const { domain } = handoffs;
+  const total = handoffs.machine ?? handoffs.package ?? domain;
+  return { hop: (total - domain - node) / 2, occupancy: domain / 2 };
 }

@@ -11,6 +11,9 @@ function chosen(value: number, least: number, most: number, source: string): Sou
 
 const dumps = "middle of the InstLatx64 dumps of server parts, Haswell to Zen 4";
 const handoffs = "middle of the published core-to-core latency matrices (nviennot/core-to-core-latency)";
+const halfHandoff =
+  "half of a handoff within a last-level cache: until the requester has the line and says so; as the models of machines";
+const beyondHops = "what handoffs between domains leave beside two hops; as the models of machines";
 const noFigure = "no published figure; order of magnitude of the machines at hand";
 
 const shared = {
@@ -19,14 +22,7 @@ const shared = {
   store: chosen(1, 1, 4, "pipelined hits share issue slots with other instructions"),
   branch: chosen(1, 1, 4, "predicted branches"),
   multiply: chosen(4, 2, 12, dumps),
-  llcOccupancy: chosen(
-    4,
-    1,
-    10,
-    "service time of a contended fetch-add less the line's travel (concurrency-hierarchy-bench)",
-  ),
-  homeOccupancy: chosen(6, 1, 20, "as the last-level cache, one level further out"),
-  memory: chosen(80, 60, 140, "idle memory latency of two-socket servers"),
+  memory: chosen(80, 30, 140, "no published figure; so that a load from the node's memory takes 110 to 150 ns in all"),
   device: chosen(100, 50, 500, noFigure),
   cpuOn: chosen(10_000, 9_000, 300_000, "Trusted Firmware-A docs/perf: wake from CPU_OFF, N1SDP and Juno"),
   firmwareCall: chosen(80, 60, 1500, "Trusted Firmware-A docs/perf: half of PSCI_VERSION, N1SDP to Juno"),
@@ -40,13 +36,15 @@ export const genericX86: TimingModel = {
   issueWidth: chosen(2, 1, 4, "sustained instructions per cycle of kernel code"),
   counterHz: chosen(2_500_000_000, 2e9, 3.8e9, "the TSC runs with the reference clock"),
   lines: {
-    cache: chosen(12, 5.5, 13, `a quarter of the same-socket handoff; ${handoffs}`),
-    node: chosen(20, 0, 36, `a third of what another complex of the socket adds; ${handoffs}`),
-    package: chosen(20, 0, 36, `a third of what another complex of the socket adds; ${handoffs}`),
-    machine: chosen(40, 20, 103, `what another socket adds over two hops; ${handoffs}`),
+    cache: chosen(9, 5.6, 13, `a quarter of the handoff within a last-level cache; ${handoffs}`),
+    node: chosen(25, 1, 36, `a third of what another complex of the socket adds; ${handoffs}`),
+    package: chosen(25, 1, 36, `a third of what another complex of the socket adds; ${handoffs}`),
+    machine: chosen(50, 27, 115, `what another socket adds over two hops; ${handoffs}`),
   },
   parameters: {
     ...shared,
+    llcOccupancy: chosen(18, 11, 26, halfHandoff),
+    homeOccupancy: chosen(40, 25, 70, beyondHops),
     divide: chosen(18, 10, 40, dumps),
     atomic: chosen(18, 7.5, 23, dumps),
     fullFence: chosen(36, 17, 83, dumps),
@@ -57,7 +55,12 @@ export const genericX86: TimingModel = {
     relax: chosen(60, 3, 180, dumps),
     systemRead: chosen(60, 20, 120, noFigure),
     systemWrite: chosen(20, 4, 150, noFigure),
-    sendInterrupt: chosen(200, 50, 383, "below SENDUIPI, which writes the ICR by microcode (xUI: 383 cycles)"),
+    sendInterrupt: chosen(
+      200,
+      50,
+      383,
+      "below SENDUIPI, which writes the ICR by microcode (xUI: 383 cycles), and the sender of a posted IPI (Shinjuku: 298)",
+    ),
     exceptionEntry: chosen(
       400,
       200,
@@ -68,11 +71,16 @@ export const genericX86: TimingModel = {
     port: chosen(50, 20, 500, noFigure),
     flushLine: chosen(100, 5, 251, dumps),
     writeBackAll: chosen(2_000_000, 100_000, 10_000_000, noFigure),
-    interrupt: chosen(500, 300, 1000, "posted IPI less sender and receiver cost (Shinjuku, NSDI 2019, table 1)"),
-    selfInterrupt: chosen(100, 50, 300, "ipi_benchmark, self: 69 to 304 ns until the handler runs"),
+    interrupt: chosen(
+      500,
+      240,
+      1000,
+      "between a posted IPI less sender and receiver cost, 242 ns (Shinjuku, NSDI 2019, table 1), and an IPI on the bare metal until its function runs, 1,240 ns (ipi_benchmark)",
+    ),
+    selfInterrupt: chosen(100, 50, 300, `${noFigure}; the self case of ipi_benchmark takes no interrupt`),
     interruptGap: chosen(20, 5, 100, noFigure),
-    wakeHlt: chosen(1000, 500, 2000, "intel_idle C1: 1 to 2 us"),
-    wakeMwait: chosen(1000, 100, 2000, "intel_idle C1: 1 to 2 us; C0.2: 0.1 us"),
+    wakeHlt: chosen(1000, 500, 2000, "intel_idle C1 of Intel servers: 1 to 2 us at worst"),
+    wakeMwait: chosen(1000, 100, 2000, "intel_idle C1 of Intel servers: 1 to 2 us at worst; C0.2: 0.1 to 0.2 us"),
     wakeWfi: chosen(1000, 500, 2000, "not used on x86"),
     wakeWfe: chosen(20, 10, 100, "not used on x86"),
   },
@@ -86,13 +94,20 @@ export const genericArm64: TimingModel = {
   issueWidth: chosen(2, 1, 4, "sustained instructions per cycle of kernel code"),
   counterHz: chosen(1_000_000_000, 25_000_000, 1_000_000_000, "FEAT_ECV: 1 GHz"),
   lines: {
-    cache: chosen(11, 8.5, 12, `a quarter of the same-socket handoff (Graviton 2 and 3); ${handoffs}`),
-    node: chosen(15, 0, 30, `a third of what the other half of Kunpeng 920 adds; ${handoffs}`),
-    package: chosen(15, 0, 30, `a third of what the other half of Kunpeng 920 adds; ${handoffs}`),
+    cache: chosen(
+      11,
+      8.9,
+      12,
+      `a quarter of the handoff within a last-level cache (Kunpeng, Graviton 2 and 3); ${handoffs}`,
+    ),
+    node: chosen(15, 1, 30, `a third of what the other half of Kunpeng 920 adds; ${handoffs}`),
+    package: chosen(15, 1, 30, `a third of what the other half of Kunpeng 920 adds; ${handoffs}`),
     machine: chosen(60, 30, 120, noFigure),
   },
   parameters: {
     ...shared,
+    llcOccupancy: chosen(22, 18, 24, halfHandoff),
+    homeOccupancy: chosen(30, 20, 60, beyondHops),
     divide: chosen(12, 5, 20, "Neoverse N1 software optimisation guide: 5 to 20"),
     atomic: chosen(12, 8, 20, "Graviton 2: 5 ns per uncontended fetch-add (concurrency-hierarchy-bench)"),
     fullFence: chosen(30, 10, 100, noFigure),

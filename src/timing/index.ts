@@ -21,7 +21,7 @@ export const timingModels: readonly TimingModel[] = [genericX86, genericArm64, .
 export function findTimingModel(name: string): TimingModel {
   const found = timingModels.find((model) => model.name === name);
   if (found !== undefined) return found;
-  throw new AllstopError("NAME_UNKNOWN", "timing model", {
+  throw new AllstopError("NAME_UNKNOWN", "no such timing model", {
     value: name,
     allowed: timingModels.map((m) => m.name).join(", "),
   });

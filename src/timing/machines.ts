@@ -14,9 +14,16 @@ function estimate(value: number, least: number, most: number, source: string): S
   return { value, source, confidence: "estimate", range: [least, most] };
 }
 
+/** A clock that the maker states. */
+function stated(value: number, source: string): Sourced {
+  return { value, source, confidence: "B" };
+}
+
 /** Columns of an instruction dump, cycles. */
 interface Dump {
   readonly key: string;
+  /** Set when the dump is of another machine with the same core: the figures are estimates then. */
+  readonly otherPart?: string;
   readonly pause: number;
   readonly rdtsc: number;
   readonly cpuid: number;
@@ -28,7 +35,10 @@ interface Dump {
 }
 
 function instructionCosts(dump: Dump): Partial<Record<TimingParameter, Sourced>> {
-  const from = (value: number): Sourced => measured(value, `InstLatx64 ${dump.key}`);
+  const from = (value: number): Sourced =>
+    dump.otherPart === undefined
+      ? measured(value, `InstLatx64 ${dump.key}`)
+      : estimate(value, 0.7 * value, 1.4 * value, `InstLatx64 ${dump.key}: ${dump.otherPart}`);
   return {
     relax: from(dump.pause),
     readCounter: from(dump.rdtsc),
@@ -42,6 +52,14 @@ function instructionCosts(dump: Dump): Partial<Record<TimingParameter, Sourced>>
 }
 
 const matrices = (file: string): string => `core-to-core matrix of ${file}`;
+
+/** AMD's homes are a hop away from the caches, so that less of a load's latency is left for the memory itself. */
+const epycMemory: Sourced = estimate(
+  40,
+  20,
+  80,
+  "no published figure at hand; so that a load from the node's memory takes 110 to 130 ns in all",
+);
 
 /** Idle exit of C1, from the driver's table; it stands for HLT and for MWAIT. */
 function idleExit(ns: number, source: string): Partial<Record<TimingParameter, Sourced>> {
@@ -78,8 +96,8 @@ export const machineModels: readonly TimingModel[] = [
   derive(genericX86, {
     name: "cascadelake-sp",
     title: "Intel Xeon Scalable, Cascade Lake-SP",
-    clockMhz: measured(3000, "Xeon Platinum 8275CL, clock in its name"),
-    handoffs: { domain: 46.6, machine: 134.1, source: matrices("2x Xeon 8275CL"), confidence: "A" },
+    clockMhz: stated(3000, "Xeon Platinum 8275CL, clock in its name"),
+    handoffs: { domain: 46.6, machine: 134.1, source: matrices("2x Xeon 8275CL"), confidence: "fit" },
     parameters: {
       ...instructionCosts({
         key: "0050657_CascadeLakeXeon",
@@ -98,8 +116,8 @@ export const machineModels: readonly TimingModel[] = [
   derive(genericX86, {
     name: "icelake-sp",
     title: "Intel Xeon Scalable, Ice Lake-SP",
-    clockMhz: measured(2900, "Xeon Platinum 8375C, clock in its name"),
-    handoffs: { domain: 51.3, machine: 107.8, source: matrices("2x Xeon 8375C"), confidence: "A" },
+    clockMhz: stated(2900, "Xeon Platinum 8375C, clock in its name"),
+    handoffs: { domain: 51.3, machine: 107.8, source: matrices("2x Xeon 8375C"), confidence: "fit" },
     parameters: {
       ...instructionCosts({
         key: "00606A6_ICX",
@@ -118,7 +136,7 @@ export const machineModels: readonly TimingModel[] = [
   derive(genericX86, {
     name: "sapphirerapids",
     title: "Intel Xeon Scalable, Sapphire Rapids",
-    clockMhz: measured(2000, "Xeon Platinum 8480+, base clock"),
+    clockMhz: stated(2000, "Xeon Platinum 8480+, base clock"),
     handoffs: {
       domain: 60,
       machine: 125,
@@ -127,7 +145,8 @@ export const machineModels: readonly TimingModel[] = [
     },
     parameters: {
       ...instructionCosts({
-        key: "0090672_AlderLake_01_BC: same core",
+        key: "0090672_AlderLake_01_BC",
+        otherPart: "client part with the same core",
         pause: 159.9,
         rdtsc: 25.9,
         cpuid: 123,
@@ -145,35 +164,57 @@ export const machineModels: readonly TimingModel[] = [
     name: "zen2",
     title: "AMD EPYC 7002, Zen 2",
     clockMhz: measured(2250, "InstLatx64 0830F10_K17_Rome: EPYC 7742"),
-    handoffs: { domain: 25.3, node: 132.1, machine: 266.6, source: matrices("2x EPYC 7742"), confidence: "A" },
-    parameters: instructionCosts({
-      key: "0830F10_K17_Rome",
-      pause: 65.7,
-      rdtsc: 37.4,
-      cpuid: 131,
-      lfence: 11.1,
-      mfence: 78.8,
-      sfence: 1,
-      lockAdd: 17.8,
-      clflush: 248,
-    }),
+    handoffs: {
+      domain: 25.3,
+      node: 132.1,
+      farHome: 266.9,
+      machine: 266.6,
+      distance: 32,
+      source: matrices("2x EPYC 7742"),
+      confidence: "fit",
+    },
+    parameters: {
+      memory: epycMemory,
+      ...instructionCosts({
+        key: "0830F10_K17_Rome",
+        pause: 65.7,
+        rdtsc: 37.4,
+        cpuid: 131,
+        lfence: 11.1,
+        mfence: 78.8,
+        sfence: 1,
+        lockAdd: 17.8,
+        clflush: 248,
+      }),
+    },
   }),
   derive(genericX86, {
     name: "zen3",
     title: "AMD EPYC 7003, Zen 3",
-    clockMhz: measured(2650, "EPYC 7R13, base clock"),
-    handoffs: { domain: 22.7, node: 107.6, machine: 197.2, source: matrices("2x EPYC 7R13"), confidence: "A" },
-    parameters: instructionCosts({
-      key: "0A20F12_K19_Vermeer_03",
-      pause: 65.1,
-      rdtsc: 36,
-      cpuid: 129,
-      lfence: 10,
-      mfence: 61.3,
-      sfence: 1,
-      lockAdd: 7.5,
-      clflush: 22,
-    }),
+    clockMhz: stated(2650, "EPYC 7R13, base clock"),
+    handoffs: {
+      domain: 22.7,
+      node: 107.6,
+      farHome: 200.5,
+      machine: 197.2,
+      distance: 32,
+      source: matrices("2x EPYC 7R13"),
+      confidence: "fit",
+    },
+    parameters: {
+      memory: epycMemory,
+      ...instructionCosts({
+        key: "0A20F12_K19_Vermeer_03 (Ryzen 7 5800X, the same core)",
+        pause: 65.1,
+        rdtsc: 36,
+        cpuid: 129,
+        lfence: 10,
+        mfence: 61.3,
+        sfence: 1,
+        lockAdd: 7.5,
+        clflush: 22,
+      }),
+    },
   }),
   derive(genericX86, {
     name: "zen4",
@@ -182,41 +223,52 @@ export const machineModels: readonly TimingModel[] = [
     handoffs: {
       domain: 23.5,
       node: 100.5,
+      farHome: 192,
       machine: 197.5,
+      distance: 32,
       source: "samples of 2x EPYC 9274F, core-to-core-latency issue 132",
-      confidence: "A",
+      confidence: "fit",
     },
-    parameters: instructionCosts({
-      key: "0A10F11_K19_Genoa_01",
-      pause: 65.7,
-      rdtsc: 35.3,
-      cpuid: 147,
-      lfence: 10.1,
-      mfence: 58.4,
-      sfence: 1,
-      lockAdd: 7.8,
-      clflush: 5.3,
-    }),
+    parameters: {
+      memory: epycMemory,
+      ...instructionCosts({
+        key: "0A10F11_K19_Genoa_01",
+        pause: 65.7,
+        rdtsc: 35.3,
+        cpuid: 147,
+        lfence: 10.1,
+        mfence: 58.4,
+        sfence: 1,
+        lockAdd: 7.8,
+        clflush: 5.3,
+      }),
+    },
   }),
   derive(genericArm64, {
     name: "neoverse-n1",
     title: "Arm Neoverse N1 (Graviton 2)",
-    clockMhz: measured(2500, "Graviton 2, clock of the contention measurements"),
-    handoffs: { domain: 47.2, source: matrices("Graviton 2"), confidence: "A" },
+    clockMhz: stated(2500, "Graviton 2, clock of the contention measurements"),
+    handoffs: { domain: 47.2, source: matrices("Graviton 2"), confidence: "fit" },
     counterHz: estimate(121_875_000, 25e6, 125e6, "CNTFRQ_EL0 of Graviton 2 as reported by its kernel"),
-    parameters: { atomic: measured(12.5, "concurrency-hierarchy-bench, Graviton 2: 5 ns per uncontended fetch-add") },
+    parameters: {
+      atomic: measured(
+        12.5,
+        "concurrency-hierarchy-bench, Graviton 2: 5.3 ns per uncontended fetch-add, loop included",
+      ),
+      firmwareCall: measured(60, "Trusted Firmware-A docs/perf, N1SDP: half of PSCI_VERSION, 120 ns for the first CPU"),
+    },
   }),
   derive(genericArm64, {
     name: "neoverse-v1",
     title: "Arm Neoverse V1 (Graviton 3)",
     clockMhz: estimate(2600, 2500, 2700, "Graviton 3"),
-    handoffs: { domain: 46.4, source: matrices("Graviton 3"), confidence: "A" },
+    handoffs: { domain: 46.4, source: matrices("Graviton 3"), confidence: "fit" },
   }),
   derive(genericArm64, {
     name: "kunpeng920",
     title: "HiSilicon Kunpeng 920",
-    clockMhz: measured(2600, "Kunpeng 920-6426, clock in the file's name"),
-    handoffs: { domain: 35.7, package: 80.5, source: matrices("Kunpeng 920-6426"), confidence: "A" },
+    clockMhz: stated(2600, "Kunpeng 920-6426, clock in the file's name"),
+    handoffs: { domain: 35.7, package: 80.5, distance: 32, source: matrices("Kunpeng 920-6426"), confidence: "fit" },
     counterHz: estimate(100_000_000, 1e8, 1e8, "CNTFRQ_EL0 of Kunpeng 920"),
   }),
 ];

@@ -5,9 +5,9 @@ import { AllstopError } from "../errors.ts";
 import { timingParameters, type Sourced, type TimingParameter } from "./parameters.ts";
 
 /**
- * One-way latencies of cache-line messages, ns. A handoff within a domain crosses `cache` four times (request, snoop,
- * answer, fill); one between domains crosses it four times and hops three times (to the home, to the owner, to whoever
- * asked).
+ * One-way latencies of cache-line messages, ns. A line that one core has modified and another asks for crosses `cache` four
+ * times within a domain (request, recall, answer, fill); between domains it hops three times more (to the home, to the
+ * owner, to whoever asked). derive.ts has what that means for published handoffs.
  */
 export interface LineLatencies {
   /** Core to its last-level cache. */

@@ -7,9 +7,10 @@ export type TimingUnit = "cycles" | "ticks" | "ns";
 
 /**
  * How much a figure is worth: `A` raw measurement data was read; `B` a figure in a publication, patch or driver table; `C`
- * second-hand; `estimate` no figure was found, the range says within what it should lie.
+ * second-hand; `fit` solved or chosen so that the model reproduces a published figure, which the source names; `estimate` no
+ * figure was found, the range says within what it should lie.
  */
-export type Confidence = "A" | "B" | "C" | "estimate";
+export type Confidence = "A" | "B" | "C" | "fit" | "estimate";
 
 /** One value with its origin (law 6: every timing number has a source). */
 export interface Sourced {

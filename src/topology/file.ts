@@ -14,6 +14,11 @@ export async function readHwlocFile(path: string, options: HwlocOptions = {}): P
   return parseHwlocXml(await readLimited(path), options);
 }
 
+/** "ENOENT", "EISDIR" and the like. */
+function reasonOf(cause: unknown): string {
+  return (cause as NodeJS.ErrnoException).code ?? String(cause);
+}
+
 async function readLimited(path: string): Promise<string> {
   const chunks: string[] = [];
   let characters = 0;
@@ -25,7 +30,10 @@ async function readLimited(path: string): Promise<string> {
     }
   } catch (cause) {
     if (cause instanceof AllstopError) throw cause;
-    throw new AllstopError("OPTION_INVALID", "a topology file that can't be read", { value: path, cause });
+    throw new AllstopError("OPTION_INVALID", `a topology file that can't be read (${reasonOf(cause)})`, {
+      value: path,
+      cause,
+    });
   }
   return chunks.join("");
 }

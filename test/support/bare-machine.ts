@@ -29,15 +29,14 @@ import {
   type TraceKind,
 } from "../../src/abi.ts";
 import { Core } from "../../src/core/core.ts";
+import { loadCore } from "../../src/core/load.ts";
 import { configurationBlock, type Accelerations } from "../../src/machine/configuration.ts";
 import { genericArm64, genericX86 } from "../../src/timing/generic.ts";
 import type { TimingModel } from "../../src/timing/index.ts";
 import { buildTopology, topologyForCpus, type Topology } from "../../src/topology/index.ts";
 
 /** The core with its assertions compiled in: what tests run on. */
-export const checkedCore = await WebAssembly.compile(
-  await readFile(new URL("../../build/core.checked.wasm", import.meta.url)),
-);
+export const checkedCore = await loadCore(await readFile(new URL("../../build/core.checked.wasm", import.meta.url)));
 
 export const PAGE_RWX = PAGE_READ | PAGE_WRITE | PAGE_EXECUTE | PAGE_RAM;
 export const PAGE_RX = PAGE_READ | PAGE_EXECUTE | PAGE_RAM;

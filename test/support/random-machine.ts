@@ -28,8 +28,6 @@ export interface Layout {
   readonly hardwareIds: readonly number[];
   /** Some CPUs end the machine, by every means that there is. */
   readonly fatal: boolean;
-  /** x86-64: locked accesses may cross from one line into the next. */
-  readonly lockedSplits: boolean;
 }
 
 export interface Mapping {
@@ -64,15 +62,13 @@ export interface RandomMachine {
 export interface MachineKind {
   /** Some of its CPUs end it. */
   readonly fatal?: boolean;
-  /** Locked accesses across two lines also where SMT siblings share a core. */
-  readonly splitsBesideSiblings?: boolean;
 }
 
 export function randomMachine(
   architecture: Architecture,
   seed: number,
   latencies: Latencies,
-  { fatal = false, splitsBesideSiblings = false }: MachineKind = {},
+  { fatal = false }: MachineKind = {},
 ): RandomMachine {
   const random = new Random(seed);
   const most = latencies === "tight" ? 4 : 60;
@@ -94,7 +90,6 @@ export function randomMachine(
     cpus: topology.cpus.length,
     hardwareIds: topology.cpus.map((cpu) => (architecture === "x86-64" ? cpu.apicId : cpu.mpidr)),
     fatal,
-    lockedSplits: splitsBesideSiblings || topology.counts.cores === topology.cpus.length,
   };
   return {
     seed,

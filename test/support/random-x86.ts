@@ -227,7 +227,7 @@ function program(code: X64, random: Random, place: Place): void {
   const count = random.between(3, 10);
   for (let i = 0; i < count; i++) {
     code.mark();
-    random.pick(place.lockedSplits ? [...snippets, lockedSplit] : snippets)(code, random, place);
+    random.pick(snippets)(code, random, place);
   }
   if (place.fatal && random.chance(20)) endMachine(code, random);
   code.jump("again");
@@ -732,4 +732,5 @@ const snippets: readonly Snippet[] = [
       code.shift(0, 8, R9, 5).store(8, privately(32), R9);
     }
   },
+  lockedSplit,
 ];

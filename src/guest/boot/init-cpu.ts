@@ -12,13 +12,14 @@ import {
   type Builder,
   type Pointer,
 } from "../../asm/index.ts";
-import { numOnlineCpus, onlineMask } from "../lib/cpumask.ts";
+import { announceCpu, startHeldCpu } from "../hotplug/cpu-up.ts";
 import type { Task } from "../percpu.ts";
 import {
   STACK_TOP,
   TaskClass,
   TaskState,
   ThreadFlag,
+  hotplug,
   idleTask,
   load,
   local,
@@ -43,6 +44,7 @@ function initTask(
   k.set(task.class, fields.class);
   k.set(task.state, fields.state);
   k.set(task.preempt_count, fields.preemptCount);
+  k.set(task.on_rq, fields.state === TaskState.Running ? 1 : 0);
 }
 
 const initCpu = routine("init_cpu", { cpu: u32 }, nothing, (k, { cpu }) => {
@@ -53,6 +55,8 @@ const initCpu = routine("init_cpu", { cpu: u32 }, nothing, (k, { cpu }) => {
   const idle = k.let("idle", addressOf(idleTask.here));
   k.set(local.here.current, idle);
   initTask(k, idle, { cpu, class: TaskClass.Idle, state: TaskState.Running, preemptCount: 1 });
+
+  k.set(idle.on_cpu, 1);
 
   const stop = k.let("stop", addressOf(stopTask.here));
   initTask(k, stop, { cpu, class: TaskClass.Stop, state: TaskState.Interruptible, preemptCount: 0 });
@@ -71,8 +75,11 @@ const initCpu = routine("init_cpu", { cpu: u32 }, nothing, (k, { cpu }) => {
   });
 
   k.call(initArchitecture, cpu);
-  k.setBit(addressOf(onlineMask), cpu);
-  k.atomicInc(numOnlineCpus);
+  k.if(
+    hotplug.here.held.eq(0),
+    () => announceCpu(k),
+    () => k.call(startHeldCpu),
+  );
 });
 
 /** Where the entry stub of each architecture goes on, on the idle stack. */

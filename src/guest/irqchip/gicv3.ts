@@ -35,6 +35,7 @@ const WAKER_CHILDREN_ASLEEP = 4;
 const SGI_BASE = 0x1_0000;
 const GICR_IGROUPR0 = SGI_BASE + 0x80;
 const GICR_ISENABLER0 = SGI_BASE + 0x100;
+const GICR_ICENABLER0 = SGI_BASE + 0x180;
 const GICR_IPRIORITYR0 = SGI_BASE + 0x400;
 const ALL_SGIS = 0xffff;
 /** Priority of ordinary interrupts, and the mask that lets everything pass (reference, section 9.3). */
@@ -105,6 +106,12 @@ export const gicSendReschedule = routine("gic_send_reschedule", { cpu: u32 }, no
   k.mark("send");
   k.arch({ arm64: (a, { sgi: value }) => a.msr("icc_sgi1r_el1", value) }, { uses: { sgi } });
   k.instructionFence();
+});
+
+/** ipi_teardown: no SGI reaches this CPU from now on. */
+export const gicDisableIpis = routine("ipi_teardown", [], nothing, (k) => {
+  const base = redistributorOf(k, local.here.cpu);
+  k.writeOnce(register(base, GICR_ICENABLER0), ALL_SGIS);
 });
 
 /** Acknowledges the highest pending interrupt. @returns its INTID, or a special one if there is none */

@@ -14,7 +14,8 @@ const MSR_X2APIC_ID = 0x802;
 const MSR_X2APIC_EOI = 0x80b;
 const MSR_X2APIC_SVR = 0x80f;
 const MSR_X2APIC_ICR = 0x830;
-const SVR_ENABLE = 0x100 | LinuxVector.SPURIOUS_APIC;
+const SVR_SOFTWARE_ENABLE = 0x100;
+const SVR_ENABLE = SVR_SOFTWARE_ENABLE | LinuxVector.SPURIOUS_APIC;
 /** ICR bit 11: logical destination. */
 const ICR_LOGICAL = 0x800;
 
@@ -35,6 +36,23 @@ export const x2apicInit = routine("x2apic_init", { cpu: u32 }, nothing, (k, { cp
   const bit = k.let("bit", 1, u32);
   k.set(bit, bit.shl(id.and(15)));
   k.set(logicalApicIds.at(cpu), id.shr(4).shl(16).or(bit));
+});
+
+/**
+ * lapic_offline, apic_soft_disable: fixed interrupts that come from now on are lost; IPIs can still be sent (SDM 3A 11.4.7.2).
+ */
+export const x2apicSoftDisable = routine("apic_soft_disable", [], nothing, (k) => {
+  k.arch(
+    {
+      x64: (a) => {
+        a.mov(x64.ecx, MSR_X2APIC_SVR)
+          .mov(x64.eax, SVR_ENABLE & ~SVR_SOFTWARE_ENABLE)
+          .xor(x64.edx, x64.edx)
+          .wrmsr();
+      },
+    },
+    { clobbers: { x64: ["rax", "rcx", "rdx"] } },
+  );
 });
 
 /** x2apic_send_IPI: fence, then one MSR write with a logical destination. The write itself orders nothing. */

@@ -2,6 +2,9 @@
 
 import {
   addressOf,
+  array,
+  asInteger,
+  cast,
   constant,
   cpuCount,
   global,
@@ -19,6 +22,9 @@ import { CpuMask } from "./mask.ts";
 /** __cpu_online_mask and the counter beside it (kernel/cpu.c). */
 export const onlineMask = global("__cpu_online_mask", CpuMask, { section: "arena", align: 64 });
 export const numOnlineCpus = global("__num_online_cpus", u32, { align: 64 });
+
+/** __cpu_active_mask: CPUs that tasks may be put on. A CPU on its way up or down is online and not active. */
+export const activeMask = global("__cpu_active_mask", CpuMask, { section: "arena", align: 64 });
 
 const allOnes = constant(u64, 0xffff_ffff_ffff_ffffn);
 
@@ -73,5 +79,35 @@ export const cpumaskWeight = routine("cpumask_weight", { mask: ptr(CpuMask) }, u
   k.return(total);
 });
 
-/** The online mask as an argument. */
+/** The masks as arguments. */
 export const onlineMaskPointer = addressOf(onlineMask);
+export const activeMaskPointer = addressOf(activeMask);
+
+/** First member that is not `cpu`; nr_cpu_ids when there is none. */
+export function cpumaskAnyBut(k: Builder, mask: Pointer<typeof CpuMask>, cpu: Value<"u32">): Local<"u32"> {
+  const found = k.let("found", cpumaskFirst(k, mask));
+  k.if(found.eq(cpu), () => k.set(found, k.call(findNextBit, mask, cpuCount, found.add(1))));
+  return found;
+}
+
+/** cpu_bit_bitmap: row 1 + n starts with a word that has bit n; the words before it belong to the row above, and are zero. */
+const cpuBitBitmap = global("cpu_bit_bitmap", array(CpuMask, 65), { section: "arena", align: 64 });
+
+/** cpumask_of: the row's word is the mask's, so the mask starts as many words before it. Rows are filled at first use. */
+export const cpumaskOf = routine("cpumask_of", { cpu: u32 }, ptr(CpuMask), (k, { cpu }) => {
+  const row = k.let("row", addressOf(cpuBitBitmap.at(cpu.and(63).add(1))));
+  const one = k.let("one", 1, u64);
+  k.if(row.bits.at(0).eq(0), () => k.set(row.bits.at(0), one.shl(cpu.and(63).to(u64))));
+  k.return(cast(asInteger(row).sub(cpu.shr(6).shl(3).to(u64)), CpuMask));
+});
+
+/** set_cpu_online: the mask, and the counter that spares everyone the weighing. */
+export function setCpuOnline(k: Builder, cpu: Value<"u32">): void {
+  k.setBit(onlineMaskPointer, cpu);
+  k.atomicInc(numOnlineCpus);
+}
+
+export function clearCpuOnline(k: Builder, cpu: Value<"u32">): void {
+  k.clearBit(onlineMaskPointer, cpu);
+  k.atomicDec(numOnlineCpus);
+}

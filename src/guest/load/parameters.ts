@@ -4,7 +4,9 @@ import { imageOption, u32, u64 } from "../../asm/index.ts";
 
 /** CPUs that come up before the request starts. */
 export const onlineWanted = imageOption("onlineWanted", u32, 1);
-/** Calls of stop_machine() in a row. */
+/** Tasks that make requests: the run is over when all are through. */
+export const requesters = imageOption("requesters", u32, 1);
+/** Calls of stop_machine() in a row, where the request block doesn't say. */
 export const rounds = imageOption("rounds", u32, 1);
 /** Turns of cpu_relax() before the first call and between calls, so that all CPUs are back at what they do. */
 export const settleTurns = imageOption("settleTurns", u64, 1000);

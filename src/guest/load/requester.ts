@@ -1,46 +1,45 @@
-// The task that calls stop_machine(), and the function that it has run.
+// The tasks that call: each makes the request that its CPU's block holds, as often as it says.
 
 import {
   addressOf,
-  asInteger,
-  cast,
+  array,
   codeOf,
   global,
   i32,
+  isNull,
   nothing,
   ptr,
   routine,
+  signature,
   slot,
   struct,
   u32,
   u64,
+  type Builder,
+  type Pointer,
 } from "../../asm/index.ts";
 import { numOnlineCpus, onlineMaskPointer } from "../lib/cpumask.ts";
 import { CpuMask } from "../lib/mask.ts";
-import { TaskState, counters, local } from "../percpu.ts";
+import { Request, TaskState, local, request } from "../percpu.ts";
 import { schedule } from "../sched/schedule.ts";
 import { stopMachineInitialized } from "../stop/globals.ts";
-import { stopMachine } from "../stop/stop-machine.ts";
-import { ActiveCpus, activeCpus, functionTurns, onlineWanted, rounds, settleTurns } from "./parameters.ts";
+import { callStopMachine } from "./calls.ts";
+import { ActiveCpus, activeCpus, onlineWanted, requesters, rounds, settleTurns } from "./parameters.ts";
 import { relaxFor } from "./work.ts";
 
-/** What came of the calls. */
-const Outcome = struct("request_outcome", { rounds_done: u32, returned: u32, calls: u64 });
+/** What came of all requests: rounds and calls are summed, the last to return leaves its value. */
+const Outcome = struct("request_outcome", { rounds_done: u32, returned: u32, calls: u64, finished: u32 });
 export const outcome = global("request_outcome", Outcome, { align: 64 });
 
-/** The function's `data`: counted by every CPU that runs it. */
-const shared = global("request_calls", u64, { align: 64 });
+/** Times that the function ran, for all requests that are through. */
+const requestCalls = global("request_calls", u64, { align: 64 });
 
-/** Mask of CPUs that run the function, for ActiveCpus.Mask: filled before the machine starts. */
-export const requestedMask = global("request_mask", CpuMask, { section: "arena", align: 64 });
+/** Most requests at a time. */
+export const MOST_REQUESTERS = 16;
+/** CPU sets of the requests, filled before the machine starts; the first is that of ActiveCpus.Mask. */
+export const requestedMask = global("request_mask", array(CpuMask, MOST_REQUESTERS), { section: "arena", align: 64 });
 
-/** Counts its calls per CPU and in all, and takes its time. */
-const stoppedFunction = routine("stopped_function", { data: u64 }, i32, (k, { data }) => {
-  k.set(counters.here.calls, counters.here.calls.add(1));
-  k.atomicAdd(cast(data, u64).at(0), 1);
-  relaxFor(k, functionTurns);
-  k.return(0);
-});
+const RequestCall = signature({ request: ptr(Request) }, i32);
 
 /** What follows the last round: nothing, or a line on the console and the machine's end (self-boot/report.ts). */
 export const requestsDone = slot("requests_done", {}, nothing);
@@ -49,34 +48,55 @@ export const carryOn = routine("carry_on", [], nothing, () => {
   // The CPU goes idle.
 });
 
+/** A block that nobody has filled asks for stop_machine(), as the image's options say. */
+function fillRequest(k: Builder, mine: Pointer<typeof Request>): void {
+  k.set(mine.call, codeOf(callStopMachine));
+  k.set(mine.rounds, rounds);
+  k.if(activeCpus.eq(ActiveCpus.All), () => k.set(mine.mask, onlineMaskPointer));
+  k.if(activeCpus.eq(ActiveCpus.Mask), () => k.set(mine.mask, addressOf(requestedMask.at(0))));
+}
+
+/** Sleeps for ever. */
+function goIdle(k: Builder): void {
+  k.loop(() => {
+    const current = k.let("current", local.here.current);
+    k.writeOnce(current.state, TaskState.Uninterruptible);
+    schedule(k);
+  });
+}
+
 export const requester = routine(
   "requester",
   [],
   nothing,
   (k) => {
     k.irqEnable();
+    const mine = k.let("mine", addressOf(request.here));
+    k.if(isNull(mine.call), () => fillRequest(k, mine));
     k.while(
       () => k.readOnce(numOnlineCpus).lt(onlineWanted),
       () => k.cpuRelax(),
     );
     k.writeOnce(stopMachineInitialized, 1);
-    const mask = k.let("mask", null, ptr(CpuMask));
-    k.if(activeCpus.eq(ActiveCpus.All), () => k.set(mask, onlineMaskPointer));
-    k.if(activeCpus.eq(ActiveCpus.Mask), () => k.set(mask, addressOf(requestedMask)));
-    k.for("round", 0, rounds, () => {
+    relaxFor(k, mine.start_turns);
+    k.for("round", 0, mine.rounds, () => {
       relaxFor(k, settleTurns);
-      const ret = k.let("ret", k.call(stopMachine, codeOf(stoppedFunction), asInteger(addressOf(shared)), mask));
+      k.mark("call");
+      const ret = k.let("ret", k.callPointer(mine.call, RequestCall, mine));
+      k.mark("return");
+      k.set(mine.returned, ret.to(u32));
+      k.set(mine.rounds_done, mine.rounds_done.add(1));
       k.set(outcome.returned, ret.to(u32));
-      k.set(outcome.rounds_done, outcome.rounds_done.add(1));
+      k.atomicInc(outcome.rounds_done);
     });
-    k.set(outcome.calls, shared);
-    k.mark("done");
-    k.call(requestsDone);
-    k.loop(() => {
-      const current = k.let("current", local.here.current);
-      k.writeOnce(current.state, TaskState.Uninterruptible);
-      k.call(schedule);
+    k.atomicAdd(outcome.calls, mine.calls);
+    k.atomicAdd(requestCalls, mine.calls);
+    const finished = k.fetchAdd(outcome.finished, 1);
+    k.if(finished.add(1).eq(requesters), () => {
+      k.mark("done");
+      k.call(requestsDone);
     });
+    goIdle(k);
   },
   { noReturn: true },
 );

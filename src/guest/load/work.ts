@@ -17,6 +17,7 @@ export const busyWork = routine(
     k.irqEnable();
     const value = k.let("value", 0, u64);
     k.loop(() => {
+      k.mark("turn");
       k.set(value, value.add(3));
       k.set(counters.here.work, counters.here.work.add(1));
     });
@@ -33,6 +34,7 @@ export const computeWork = routine(
     k.irqEnable();
     const value = k.let("value", 1, u64);
     k.loop(() => {
+      k.mark("turn");
       k.set(value, value.add(counters.here.work).mul(0x9e37_79b9).xor(value.shr(7)));
       k.set(counters.here.work, counters.here.work.add(1));
     });

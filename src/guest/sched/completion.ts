@@ -1,6 +1,17 @@
 // Completions (kernel/sched/completion.c), with one waiter.
 
-import { addressOf, cast, isNull, nothing, opaque, ptr, routine, type Builder, type Pointer } from "../../asm/index.ts";
+import {
+  addressOf,
+  cast,
+  isNull,
+  nothing,
+  opaque,
+  ptr,
+  routine,
+  type Builder,
+  type Condition,
+  type Pointer,
+} from "../../asm/index.ts";
 import { Task, TaskState, local } from "../percpu.ts";
 import { schedule, wakeUpProcess } from "./schedule.ts";
 import { Completion } from "../stop/data.ts";
@@ -20,6 +31,19 @@ export const complete = routine("complete", { completion: ptr(Completion) }, not
   rawSpinUnlockIrqrestore(k, addressOf(completion.lock), flags);
 });
 
+/**
+ * completion_done: true once complete() has run and no longer touches the completion, which may lie on the caller's stack. As in the kernel,
+ * that takes the lock.
+ */
+export function completionDone(k: Builder, completion: Pointer<typeof Completion>): Condition {
+  const done = k.let("done", k.readOnce(completion.done));
+  k.if(done.ne(0), () => {
+    const flags = rawSpinLockIrqsave(k, addressOf(completion.lock));
+    rawSpinUnlockIrqrestore(k, addressOf(completion.lock), flags);
+  });
+  return done.ne(0);
+}
+
 /** Sleeps until the completion is done. IRQs are on. */
 export const waitForCompletion = routine(
   "wait_for_completion",
@@ -35,7 +59,7 @@ export const waitForCompletion = routine(
       k.writeOnce(current.state, TaskState.Uninterruptible);
       rawSpinUnlock(k, lock);
       k.irqEnable();
-      k.call(schedule);
+      schedule(k);
       k.irqDisable();
       k.call(rawSpinLock, lock);
     });

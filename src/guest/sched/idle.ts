@@ -1,7 +1,9 @@
 // The idle task, by how a CPU waits (kernel/sched/idle.c; arch/x86/kernel/process.c; arch/arm64/kernel/idle.c).
 
-import { addressOf, nothing, routine, x64, type Builder } from "../../asm/index.ts";
-import { ThreadFlag, load, threadFlags } from "../percpu.ts";
+import { addressOf, nothing, routine, testBit, x64, type Builder } from "../../asm/index.ts";
+import { idleDead } from "../hotplug/idle-dead.ts";
+import { onlineMaskPointer } from "../lib/cpumask.ts";
+import { ThreadFlag, load, local, threadFlags } from "../percpu.ts";
 import { needResched, schedule } from "./schedule.ts";
 
 /** How an idle CPU waits: `cpu_load.idle`. */
@@ -18,6 +20,7 @@ export const doIdle = routine(
         () => needResched(k).eq(0),
         () => {
           k.irqDisable();
+          k.if(testBit(onlineMaskPointer, local.here.cpu).not(), () => k.call(idleDead));
           k.switch(
             load.here.idle,
             [
@@ -29,7 +32,7 @@ export const doIdle = routine(
           k.irqEnable();
         },
       );
-      k.call(schedule);
+      schedule(k);
     });
   },
   { noReturn: true },

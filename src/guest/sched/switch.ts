@@ -12,6 +12,7 @@ export const switchTo = asmRoutine(
       const saved = [x64.rbp, x64.rbx, x64.r12, x64.r13, x64.r14, x64.r15];
       for (const register of saved) a.push(register);
       a.mov(x64.at(x64.rdi), x64.rsp).mov(x64.rsp, x64.at(x64.rsi));
+      a.mov(x64.at(x64.rdi, ON_CPU, 32), 0);
       for (const register of saved.toReversed()) a.pop(register);
       a.ret();
     },
@@ -24,12 +25,16 @@ export const switchTo = asmRoutine(
       a.sub(sp, sp, SAVED_BYTES);
       pairs.forEach(([one, two], index) => a.stp(one, two, arm64.offset(sp, 16 * index)));
       a.mov(x9, sp).str(x9, arm64.offset(x0)).ldr(x9, arm64.offset(x1)).mov(sp, x9);
+      a.add(x9, x0, ON_CPU).stlr(arm64.wzr, x9);
       pairs.forEach(([one, two], index) => a.ldp(one, two, arm64.offset(sp, 16 * index)));
       a.add(sp, sp, SAVED_BYTES).ret();
     },
   },
   { signature: signature([{ prev: ptr(Task) }, { next: ptr(Task) }], nothing) },
 );
+
+/** finish_task(): from here on another CPU may run the task, so its registers have to be seen first. */
+const ON_CPU = Task.offsets.get("on_cpu") ?? 0;
 
 /** x19 to x30. */
 const SAVED_BYTES = 96;

@@ -1,9 +1,7 @@
 // Globals of the stop facility (kernel/stop_machine.c).
 
-import { global, struct, u32, u8 } from "../../asm/index.ts";
-
-/** A mutex: 0 when free. */
-const Mutex = struct("mutex", { owner: u32, reserved: u32 });
+import { global, u8 } from "../../asm/index.ts";
+import { Mutex } from "../sched/mutex.ts";
 
 const group = "stop_machine";
 

@@ -51,7 +51,8 @@ export const multiCpuStop = routine("multi_cpu_stop", { data: u64 }, i32, (k, { 
   k.mark("enter");
   const err = k.let("err", 0, i32);
   const curstate = k.let("curstate", MultiStopState.None, u32);
-  const flags = k.irqSave();
+  // local_save_flags: interrupts stay on in PREPARE, unless the caller had them off.
+  const wereOff = k.let("irqs_were_off", k.irqsDisabled());
   const cpu = k.let("cpu", local.here.cpu);
   const active = k.let("is_active", 0, u32);
   // NULL means the first online CPU, and only that one (reference section 3.1). Decided once.
@@ -81,7 +82,7 @@ export const multiCpuStop = routine("multi_cpu_stop", { data: u64 }, i32, (k, { 
         }),
     );
   }, curstate.ne(MultiStopState.Exit));
-  k.irqRestore(flags);
+  k.if(wereOff.eq(0), () => k.irqEnable());
   k.mark("leave");
   k.return(err);
 });

@@ -1,15 +1,34 @@
 // stop_machine(): the interface (kernel/stop_machine.c; reference sections 3.1 and 3.3).
 
-import { addressOf, asInteger, code, codeOf, i32, ptr, routine, u64, type Builder } from "../../asm/index.ts";
-import { numOnlineCpus, onlineMaskPointer } from "../lib/cpumask.ts";
+import {
+  addressOf,
+  asInteger,
+  code,
+  codeOf,
+  i32,
+  ptr,
+  routine,
+  u64,
+  type Builder,
+  type Pointer,
+  type Value,
+} from "../../asm/index.ts";
+import { cpusReadLock, cpusReadUnlock } from "../hotplug/lock.ts";
+import { cpumaskWeight, numOnlineCpus, onlineMaskPointer } from "../lib/cpumask.ts";
 import { CpuMask } from "../lib/mask.ts";
-import { mutexLock, mutexUnlock } from "../lib/mutex.ts";
-import { local } from "../percpu.ts";
-import { preemptDisable, preemptEnable } from "../sched/schedule.ts";
+import { mutexLock, mutexUnlock } from "../sched/mutex.ts";
 import { MultiStopData, MultiStopState } from "./data.ts";
 import { stopCpusMutex, stopMachineInitialized } from "./globals.ts";
 import { CpuStopFunction, multiCpuStop, setState } from "./multi-stop.ts";
 import { stopCpusUnlocked } from "./stopper.ts";
+
+/** stop_cpus(): one at a time, since each CPU has one embedded work. */
+function stopCpus(k: Builder, cpus: Pointer<typeof CpuMask>, msdata: Pointer<typeof MultiStopData>): Value<"i32"> {
+  k.call(mutexLock, addressOf(stopCpusMutex));
+  const ret = k.let("ret", k.call(stopCpusUnlocked, cpus, codeOf(multiCpuStop), asInteger(msdata)));
+  k.call(mutexUnlock, addressOf(stopCpusMutex));
+  return ret;
+}
 
 /** For callers that hold the hotplug lock already. */
 export const stopMachineCpuslocked = routine(
@@ -17,6 +36,7 @@ export const stopMachineCpuslocked = routine(
   [{ fn: code }, { data: u64 }, { cpus: ptr(CpuMask) }],
   i32,
   (k, { fn, data, cpus }) => {
+    k.mark("call");
     const msdata = k.stackStruct("msdata", MultiStopData);
     k.set(msdata.fn, fn);
     k.set(msdata.data, data);
@@ -31,26 +51,33 @@ export const stopMachineCpuslocked = routine(
     });
     k.call(setState, msdata, MultiStopState.Prepare);
     k.mark("prepared");
-    const owner = k.let("owner", addressOf(stopCpusMutex.owner));
-    k.call(mutexLock, owner);
-    const ret = k.let("ret", k.call(stopCpusUnlocked, onlineMaskPointer, codeOf(multiCpuStop), asInteger(msdata)));
-    mutexUnlock(k, owner);
+    const ret = k.let("ret", stopCpus(k, onlineMaskPointer, msdata));
+    k.mark("return");
     k.return(ret);
   },
 );
 
-/** cpus_read_lock(): a per-CPU count while no writer is about. */
-function cpusReadLock(k: Builder): void {
-  preemptDisable(k);
-  k.set(local.here.hotplug_readers, local.here.hotplug_readers.add(1));
-  k.call(preemptEnable);
-}
-
-function cpusReadUnlock(k: Builder): void {
-  preemptDisable(k);
-  k.set(local.here.hotplug_readers, local.here.hotplug_readers.sub(1));
-  k.call(preemptEnable);
-}
+/**
+ * stop_core_cpuslocked: runs fn(data) on all SMT siblings of a core while they, and no others, are captured. `smtMask` is
+ * cpu_smt_mask(): its siblings that are online.
+ */
+export const stopCoreCpuslocked = routine(
+  "stop_core_cpuslocked",
+  [{ smtMask: ptr(CpuMask) }, { fn: code }, { data: u64 }],
+  i32,
+  (k, { smtMask, fn, data }) => {
+    k.mark("call");
+    const msdata = k.stackStruct("msdata", MultiStopData);
+    k.set(msdata.fn, fn);
+    k.set(msdata.data, data);
+    k.set(msdata.num_threads, k.call(cpumaskWeight, smtMask));
+    k.set(msdata.active_cpus, smtMask);
+    k.call(setState, msdata, MultiStopState.Prepare);
+    const ret = k.let("ret", stopCpus(k, smtMask, msdata));
+    k.mark("return");
+    k.return(ret);
+  },
+);
 
 /** Runs fn(data) on `cpus` (null: the first online CPU only) while all online CPUs are captured with IRQs off. */
 export const stopMachine = routine(
@@ -59,9 +86,9 @@ export const stopMachine = routine(
   i32,
   (k, { fn, data, cpus }) => {
     k.mark("call");
-    cpusReadLock(k);
+    k.call(cpusReadLock);
     const ret = k.let("ret", k.call(stopMachineCpuslocked, fn, data, cpus));
-    cpusReadUnlock(k);
+    k.call(cpusReadUnlock);
     k.mark("return");
     k.return(ret);
   },

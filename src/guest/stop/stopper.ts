@@ -15,23 +15,24 @@ import {
   u32,
   u64,
   type Builder,
+  type Operand,
   type Pointer,
-  type Value,
 } from "../../asm/index.ts";
 
+import { ENOENT } from "../lib/errno.ts";
 import { cpumaskWeight, forEachCpu } from "../lib/cpumask.ts";
 import { listAddTail, listDelInit, listEmpty } from "../lib/list.ts";
 import { CpuMask } from "../lib/mask.ts";
 import { rawSpinLockIrqsave, rawSpinUnlockIrqrestore } from "../lib/spinlock.ts";
-import { Task, TaskState, local, stopper } from "../percpu.ts";
+import { Task, TaskState, hotplug, local, stopper } from "../percpu.ts";
 import { complete, initCompletion, waitForCompletion } from "../sched/completion.ts";
 import { preemptDisable, preemptEnable, schedule, setCurrentState, wakeUpProcess } from "../sched/schedule.ts";
-import { CpuStopDone, CpuStopWork } from "./data.ts";
+import { CpuStopDone, CpuStopWork, type CpuStopper } from "./data.ts";
 import { stopCpusInProgress } from "./globals.ts";
 import { CpuStopFunction } from "./multi-stop.ts";
 
 /** cpu_stop_init_done */
-export function initDone(k: Builder, done: Pointer<typeof CpuStopDone>, todo: Value<"u32">): void {
+export function initDone(k: Builder, done: Pointer<typeof CpuStopDone>, todo: Operand<"u32">): void {
   k.set(done.nr_todo, todo);
   k.set(done.ret, 0);
   initCompletion(k, addressOf(done.completion));
@@ -42,7 +43,12 @@ export const signalDone = routine("cpu_stop_signal_done", { done: ptr(CpuStopDon
   k.if(k.decAndTest(done.nr_todo), () => k.call(complete, addressOf(done.completion)));
 });
 
-/** Queues a work on a CPU's stopper, or counts it as done when the stopper is disabled. Returns whether it was queued. */
+/** __cpu_stop_queue_work: the stopper is locked. */
+export function queueLocked(k: Builder, target: Pointer<typeof CpuStopper>, work: Pointer<typeof CpuStopWork>): void {
+  k.call(listAddTail, addressOf(work.list), addressOf(target.works));
+}
+
+/** cpu_stop_queue_work: queues a work on a CPU's stopper, or counts it as done when the stopper is disabled. Returns whether it was queued. */
 export const cpuStopQueueWork = routine(
   "cpu_stop_queue_work",
   [{ cpu: u32 }, { work: ptr(CpuStopWork) }],
@@ -54,7 +60,7 @@ export const cpuStopQueueWork = routine(
     const enabled = k.let("enabled", target.enabled);
     k.if(
       enabled.ne(0),
-      () => k.call(listAddTail, addressOf(work.list), addressOf(target.works)),
+      () => queueLocked(k, target, work),
       () => k.if(isNull(work.done).not(), () => k.call(signalDone, work.done)),
     );
     rawSpinUnlockIrqrestore(k, addressOf(target.lock), flags);
@@ -90,8 +96,6 @@ export const queueStopCpusWork = routine(
   },
 );
 
-const ENOENT = 2;
-
 /** __stop_cpus: runs fn(arg) in the stoppers of all CPUs of a mask, and waits until all are done. */
 export const stopCpusUnlocked = routine(
   "__stop_cpus",
@@ -123,10 +127,14 @@ const nextWork = routine("cpu_stopper_next_work", [], ptr(CpuStopWork), (k) => {
 const runWork = routine("cpu_stopper_run_work", { work: ptr(CpuStopWork) }, nothing, (k, { work }) => {
   const mine = k.let("stopper", addressOf(stopper.here));
   const done = k.let("done", work.done);
+  const arg = k.let("arg", work.arg);
+  k.mark("enter");
   k.set(mine.caller, work.caller);
   k.set(mine.fn, work.fn);
   preemptDisable(k);
-  const ret = k.callPointer(work.fn, CpuStopFunction, work.arg);
+  k.mark("run");
+  const ret = k.callPointer(work.fn, CpuStopFunction, arg);
+  k.mark("ran");
   k.if(isNull(done).not(), () => {
     k.if(ret.ne(0), () => k.set(done.ret, ret.to(u32)));
     k.call(signalDone, done);
@@ -134,7 +142,17 @@ const runWork = routine("cpu_stopper_run_work", { work: ptr(CpuStopWork) }, noth
   k.call(preemptEnable);
   k.set(mine.fn, null);
   k.set(mine.caller, 0);
+  k.mark("leave");
 });
+
+/** cpu_stop_park and kthread_parkme: sleeps until unparked, no matter who wakes it. */
+function park(k: Builder): void {
+  const current = k.let("current", local.here.current);
+  k.writeOnce(current.state, TaskState.Parked);
+  k.mark("parked");
+  schedule(k);
+  k.writeOnce(current.state, TaskState.Running);
+}
 
 /** The thread migration/N (smpboot_thread_fn around cpu_stopper_thread): sleeps while its queue is empty. */
 export const stopperThread = routine(
@@ -148,8 +166,10 @@ export const stopperThread = routine(
       k.if(
         isNull(work),
         () => {
+          // Asked for by a work that ran here, so the queue has been looked at since.
+          k.if(hotplug.here.should_park.ne(0), () => park(k));
           setCurrentState(k, TaskState.Interruptible);
-          k.if(listEmpty(addressOf(stopper.here.works)), () => k.call(schedule));
+          k.if(listEmpty(addressOf(stopper.here.works)), () => schedule(k));
           const current = k.let("current", local.here.current);
           k.writeOnce(current.state, TaskState.Running);
         },
@@ -167,5 +187,16 @@ export function initStopper(k: Builder, task: Pointer<typeof Task>): void {
   k.set(mine.lock, 0);
   k.set(mine.works.next, addressOf(mine.works));
   k.set(mine.works.prev, addressOf(mine.works));
-  k.set(mine.enabled, 1);
 }
+
+/** stop_machine_park, on the CPU itself: takes no more works. What was queued before is still run; nothing is locked. */
+export const stopMachinePark = routine("stop_machine_park", [], nothing, (k) => {
+  k.writeOnce(stopper.here.enabled, 0);
+  k.writeOnce(hotplug.here.should_park, 1);
+});
+
+/** stop_machine_unpark: before the CPU takes part in anything. */
+export const stopMachineUnpark = routine("stop_machine_unpark", [], nothing, (k) => {
+  k.writeOnce(hotplug.here.should_park, 0);
+  k.writeOnce(stopper.here.enabled, 1);
+});

@@ -1,0 +1,40 @@
+// What the calls of the family share that go through multi_cpu_stop(): its marks and its four states.
+
+import { bind, type Binding } from "../asm/index.ts";
+import { MultiStopState } from "../guest/stop/data.ts";
+import { runDirectly, runFunction } from "../guest/stop/multi-stop.ts";
+import type { Phase, PolicyMarks } from "./policy.ts";
+
+export const multiStopSource = "kernel/stop_machine.c, mainline of mid-2026";
+
+export const multiStopBindings: readonly Binding[] = [bind(runFunction, runDirectly)];
+
+export const requesterMarks = {
+  call: "requester:call",
+  return: "requester:return",
+  request: "mine",
+  done: "requester:done",
+  fatal: "bad_exception:fatal",
+} as const;
+
+export const multiStopMarks: PolicyMarks = {
+  ...requesterMarks,
+  enter: "multi_cpu_stop:enter",
+  caller: "msdata",
+  acknowledge: { mark: "multi_cpu_stop:ack", state: "curstate" },
+  leave: "multi_cpu_stop:leave",
+  functionStart: "stop_run_fn_direct:start",
+  functionEnd: "stop_run_fn_direct:end",
+};
+
+/** The four states, of which the second is the rendezvous. */
+export function multiStopPhases(captured: string): readonly Phase[] {
+  return [
+    { name: "PREPARE", reached: `every stopper thread ${captured}runs` },
+    { name: "DISABLE_IRQ", reached: `every CPU ${captured}has stopped, interrupts off` },
+    { name: "RUN", reached: "the function has run" },
+    { name: "EXIT", reached: `every CPU ${captured}is released` },
+  ];
+}
+
+export const multiStopStopped = MultiStopState.DisableIrq;

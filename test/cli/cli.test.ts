@@ -1,0 +1,307 @@
+// The command line from outside: exit codes, what goes to which stream, the JSON report, and every way to use it wrongly.
+
+import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { loadKinds } from "../../src/faults/load.ts";
+import { policies } from "../../src/policies/index.ts";
+import type { Report } from "../../src/report/report.ts";
+import { timingModels } from "../../src/timing/index.ts";
+import { presets } from "../../src/topology/index.ts";
+import { allstop, start } from "./command.ts";
+
+let folder = "";
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "allstop-cli-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function file(name: string, content: string): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, content);
+  return path;
+}
+
+const escape = "\u001b";
+
+/** A report in JSON without the part that differs from run to run. */
+function withoutHost(json: string): object {
+  return { ...(JSON.parse(json) as Report), host: undefined };
+}
+
+const anyNumber: unknown = expect.any(Number);
+const anyDigest: unknown = expect.stringMatching(/^[0-9a-f]{16}$/);
+
+describe.concurrent("help", () => {
+  it.each([
+    [["--help"], ["run", "list", "topology", "Exit codes"]],
+    [
+      ["run", "--help"],
+      ["--cpus", "--topology", "--limit-ms", "milliseconds", "default"],
+    ],
+    [
+      ["list", "--help"],
+      ["topologies", "--verbose"],
+    ],
+    [
+      ["topology", "--help"],
+      ["--arch", "x86-64"],
+    ],
+    [["help", "run"], ["--wedge"]],
+  ])("%j answers on stdout and exits with 0", async (args, words) => {
+    const { code, stdout, stderr } = await allstop(args);
+    expect(code).toBe(0);
+    expect(stderr).toBe("");
+    for (const word of words) expect(stdout).toContain(word);
+  });
+});
+
+describe.concurrent("allstop run", () => {
+  it("prints the verdict, the figures and the digest, without colours, progress or double empty lines", async () => {
+    const { code, stdout, stderr } = await allstop(["run", "--cpus", "6", "--load", "mixed"]);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(/^OK {2}6 CPUs stopped and released, the function run on CPU 0\n/);
+    for (const part of ["rendezvous", "whole call", "CPUs frozen", "PREPARE", "DISABLE_IRQ", "RUN", "EXIT"]) {
+      expect(stdout).toContain(part);
+    }
+    expect(stdout).toMatch(/digest [0-9a-f]{16}\n$/);
+    expect(stdout).not.toContain(escape);
+    expect(stdout).not.toMatch(/\n\n\n/);
+    expect(stdout).not.toMatch(/[ \t]\n/);
+    expect(stdout).not.toMatch(/undefined|NaN|null|\[object/);
+  });
+
+  it("says why each CPU was late, the requester too", async () => {
+    const lines = async (...args: string[]): Promise<string[]> =>
+      (await allstop(["run", "--cpus", "3", ...args])).stdout.split("\n").filter((line) => /^ {2}CPU \d/.test(line));
+    const mwait = await lines();
+    expect(mwait.find((line) => line.includes("CPU 0"))).toContain("it calls; its own stopper takes over");
+    expect(mwait.find((line) => line.includes("CPU 2"))).toContain("woken by the store to its flags");
+    expect((await lines("--load", "poll")).at(0)).toContain("it polls its flags and saw the store");
+    const hlt = await lines("--load", "hlt");
+    expect(hlt.find((line) => line.includes("CPU 2"))).toMatch(/interrupt sent after .+ taken .+ later/);
+  });
+
+  it("a CPU that never answers: exit code 1, the CPU is named, with where it is", async () => {
+    const { code, stdout, stderr } = await allstop(["run", "--cpus", "5", "--wedge", "3", "--limit-ms", "1"]);
+    expect([code, stderr]).toEqual([1, ""]);
+    expect(stdout).toMatch(
+      /^HANG {2}not through after 1\.00 ms: CPU 3 \(wedged, at wedged_work(\+0x\w+)?\) never arrived\n/,
+    );
+    expect(stdout).toContain("4 of 5 CPUs so far");
+    expect(stdout).not.toMatch(/\n\n\n/);
+    expect(stdout).not.toMatch(/\d{4,} us/);
+  });
+
+  it("a limit before the call says so", async () => {
+    const { code, stdout } = await allstop(["run", "--cpus", "2", "--limit-ms", "0.002"]);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^HANG {2}not through after 2\.00 us: the call was not made yet\n\s+2 CPUs/);
+    expect(stdout).not.toMatch(/\n\n\n/);
+  });
+
+  it("accelerations can be turned off, and nothing but the host's part changes", async () => {
+    const args = ["run", "--cpus", "4", "--load", "mixed", "--json"];
+    const all = await allstop(args);
+    const none = await allstop([
+      ...args,
+      "--without",
+      "runAhead",
+      "spinElision",
+      "decodeCache",
+      "invalidationBatching",
+    ]);
+    expect(withoutHost(none.stdout)).toEqual(withoutHost(all.stdout));
+  });
+
+  it("colours come on demand, and NO_COLOR forbids them", async () => {
+    const args = ["run", "--cpus", "2"];
+    expect((await allstop(args, { FORCE_COLOR: "1" })).stdout).toContain(escape);
+    expect((await allstop(args, { FORCE_COLOR: "", NO_COLOR: "1" })).stdout).not.toContain(escape);
+  });
+
+  it.each([
+    ["run", "--cpus", "2"],
+    ["list", "--verbose"],
+    ["topology", "sgi-uv-4096", "--json"],
+  ])("a reader that goes away is no error: %s %s", async (...args) => {
+    const child = start(args);
+    let stderr = "";
+    child.stderr?.on("data", (data: Buffer) => (stderr += data.toString()));
+    child.stdout?.destroy();
+    const code = await new Promise((resolve) => child.on("close", resolve));
+    expect([code, stderr]).toEqual([0, ""]);
+  });
+});
+
+const spread = { min: anyNumber, p50: anyNumber, p99: anyNumber, max: anyNumber };
+
+describe.concurrent("the JSON report", () => {
+  it("has the documented shape", async () => {
+    const { code, stdout, stderr } = await allstop([
+      ...["run", "--cpus", "6", "--arch", "arm64", "--active", "1,3", "--rounds", "2", "--function-us", "1.5"],
+      "--json",
+    ]);
+    expect([code, stderr]).toEqual([0, ""]);
+    const report = JSON.parse(stdout) as Report;
+    expect(report).toMatchObject({
+      format: "allstop.report/1",
+      scenario: {
+        format: "allstop.scenario/1",
+        machine: { architecture: "arm64", cpus: 6, timing: "generic-arm64" },
+        policy: { name: "stop_machine", active: "1,3", functionUs: 1.5, rounds: 2, requester: 0 },
+        load: { common: "idle", particular: [] },
+        limitUs: 1_000_000,
+        seed: 1,
+      },
+      machine: { arch: "arm64", cpus: 6, online: 6, timing: "generic-arm64", clockHz: anyNumber },
+      outcome: { verdict: "completed", returned: 0, calls: { cpus: 2, total: 4 }, missing: [], missingCount: 0 },
+      latency: { rendezvousNs: anyNumber, totalNs: anyNumber, frozenNs: spread },
+      phases: ["PREPARE", "DISABLE_IRQ", "RUN", "EXIT"].map((name) => ({ name, passed: 6 })),
+      digest: anyDigest,
+      recordsLost: 0,
+      host: { wallMs: anyNumber, guestInstructions: anyNumber, events: anyNumber },
+    });
+    expect(report.rounds).toHaveLength(2);
+    const { rendezvousNs, totalNs, frozenNs } = report.latency;
+    expect(rendezvousNs).toBeLessThan(totalNs ?? 0);
+    // The function takes 1.5 us on each of the CPUs that run it, so everybody is frozen at least as long.
+    expect(frozenNs?.min).toBeGreaterThan(1500);
+    expect(frozenNs?.max).toBeGreaterThanOrEqual(frozenNs?.p99 ?? Infinity);
+    expect(report.stragglers.length).toBeGreaterThan(0);
+    for (const { lastNs, firstNs } of report.phases) expect(lastNs).toBeGreaterThanOrEqual(firstNs);
+  });
+
+  it("of a hang has nulls for what did not happen, and names who is missing", async () => {
+    const { code, stdout } = await allstop(["run", "--cpus", "4", "--wedge", "1,3", "--limit-ms", "1", "--json"]);
+    expect(code).toBe(1);
+    const report = JSON.parse(stdout) as Report;
+    expect(report.outcome).toMatchObject({ verdict: "hang", returned: null, missingCount: 2 });
+    expect(report.outcome.missing.map(({ cpu, load }) => [cpu, load])).toEqual([
+      [1, "wedged"],
+      [3, "wedged"],
+    ]);
+    expect(report.latency).toEqual({ rendezvousNs: null, totalNs: null, frozenNs: null });
+  });
+
+  it.each([
+    [["--cpus", "6", "--load", "mixed", "--seed", "7"]],
+    [["--arch", "arm64", "--cpus", "5", "--load", "busy:2-3", "--requester", "4", "--active", "all"]],
+    [["--topology", "packages=1,cores=4,threads=1,offline=0", "--timing", "zen4", "--rounds", "2"]],
+    [["--topology", "graviton2", "--limit-ms", "50"]],
+  ])("its scenario describes the run completely: %j", async (args) => {
+    const first = (await allstop(["run", ...args, "--json"])).stdout;
+    const { scenario } = JSON.parse(first) as Report;
+    const name = `again-${args.join("").replaceAll(/\W/g, "")}.json`;
+    const again = await allstop(["run", await file(name, JSON.stringify(scenario)), "--json"]);
+    expect([again.code, again.stderr]).toEqual([0, ""]);
+    expect(withoutHost(again.stdout)).toEqual(withoutHost(first));
+  });
+
+  it("options override what a document says", async () => {
+    const path = await file("base.json", '{"format":"allstop.scenario/1","machine":{"topology":"1x2x1"},"seed":3}');
+    const { stdout } = await allstop(["run", path, "--cpus", "3", "--seed", "9", "--load", "poll", "--json"]);
+    const { scenario, machine } = JSON.parse(stdout) as Report;
+    expect([machine.cpus, scenario.seed, scenario.load.common]).toEqual([3, 9, "poll"]);
+  });
+});
+
+describe.concurrent("allstop list and allstop topology", () => {
+  it("lists every name there is", async () => {
+    const { code, stdout, stderr } = await allstop(["list"]);
+    expect([code, stderr]).toEqual([0, ""]);
+    const names = [...presets, ...timingModels, ...policies].map(({ name }) => name).concat(Object.keys(loadKinds));
+    for (const name of names) expect(stdout).toMatch(new RegExp(`^  ${name} `, "m"));
+  });
+
+  it("one list only, as JSON", async () => {
+    const { code, stdout } = await allstop(["list", "topologies", "--json"]);
+    expect(code).toBe(0);
+    const list = JSON.parse(stdout) as { name: string }[];
+    expect(list.map(({ name }) => name)).toEqual(presets.map(({ name }) => name));
+  });
+
+  it("timing models with the source of every figure", async () => {
+    const { stdout } = await allstop(["list", "timings", "--verbose"]);
+    expect(stdout).toMatch(/lines\.machine .* ns .* hop between packages - \S+/);
+    expect(stdout).not.toMatch(/undefined|NaN/);
+  });
+
+  it("a machine's shape, and as JSON", async () => {
+    const shown = await allstop(["topology", "2x4x2"]);
+    expect([shown.code, shown.stderr]).toEqual([0, ""]);
+    expect(shown.stdout).toContain("16");
+    const json = JSON.parse((await allstop(["topology", "2x4x2", "--json"])).stdout) as { cpus: unknown[] };
+    expect(json.cpus).toHaveLength(16);
+  });
+});
+
+describe.concurrent("wrong usage: exit code 2, a message on stderr, nothing on stdout", () => {
+  async function refused(args: readonly string[], ...messages: readonly RegExp[]): Promise<void> {
+    const { code, stdout, stderr } = await allstop(args);
+    expect({ code, stdout, stderr }).toMatchObject({ code: 2, stdout: "" });
+    for (const message of messages) expect(stderr).toMatch(message);
+    expect(stderr).not.toMatch(/^\s+at .*\.(js|ts):\d+/m);
+    expect(stderr.length).toBeLessThan(1000);
+  }
+
+  it.each<[readonly string[], RegExp]>([
+    [["nope"], /unknown command 'nope'.*run, list, topology/],
+    [["--nope"], /unknown option '--nope'/],
+    [["run", "--cpu", "4"], /unknown option '--cpu'.*\n.*--cpus/],
+    [["run", "a.json", "b.json"], /too many arguments/],
+    [["list", "cats"], /topologies, timings, policies, loads/],
+    [["topology"], /missing required argument 'machine'/],
+    [["run", "--cpus", "four"], /--cpus <n>.*'four'.*whole number/],
+    [["run", "--cpus"], /argument missing/],
+    [["run", "--cpus", "0"], /cpus: .*found 0; allowed: a whole number from 1 to 65536/],
+    [["run", "--limit-ms", "soon"], /'soon'.*number/],
+    [["run", "--arch", "riscv"], /x86-64, arm64/],
+    [["run", "--topology", "cray"], /found "cray"; allowed: .*epyc-7742.*sgi-uv-4096/],
+    [["run", "--policy", "ask_nicely"], /no such policy; found "ask_nicely"; allowed: stop_machine/],
+    [["run", "--load", "busy:1:2"], /load\.particular\.0\.cpus: .*found "1:2"/],
+    [["run", "/nowhere/scenario.json"], /can't be read \(ENOENT\).*\/nowhere\/scenario\.json/],
+    [["run", "--topology", "/nowhere/machine.xml"], /can't be read \(ENOENT\)/],
+    [["topology", "/"], /can't be read \(EISDIR\)/],
+  ])("%j", (args, message) => refused(args, message));
+
+  it.each<[string, string, RegExp]>([
+    ["no JSON", '{"format": [1 }', /1:15: not JSON: /],
+    ["no format", "{}", /format: the field is missing; allowed: "allstop\.scenario\/1"/],
+    ["an unknown field", '{"format":"allstop.scenario/1","cpus":5}', /cpus: no such field; allowed: format, .*machine/],
+  ])("a scenario that is broken: %s", async (name, content, message) => {
+    await refused(["run", await file(`${name.replaceAll(" ", "-")}.json`, content)], message);
+  });
+
+  const bomb = `<?xml version="1.0"?><!DOCTYPE topology [<!ENTITY a "aaaaaaaaaa">${Array.from(
+    { length: 20 },
+    (_, i) => `<!ENTITY ${"abcdefghijklmnopqrstuvwxyz"[i + 1]} "${`&${"abcdefghijklmnopqrstuvwxyz"[i]};`.repeat(10)}">`,
+  ).join("")}]><topology name="&u;"/>`;
+
+  it.each<[string, string, RegExp]>([
+    ["entity bomb", bomb, /XML_INVALID|XML_LIMIT/],
+    ["wrong root", "<machine/>", /XML_INVALID/],
+    [
+      "external entity",
+      '<!DOCTYPE t [<!ENTITY x SYSTEM "file:///etc/passwd">]><topology>&x;</topology>',
+      /XML_INVALID/,
+    ],
+  ])("a topology that is hostile: %s", async (name, content, message) => {
+    await refused(["run", "--topology", await file(`${name.replaceAll(" ", "-")}.xml`, content)], message);
+  });
+
+  it("a huge file is refused at the limit, not read to its end", async () => {
+    const path = join(folder, "huge.xml");
+    const handle = await open(path, "w");
+    await handle.truncate(40 * 2 ** 30);
+    await handle.close();
+    const started = performance.now();
+    await refused(["topology", path], /XML_LIMIT/);
+    expect(performance.now() - started).toBeLessThan(15_000);
+  });
+
+  it("a message holds no more than an excerpt of what was wrong", async () => {
+    await refused(["run", "--topology", "x".repeat(100_000)], /machine\.topology: .*found "xxx/);
+  });
+});
