@@ -185,7 +185,7 @@ function readsAreFree(entry: Entry): bool {
 /** Something is about to happen to a line in a cycle: what has arrived before that has been granted. */
 export function advanceTrain(entry: Entry, cycle: u64): void {
   const train = trainOf(entry);
-  if (!hasTrain(train) || entry.pending != 0 || !readsAreFree(entry)) return;
+  if (!hasTrain(train) || deciding || entry.pending != 0 || !readsAreFree(entry)) return;
   while (train.granted < train.count) {
     const arrival = headArrival(train);
     if (arrival >= cycle) return;
@@ -293,13 +293,18 @@ function unlist(entry: Entry, cpu: Cpu): void {
   }
 }
 
-/** Puts every member where its messages have it. */
+/** While a request is being decided, no other is. */
+let deciding: bool = false;
+
+/** Puts every member where its messages have it; requests that have arrived and were not granted stay ungranted. */
 function dismantle(train: Train): void {
+  deciding = true;
   while (train.entry != 0) {
     const cpu = memberAt(train, train.count - 1);
     catchUpParked(cpu);
     continueAfterDelivery(cpu.core, machine().now);
   }
+  deciding = false;
 }
 
 /**

@@ -16,8 +16,8 @@ const reportIdleDead = routine("cpuhp_report_idle_dead", [], nothing, (k) => {
 });
 
 /**
- * Called by an idle task, IRQs off, whose CPU has left the online mask. HLT, or WFI with everything masked, for ever: the arm64 kernel
- * calls PSCI's CPU_OFF, which the firmware here does not have, and falls through to parking where that fails.
+ * Called by an idle task, IRQs off, whose CPU has left the online mask. HLT, or WFI with everything masked, for ever. The arm64
+ * kernel calls PSCI's CPU_OFF instead, which the firmware here does not have.
  */
 export const idleDead = routine(
   "arch_cpu_idle_dead",

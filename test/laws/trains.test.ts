@@ -1,0 +1,59 @@
+// Trains on machines with deep queues: digests with and without them are equal at every look, whatever the CPUs are doing.
+
+import { describe, expect, it } from "vitest";
+import {
+  SCENARIO_FORMAT,
+  expandScenario,
+  parseScenario,
+  prepareMachine,
+  type LoadKind,
+  type Machine,
+} from "../../src/index.ts";
+import { perCpuOffsets } from "../../src/guest/kernel.ts";
+
+interface Stop {
+  readonly cpus: number;
+  readonly load: LoadKind;
+  readonly seed: number;
+  /** A CPU that keeps interrupts off for so many turns of its loop. */
+  readonly late?: { readonly cpu: number; readonly turns: bigint };
+}
+
+async function machineOf({ cpus, load, seed, late }: Stop, spinTrains: boolean): Promise<Machine> {
+  const document = {
+    format: SCENARIO_FORMAT,
+    machine: { architecture: "arm64", cpus },
+    load: { common: load },
+    seed,
+  } as const;
+  const expanded = expandScenario(parseScenario({ ...document, policy: { rounds: 2, active: "all" } }));
+  const machine = await prepareMachine(expanded, { accelerations: { spinTrains } });
+  if (late !== undefined) {
+    const block = machine.image.perCpuStart + late.cpu * machine.image.perCpuStride;
+    machine.writeUint64(block + perCpuOffsets.irqsOffTurns, late.turns);
+  }
+  return machine;
+}
+
+/** ALLSTOP_SEEDS asks for more. */
+const seeds = Number(process.env["ALLSTOP_SEEDS"] ?? 2);
+const stops: readonly Stop[] = [
+  // A late CPU lets everybody else wait, and its interrupt-rich neighbours meet the train in every state.
+  { cpus: 512, load: "irqs-off", seed: 1, late: { cpu: 296, turns: 160_000n } },
+  ...Array.from({ length: seeds }, (_, index) => index + 1).flatMap((seed): Stop[] => [
+    { cpus: 64 + 37 * seed, load: "mixed", seed },
+    { cpus: 48 + 13 * seed, load: "irqs-off", seed, late: { cpu: 7 + seed, turns: BigInt(20_000 * seed) } },
+    { cpus: 96 + seed, load: "idle", seed },
+  ]),
+];
+
+describe("stop_machine() with and without trains", () => {
+  it.each(stops)("$cpus CPUs, load $load, seed $seed", async (stop) => {
+    const [machine, reference] = [await machineOf(stop, true), await machineOf(stop, false)];
+    for (let cycle = 100_000 + 977 * stop.seed; cycle < 4_600_000; cycle += 500_009) {
+      machine.run(cycle);
+      reference.run(cycle);
+      expect({ cycle, digest: machine.digest() }).toEqual({ cycle, digest: reference.digest() });
+    }
+  });
+});
