@@ -11,7 +11,7 @@ import { readCalls, type MadeCall } from "./family-oracle.ts";
 
 const CPUS = 8;
 const ENOENT = -2;
-const seeds = Number(process.env["ALLSTOP_SEEDS"] ?? 2);
+const seeds = Number(process.env["ALLSTOP_SEEDS"] ?? 3);
 const firstSeed = Number(process.env["ALLSTOP_FIRST_SEED"] ?? 1);
 
 const names = policies.map(({ name }) => name);
