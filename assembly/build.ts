@@ -18,6 +18,7 @@ import { maskSet } from "./cpumask.ts";
 import { openApics, resetApic } from "./interrupts/apic.ts";
 import { openGics, resetGic } from "./interrupts/gic.ts";
 import { enterHardwareId, openHardwareIds } from "./interrupts/hardwareIds.ts";
+import { openTargets, targetPresent } from "./interrupts/targets.ts";
 import { machine, openMemory, reserve, timing } from "./machine.ts";
 import { attachCode, openCode } from "./memory/code.ts";
 import { forgetAll } from "./memory/copies.ts";
@@ -99,7 +100,8 @@ function openRegions(): bool {
   const nodes = word(Config.EVENT_NODES);
   if (!openWheel(nodes) || !openMemoryMap(word(Config.RAM_BASE), word(Config.RAM_BYTES))) return false;
   if (!openLines(word(Config.DIRECTORY_BYTES), nodes) || !openCode(word(Config.CODE_BYTES))) return false;
-  if (!openTrace(word(Config.TRACE_RECORDS)) || !openProbes() || !openHardwareIds() || !openSpins()) return false;
+  if (!openTrace(word(Config.TRACE_RECORDS)) || !openProbes() || !openHardwareIds() || !openTargets() || !openSpins())
+    return false;
   return m.architecture == Architecture.X86_64 ? openApics() : openGics();
 }
 
@@ -159,6 +161,7 @@ function buildCpus(): bool {
     if (core == CPU_ABSENT) continue;
     if (core >= m.cores || !joinCore(cpu, coreAt(core))) return false;
     if (entry(Config.CPU_ONLINE_TABLE, index) != 0) maskSet(cpu.core.domain.onlineMask, cpu.core.bit);
+    targetPresent(cpu);
     resetInterrupts(cpu, hardwareId(index));
   }
   const present = word(Config.CPUS_PRESENT);

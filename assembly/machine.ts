@@ -99,8 +99,9 @@ export class Machine {
   hardwareIds: usize;
   hardwareIdCount: u32;
   wheel: usize;
-  /** Multi-CPU scratch sets. */
-  scratchMask: usize;
+  /** CPUs that there are, and those that the interrupt being sent is for: cpumasks. */
+  presentMask: usize;
+  targetMask: usize;
 }
 
 // @ts-ignore: AssemblyScript reserves the bytes at compile time

@@ -2,12 +2,11 @@
 // (Intel SDM 3A chapter 11, rev. 083). Its registers belong to their CPU; others reach them by messages only.
 
 import { CpuState, StopReason } from "../../src/abi.ts";
-import { Cpu, Pending, cpuAt } from "../cpu.ts";
+import { Cpu, Pending } from "../cpu.ts";
 import { mix } from "../digest.ts";
 import { machine, reserve, stopMachine } from "../machine.ts";
 import { startCycle } from "../time/bounds.ts";
-import { cpuWithId } from "./hardwareIds.ts";
-import { departure, sendInterrupt } from "./message.ts";
+import { sendToTargets, targetAll, targetCpu, targetId, targetList } from "./targets.ts";
 
 /** ICR delivery modes (SDM 3A 11.6.1). */
 export enum DeliveryMode {
@@ -226,7 +225,8 @@ export function apicWrite(cpu: Cpu, msr: u32, value: u64): bool {
       if (value > 0xff) return false;
       // An illegal vector sends nothing (SDM 3A 11.12.11, 11.5.2).
       if (value < 16) return true;
-      sendInterrupt(cpu, cpu, departure(cpu), <u32>value, DeliveryMode.FIXED);
+      targetCpu(cpu);
+      sendToTargets(cpu, <u32>value, DeliveryMode.FIXED);
       return true;
     default:
       return false;
@@ -255,49 +255,25 @@ function writeIcr(cpu: Cpu, icr: u64): bool {
   }
   // An illegal vector sends nothing.
   if (mode == DeliveryMode.FIXED && vector < 16) return true;
-  const departs = departure(cpu);
   const destination = <u32>(icr >>> 32);
   switch (((<u32>icr) >>> 18) & 3) {
     case 1:
-      if (mode == DeliveryMode.FIXED) sendInterrupt(cpu, cpu, departs, vector, mode);
+      if (mode == DeliveryMode.FIXED) targetCpu(cpu);
       break;
     case 2:
-      sendToAll(cpu, departs, vector, mode, mode == DeliveryMode.FIXED);
+      targetAll(cpu, mode == DeliveryMode.FIXED);
       break;
     case 3:
-      sendToAll(cpu, departs, vector, mode, false);
+      targetAll(cpu, false);
       break;
     default:
-      if (destination == BROADCAST) sendToAll(cpu, departs, vector, mode, true);
-      else if ((icr & 0x800) != 0) sendLogical(cpu, departs, destination, vector, mode);
-      else sendPhysical(cpu, departs, destination, vector, mode);
+      if (destination == BROADCAST) targetAll(cpu, true);
+      else if ((icr & 0x800) != 0) targetList((<u64>(destination >>> 16)) << 4, destination & 0xffff);
+      else targetId(destination);
       break;
   }
+  sendToTargets(cpu, vector, mode);
   return true;
-}
-
-function sendToAll(cpu: Cpu, departs: u64, vector: u32, mode: u32, includingSelf: bool): void {
-  for (let index: u32 = 0; index < machine().cpus; index++) {
-    const target = cpuAt(index);
-    if (changetype<usize>(target.core) == 0 || (target == cpu && !includingSelf)) continue;
-    sendInterrupt(cpu, target, departs, vector, mode);
-  }
-}
-
-/** A destination that no APIC has is lost without a trace. */
-function sendPhysical(cpu: Cpu, departs: u64, id: u32, vector: u32, mode: u32): void {
-  const target = cpuWithId(id);
-  if (changetype<usize>(target) != 0) sendInterrupt(cpu, target, departs, vector, mode);
-}
-
-function sendLogical(cpu: Cpu, departs: u64, destination: u32, vector: u32, mode: u32): void {
-  const cluster = destination >>> 16;
-  let members = destination & 0xffff;
-  while (members != 0) {
-    const target = cpuWithId((cluster << 4) | ctz(members));
-    members &= members - 1;
-    if (changetype<usize>(target) != 0) sendInterrupt(cpu, target, departs, vector, mode);
-  }
 }
 
 export function apicDigest(cpu: Cpu): void {

@@ -2,11 +2,10 @@
 // GICD_CTLR.DS = 1: one security state, priorities as written). They belong to their PE: others reach them by messages.
 
 import { CpuState } from "../../src/abi.ts";
-import { Cpu, Pending, cpuAt } from "../cpu.ts";
+import { Cpu, Pending } from "../cpu.ts";
 import { mix } from "../digest.ts";
 import { machine, reserve } from "../machine.ts";
-import { cpuWithId } from "./hardwareIds.ts";
-import { departure, sendInterrupt } from "./message.ts";
+import { sendToTargets, targetAll, targetList } from "./targets.ts";
 
 /** Interrupt ids 0 to 31: SGIs and PPIs. */
 @unmanaged
@@ -195,22 +194,14 @@ export function gicDeactivate(cpu: Cpu, id: u32): void {
 /** ICC_SGI1R_EL1: one message to each listed PE, or to all but the writer (IHI 0069H 12.2.20). */
 export function gicSendSgi(cpu: Cpu, value: u64): void {
   const id = (<u32>(value >>> 24)) & 15;
-  const departs = departure(cpu);
   if (((value >>> 40) & 1) != 0) {
-    for (let index: u32 = 0; index < machine().cpus; index++) {
-      const target = cpuAt(index);
-      if (target != cpu && changetype<usize>(target.core) != 0) sendInterrupt(cpu, target, departs, id, 0);
-    }
-    return;
+    targetAll(cpu, false);
+  } else {
+    const range = (value >>> 44) & 15;
+    const affinity = (((value >>> 48) & 0xff) << 32) | (((value >>> 32) & 0xff) << 16) | (((value >>> 16) & 0xff) << 8);
+    targetList(affinity | (range << 4), (<u32>value) & 0xffff);
   }
-  const range = (value >>> 44) & 15;
-  const affinity = (((value >>> 48) & 0xff) << 32) | (((value >>> 32) & 0xff) << 16) | (((value >>> 16) & 0xff) << 8);
-  let list = (<u32>value) & 0xffff;
-  while (list != 0) {
-    const target = cpuWithId(affinity | (range << 4) | (<u64>ctz(list)));
-    list &= list - 1;
-    if (changetype<usize>(target) != 0) sendInterrupt(cpu, target, departs, id, 0);
-  }
+  sendToTargets(cpu, id, 0);
 }
 
 export function gicDigest(cpu: Cpu): void {
