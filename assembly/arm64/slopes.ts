@@ -11,8 +11,11 @@ import {
   keepSign,
   keepSignedRange,
   keepUnsigned,
+  narrow,
+  overflows,
   setSlope,
   slopeOf,
+  widen,
 } from "../time/affine.ts";
 import { cycleOf, ticksOf } from "../time/bounds.ts";
 import { loadLocation, locationSlope, storeLocation } from "../time/locations.ts";
@@ -235,19 +238,6 @@ function keepSigned(n: u64, nSlope: u64, m: u64, mSlope: u64, result: u64, slope
   setSlope(CARRY_SLOT, 0);
   setSlope(OVERFLOW_SLOT, 0);
   return true;
-}
-
-function narrow(value: u64, bits: u32): u64 {
-  return bits == 64 ? value : value & 0xffff_ffff;
-}
-
-function widen(value: u64, bits: u32): i64 {
-  return bits == 64 ? <i64>value : <i64>(<i32>value);
-}
-
-/** Whether x + y = result (or x + y + 1) overflows as signed numbers. */
-function overflows(x: u64, y: u64, result: u64, bits: u32): bool {
-  return ((((x ^ result) & (y ^ result)) >>> (<u64>(bits - 1))) & 1) != 0;
 }
 
 /** A counter moves by what a turn takes, if the division of the clock is exact over a turn. */

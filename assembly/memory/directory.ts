@@ -6,7 +6,7 @@
 
 import { Acceleration, LINE_BYTES, Timing } from "../../src/abi.ts";
 import { Core, Cpu, NEVER, coreInDomain, hop } from "../cpu.ts";
-import { maskClear, maskSet, maskZero } from "../cpumask.ts";
+import { maskClear, maskEmpty, maskSet, maskZero } from "../cpumask.ts";
 import { machine, timing } from "../machine.ts";
 import { EventClass, EventNode, release, schedule, take } from "../time/wheel.ts";
 import {
@@ -202,11 +202,7 @@ function concludeDecision(entry: Entry, core: Core, ready: u64): u64 {
 }
 
 export function entryIsUnused(entry: Entry): bool {
-  const directory = directoryMask(entry);
-  for (let word: u32 = 0; word < machine().maskWords; word++) {
-    if (load<u64>(directory + ((<usize>word) << 3)) != 0) return false;
-  }
-  return true;
+  return maskEmpty(directoryMask(entry), machine().maskWords << 6);
 }
 
 /** A line message is under way to a core: it may not run past its arrival. */

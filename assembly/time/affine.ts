@@ -114,6 +114,20 @@ export function keepSignedRange(value: i64, slope: u64, bits: u32): void {
   else atMost(<u64>(value - bottom) / (0 - slope) + 1);
 }
 
+/** The lowest 64 or 32 bits, zero-extended and sign-extended. */
+export function narrow(value: u64, bits: u32): u64 {
+  return bits == 64 ? value : value & 0xffff_ffff;
+}
+
+export function widen(value: u64, bits: u32): i64 {
+  return bits == 64 ? <i64>value : <i64>(<i32>value);
+}
+
+/** Whether x + y = result (or x + y + 1) overflows as signed numbers of `bits` bits. */
+export function overflows(x: u64, y: u64, result: u64, bits: u32): bool {
+  return ((((x ^ result) & (y ^ result)) >>> (<u64>(bits - 1))) & 1) != 0;
+}
+
 /** Neither may the order become the other one, nor equal what was not equal: `above` and `below` are the distances. */
 function keepDifference(notBelow: bool, above: u64, below: u64, slope: u64): void {
   if (slope == 0) return;

@@ -12,8 +12,11 @@ import {
   keepSign,
   keepSignedRange,
   keepUnsigned,
+  narrow,
+  overflows,
   setSlope,
   slopeOf,
+  widen,
 } from "../time/affine.ts";
 import { cycleOf, ticksOf } from "../time/bounds.ts";
 import { loadLocation, locationSlope, locationValue, readLocation, storeLocation } from "../time/locations.ts";
@@ -273,19 +276,6 @@ function step(up: bool, bits: u32, x: u64, xSlope: u64): bool {
   const bitsSlope = slope(FLAG_BITS);
   if (bitsSlope != 0) return false;
   return up ? sum(bits, x, xSlope, 1, 0) : difference(bits, x, xSlope, 1, 0);
-}
-
-function narrow(value: u64, bits: u32): u64 {
-  return bits == 64 ? value : value & 0xffff_ffff;
-}
-
-function widen(value: u64, bits: u32): i64 {
-  return bits == 64 ? <i64>value : <i64>(<i32>value);
-}
-
-/** Whether x + y = result (or x + y + 1) overflows as signed numbers of `bits` bits. */
-function overflows(x: u64, y: u64, result: u64, bits: u32): bool {
-  return ((((x ^ result) & (y ^ result)) >>> (<u64>(bits - 1))) & 1) != 0;
 }
 
 // --- memory ----------------------------------------------------------------------------------------------------------
