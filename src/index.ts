@@ -44,7 +44,7 @@ export {
   type RunEnd,
 } from "./machine/machine.ts";
 export { SNAPSHOT_VERSION } from "./machine/snapshot/format.ts";
-export type { Accelerations } from "./machine/configuration.ts";
+export { accelerationNames, type AccelerationName, type Accelerations } from "./machine/accelerations.ts";
 export { TraceLog, type TraceRecord } from "./machine/trace-log.ts";
 export { registerNames } from "./machine/registers.ts";
 export { TraceKind } from "./abi.ts";

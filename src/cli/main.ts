@@ -3,6 +3,7 @@
 
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { AllstopError } from "../errors.ts";
+import { accelerationNames } from "../machine/accelerations.ts";
 import type { CalibrateArguments } from "./calibrate.ts";
 import type { ListArguments, Listable } from "./list.ts";
 import type { RunArguments } from "./run.ts";
@@ -72,13 +73,9 @@ program
   .option("--limit-ms <ms>", "simulated time after which the run is given up, milliseconds (default 1000)", number)
   .option("--seed <n>", "seed of everything drawn (default 1)", whole)
   .addOption(
-    new Option("--without <acceleration...>", "turn accelerations off; nothing but the host's time changes").choices([
-      "runAhead",
-      "spinElision",
-      "decodeCache",
-      "invalidationBatching",
-      "spinTrains",
-    ]),
+    new Option("--without <acceleration...>", "turn accelerations off; nothing but the host's time changes").choices(
+      accelerationNames,
+    ),
   )
   .option("--json", "print the report as JSON (allstop.report/1)")
   .addHelpText(

@@ -7,7 +7,7 @@ import { reportLines } from "../report/text.ts";
 import { runScenario } from "../run-scenario.ts";
 import { SCENARIO_FORMAT, parseScenarioText, type ScenarioInput } from "../scenario/document.ts";
 import type { Architecture, Topology } from "../topology/index.ts";
-import type { Accelerations } from "../machine/configuration.ts";
+import type { Accelerations } from "../machine/accelerations.ts";
 import { topologyFromFile } from "./machine-options.ts";
 import { ProgressBar, palette, print } from "./terminal.ts";
 

@@ -1,38 +1,15 @@
 // The core's configuration block: topology and timing model as the tables that src/abi.ts describes.
 
-import { ABI_VERSION, ALL_ACCELERATIONS, Acceleration, Architecture, CPU_ABSENT, Config } from "../abi.ts";
+import { ABI_VERSION, Architecture, CPU_ABSENT, Config } from "../abi.ts";
 import { AllstopError } from "../errors.ts";
 import { cyclesOf, hopCycles, timingTable, type TimingModel } from "../timing/index.ts";
+import { accelerationBits, type Accelerations } from "./accelerations.ts";
 import { nodeDistance, type Cpu, type Topology } from "../topology/index.ts";
-
-/** What may be turned off; each changes only how long the host takes, never a result. */
-export interface Accelerations {
-  /** CPUs execute past global time as far as nobody can reach them. */
-  readonly runAhead: boolean;
-  /** Spinning CPUs are parked until something they watch changes. */
-  readonly spinElision: boolean;
-  /** Decoded instructions are kept. */
-  readonly decodeCache: boolean;
-  /** Invalidations of one domain travel as one event per latency. */
-  readonly invalidationBatching: boolean;
-  /** Spinners that lose a line and will find it unchanged stay parked. */
-  readonly spinTrains: boolean;
-}
 
 export interface Sizes {
   readonly ramBase: number;
   readonly ramBytes: number;
   readonly traceRecords: number;
-}
-
-export function accelerationBits(accelerations: Partial<Accelerations>): number {
-  let bits = ALL_ACCELERATIONS;
-  if (accelerations.runAhead === false) bits &= ~Acceleration.RUN_AHEAD;
-  if (accelerations.spinElision === false) bits &= ~Acceleration.SPIN_ELISION;
-  if (accelerations.decodeCache === false) bits &= ~Acceleration.DECODE_CACHE;
-  if (accelerations.invalidationBatching === false) bits &= ~Acceleration.INVALIDATION_BATCHING;
-  if (accelerations.spinTrains === false) bits &= ~Acceleration.SPIN_TRAINS;
-  return bits;
 }
 
 /** Hardware id of a CPU on a machine of the given architecture: APIC id, or MPIDR affinity. */

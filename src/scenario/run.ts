@@ -6,7 +6,7 @@ import { buildKernel, kernelSymbols, perCpuOffsets, requestOffsets } from "../gu
 import { ActiveCpus } from "../guest/load/parameters.ts";
 import { CpuMask } from "../guest/lib/mask.ts";
 import { Machine, type RunEnd } from "../machine/machine.ts";
-import type { Accelerations } from "../machine/configuration.ts";
+import type { Accelerations } from "../machine/accelerations.ts";
 import { probeRendezvous, readTimelines, type Timeline } from "../measure/timeline.ts";
 import { cyclesOf } from "../timing/index.ts";
 import type { Topology } from "../topology/index.ts";

@@ -6,7 +6,7 @@ import { TraceKind } from "../../src/abi.ts";
 import type { Binding } from "../../src/asm/index.ts";
 import type { Machine, ProbeOptions, RunEnd } from "../../src/machine/machine.ts";
 import type { TraceRecord } from "../../src/machine/trace-log.ts";
-import type { Accelerations } from "../../src/machine/configuration.ts";
+import type { Accelerations } from "../../src/machine/accelerations.ts";
 import { SCENARIO_FORMAT, parseScenario, type ScenarioInput } from "../../src/scenario/document.ts";
 import { expandScenario, type ExpandedScenario } from "../../src/scenario/expand.ts";
 import { prepareMachine } from "../../src/scenario/run.ts";

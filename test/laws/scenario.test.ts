@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  accelerationNames,
   SCENARIO_FORMAT,
   TraceKind,
   buildTopology,
@@ -34,21 +35,11 @@ import {
 const runs = Number(process.env["ALLSTOP_SEEDS"] ?? 8);
 const seed = Number(process.env["ALLSTOP_FIRST_SEED"] ?? 1);
 
-const none: Accelerations = {
-  runAhead: false,
-  spinElision: false,
-  decodeCache: false,
-  invalidationBatching: false,
-  spinTrains: false,
-};
+const none = Object.fromEntries(accelerationNames.map((name) => [name, false])) as Accelerations;
 
-const anyAccelerations: fc.Arbitrary<Accelerations> = fc.record({
-  runAhead: fc.boolean(),
-  spinElision: fc.boolean(),
-  decodeCache: fc.boolean(),
-  invalidationBatching: fc.boolean(),
-  spinTrains: fc.boolean(),
-});
+const anyAccelerations = fc.record(
+  Object.fromEntries(accelerationNames.map((name) => [name, fc.boolean()])),
+) as fc.Arbitrary<Accelerations>;
 
 const kinds: Record<Architecture, readonly LoadKind[]> = {
   "x86-64": ["idle", "hlt", "mwait", "poll", "busy", "compute", "irqs-off", "mixed"],

@@ -4,7 +4,7 @@
 import { describe, expect, it } from "vitest";
 import { ALL_ACCELERATIONS } from "../../src/abi.ts";
 import { Core } from "../../src/core/core.ts";
-import type { Accelerations } from "../../src/machine/configuration.ts";
+import type { Accelerations } from "../../src/machine/accelerations.ts";
 import { loadMachine, saveMachine } from "../../src/machine/snapshot/snapshot.ts";
 import { checkedCore } from "../support/bare-machine.ts";
 import {

@@ -30,7 +30,8 @@ import {
 } from "../../src/abi.ts";
 import { Core } from "../../src/core/core.ts";
 import { loadCore } from "../../src/core/load.ts";
-import { configurationBlock, type Accelerations } from "../../src/machine/configuration.ts";
+import type { Accelerations } from "../../src/machine/accelerations.ts";
+import { configurationBlock } from "../../src/machine/configuration.ts";
 import { genericArm64, genericX86 } from "../../src/timing/generic.ts";
 import type { TimingModel } from "../../src/timing/index.ts";
 import { buildTopology, topologyForCpus, type Topology } from "../../src/topology/index.ts";

@@ -2,7 +2,7 @@
 // are made of (random-arm64.ts, random-x86.ts), so that events meet in every way.
 
 import { Warmth, type TraceKind } from "../../src/abi.ts";
-import type { Accelerations } from "../../src/machine/configuration.ts";
+import type { Accelerations } from "../../src/machine/accelerations.ts";
 import { genericArm64, genericX86 } from "../../src/timing/generic.ts";
 import { timingParameters, type Sourced, type TimingModel, type TimingParameter } from "../../src/timing/index.ts";
 import { buildTopology, type Topology, type TopologyParameters } from "../../src/topology/index.ts";

@@ -3,7 +3,7 @@
 
 import { describe, expect, it } from "vitest";
 import { Probe, StopReason, TraceKind, Counter } from "../../src/abi.ts";
-import type { Accelerations } from "../../src/machine/configuration.ts";
+import { accelerationNames, type Accelerations } from "../../src/machine/accelerations.ts";
 import { R8, R9, RAX, RBX, RCX } from "../instructions/x86-64/code.ts";
 import { A64 } from "../support/a64.ts";
 import { BareMachine, PAGE_RW, PAGE_RX } from "../support/bare-machine.ts";
@@ -20,16 +20,11 @@ import {
 } from "../support/random-machine.ts";
 import { X64 } from "../support/x64.ts";
 
-const names = ["runAhead", "spinElision", "decodeCache", "invalidationBatching", "spinTrains"] as const;
-
 /** All combinations; the last has all on. */
 const combinations: readonly Accelerations[] = Array.from(
-  { length: 2 ** names.length },
+  { length: 2 ** accelerationNames.length },
   (_, bits) =>
-    Object.fromEntries(names.map((name, bit) => [name, ((bits >> bit) & 1) === 1])) as Record<
-      (typeof names)[number],
-      boolean
-    >,
+    Object.fromEntries(accelerationNames.map((name, bit) => [name, ((bits >> bit) & 1) === 1])) as Accelerations,
 );
 const [none, all] = [combinations[0]!, combinations.at(-1)!];
 

@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Counter, StopReason } from "../../../src/abi.ts";
-import type { Accelerations } from "../../../src/machine/configuration.ts";
+import type { Accelerations } from "../../../src/machine/accelerations.ts";
 import { BareMachine, PAGE_RW, PAGE_RWX, PAGE_RX } from "../../support/bare-machine.ts";
 import { Decoder } from "./decoder.ts";
 import { buildImage, type Image, type Program } from "./image.ts";

@@ -1,7 +1,7 @@
 // Running the programs on the emulator.
 
 import { PAGE_BYTES } from "../../../src/abi.ts";
-import type { Accelerations } from "../../../src/machine/configuration.ts";
+import type { Accelerations } from "../../../src/machine/accelerations.ts";
 import { BareMachine, PAGE_RW, PAGE_RWX, PAGE_RX } from "../../support/bare-machine.ts";
 import {
   BOOT,
