@@ -1,4 +1,4 @@
-// npm run bench: times everything that docs/performance.md speaks of, and checks each result.
+// npm run bench: times the emulator, and checks each result.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
