@@ -1,10 +1,19 @@
 // What the commands share of the terminal: colours, a progress bar, results on stdout and everything else on stderr.
 
-import colors from "picocolors";
+import { isatty } from "node:tty";
+import picocolors from "picocolors";
 import type { Palette } from "../report/text.ts";
 
-/** Colours for output on stdout; none when it is no terminal or NO_COLOR is set. */
+/** Whether stdout takes colours: a terminal does, unless NO_COLOR is set; FORCE_COLOR makes anything take them. */
+function coloured(): boolean {
+  if (process.env["NO_COLOR"]) return false;
+  if (process.env["FORCE_COLOR"]) return true;
+  return isatty(1) && process.env["TERM"] !== "dumb";
+}
+
+/** Colours for output on stdout. The library alone would colour the logs and pipes of a CI job as well. */
 export function palette(): Palette {
+  const colors = picocolors.createColors(coloured());
   return { good: colors.green, bad: colors.red, strong: colors.bold, faint: colors.dim };
 }
 

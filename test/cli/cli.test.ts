@@ -115,10 +115,17 @@ describe.concurrent("allstop run", () => {
     expect(withoutHost(none.stdout)).toEqual(withoutHost(all.stdout));
   });
 
+  it.each([{}, { CI: "true" }, { CI: "true", TERM: "xterm-256color" }])(
+    "a pipe has no colours: %j",
+    async (environment) => {
+      expect((await allstop(["run", "--cpus", "2"], environment)).stdout).not.toContain(escape);
+    },
+  );
+
   it("colours come on demand, and NO_COLOR forbids them", async () => {
     const args = ["run", "--cpus", "2"];
     expect((await allstop(args, { FORCE_COLOR: "1" })).stdout).toContain(escape);
-    expect((await allstop(args, { FORCE_COLOR: "", NO_COLOR: "1" })).stdout).not.toContain(escape);
+    expect((await allstop(args, { FORCE_COLOR: "1", NO_COLOR: "1" })).stdout).not.toContain(escape);
   });
 
   it.each([
