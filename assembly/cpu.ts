@@ -114,9 +114,11 @@ export class Core {
   threadCount: u32;
   /** Threads that watch a line: parked spins, monitors, exclusive reservations. */
   watchers: u32;
-  /** Invalidations, downgrades and fills under way to this core, and the least cycle of their arrivals (may be stale). */
+  /** Invalidations, downgrades and fills under way to this core; the least cycle of their arrivals (stale when the first
+   * of more than two has landed), and the last. */
   lineArrivals: u32;
   lineArrivalMin: u64;
+  lineArrivalMax: u64;
   /** Cycle of the run event, or NEVER; and its node, or 0. */
   runCycle: u64;
   runEvent: usize;

@@ -209,7 +209,9 @@ export function entryIsUnused(entry: Entry): bool {
 // @ts-ignore: decorator
 @inline
 export function expectLine(core: Core, arrival: u64): void {
-  if (core.lineArrivals++ == 0 || arrival < core.lineArrivalMin) core.lineArrivalMin = arrival;
+  const others = core.lineArrivals++;
+  if (others == 0 || arrival < core.lineArrivalMin) core.lineArrivalMin = arrival;
+  if (others == 0 || arrival > core.lineArrivalMax) core.lineArrivalMax = arrival;
 }
 
 /** Takes the line from every core in the directory mask. @returns when the last acknowledgement is in. */
@@ -418,7 +420,9 @@ function conclude(home: Home, arrival: u64, state: LineState): void {
 // @ts-ignore: decorator
 @inline
 export function landLine(core: Core): void {
-  if (--core.lineArrivals == 0) core.lineArrivalMin = NEVER;
+  const left = --core.lineArrivals;
+  if (left == 0) core.lineArrivalMin = NEVER;
+  else if (left == 1) core.lineArrivalMin = core.lineArrivalMax;
 }
 
 /** The copy of one core changes; what its threads remember of the line is forgotten by the caller. */

@@ -90,23 +90,48 @@ function memberAt(train: Train, index: u32): Cpu {
  * @returns whether the core's CPU joins the train: then there is no event
  */
 export function enlist(entry: Entry, core: Core, at: u64): bool {
-  if (core.threadCount != 1 || (machine().accelerations & Acceleration.SPIN_TRAINS) == 0) return false;
   const cpu = threadOf(core, 0);
-  if (cpu.parked == 0 || at > LAST_ARRIVAL || entry.writer == core.bit + 1) return false;
-  // A monitor or an exclusive reservation must see the line go.
-  if (cpu.watchedLine == entry.home.line + 1) return false;
+  if (!mayJoin(entry, core, cpu) || entry.writer == core.bit + 1) return false;
   const spin = spinOf(cpu);
-  if (!isAtHome(spin, entry)) return false;
+  if (join(entry, core, cpu, spin, at + core.latency)) return true;
+  // The word that its fill brings has not been looked at, and nobody will look at it for one that is not listed.
+  if (isGranted(spin, entry) && !isBehind(spin.fill, machine().now, EventClass.FILL)) takeOut(cpu);
+  return false;
+}
+
+/**
+ * An invalidation has reached a core that was not parked when it was sent.
+ * @returns whether the core's CPU joins the train: then that is all
+ */
+export function enlistLate(entry: Entry, core: Core, cycle: u64): bool {
+  const cpu = threadOf(core, 0);
+  if (!mayJoin(entry, core, cpu) || !join(entry, core, cpu, spinOf(cpu), cycle)) return false;
+  dropCopy(entry, core.bit, true);
+  forgetInCore(core, addressOfLine(entry.home.line), true);
+  continueTrain(entry);
+  return true;
+}
+
+function mayJoin(entry: Entry, core: Core, cpu: Cpu): bool {
+  if (core.threadCount != 1 || cpu.parked == 0) return false;
+  if ((machine().accelerations & Acceleration.SPIN_TRAINS) == 0) return false;
+  // A monitor or an exclusive reservation must see the line go.
+  return cpu.watchedLine != entry.home.line + 1;
+}
+
+function join(entry: Entry, core: Core, cpu: Cpu, spin: Spin, invalidation: u64): bool {
+  const granted = isGranted(spin, entry);
+  if (invalidation > LAST_ARRIVAL || (spin.train != SpinTrain.NONE && !granted)) return false;
   const line = spinLineOf(spin, entry.home.line);
   if (changetype<usize>(line) == 0 || line.size == 0) return false;
-  if (spin.train == SpinTrain.GRANTED) goOnSpinning(cpu, spin);
-  const invalidation = at + core.latency;
   const first = ticksOf(invalidation);
-  const load = cpu.clock + line.phase;
+  const load = granted ? ticksOf(spin.fill) : cpu.clock + line.phase;
   const turns = load >= first ? 0 : turnsUntil(first - load, spin.period);
-  if (turns + 1 >= spin.turns) return false;
+  if (turns + 1 + (granted ? spin.loadTurns : 0) >= spin.turns) return false;
   const train = changetype<Train>(entry.domain.train);
   if (!suits(train, entry, line)) return false;
+  if (granted) goOnSpinning(cpu, spin);
+  else spin.aheadTicks = 0;
   spin.train = SpinTrain.WAITING;
   spin.trainEntry = changetype<usize>(entry);
   spin.invalidation = invalidation;
@@ -117,18 +142,14 @@ export function enlist(entry: Entry, core: Core, at: u64): bool {
   return true;
 }
 
-/** Whether nothing but spinning is behind and before the CPU: not the train of another line, nor a fill on its way. */
-function isAtHome(spin: Spin, entry: Entry): bool {
-  if (spin.train == SpinTrain.NONE) return true;
-  return (
-    spin.train == SpinTrain.GRANTED &&
-    spin.trainEntry == changetype<usize>(entry) &&
-    isBehind(spin.fill, machine().now, EventClass.FILL)
-  );
+// @ts-ignore: decorator
+@inline
+function isGranted(spin: Spin, entry: Entry): bool {
+  return spin.train == SpinTrain.GRANTED && spin.trainEntry == changetype<usize>(entry);
 }
 
 function suits(train: Train, entry: Entry, line: SpinLine): bool {
-  if (train.entry == 0) {
+  if (train.count == 0) {
     train.entry = changetype<usize>(entry);
     train.count = train.granted = train.checked = 0;
     train.host = line.host;
@@ -162,12 +183,22 @@ function insert(train: Train, key: u64): void {
   store<u64>(keyAt(train, index), key);
 }
 
-/** A granted member whose fill is behind it: its loop goes on as if the turn had begun just early enough for the load. */
+/** A granted member goes on from its fill, as if the turn had begun just early enough for the load. */
 function goOnSpinning(cpu: Cpu, spin: Spin): void {
+  spin.aheadTurns = spin.loadTurns;
+  spin.aheadTicks = isBehind(spin.fill, machine().now, EventClass.FILL) ? 0 : spin.loadTicks;
   cpu.clock = ticksOf(spin.fill) - spin.phase;
   spin.turnsBehind += spin.loadTurns;
   if (spin.turns != NEVER) spin.turns -= spin.loadTurns;
-  spin.train = SpinTrain.NONE;
+}
+
+/** Takes goOnSpinning() back: the member waits for its fill again. */
+function waitForFill(cpu: Cpu, spin: Spin): void {
+  spin.loadTurns = spin.aheadTurns;
+  spin.loadTicks = spin.aheadTicks;
+  spin.turnsBehind -= spin.loadTurns;
+  if (spin.turns != NEVER) spin.turns += spin.loadTurns;
+  cpu.clock = spin.loadTicks - spin.phase - spin.loadTurns * spin.period;
 }
 
 // --- at the last-level cache -----------------------------------------------------------------------------------------
@@ -250,24 +281,28 @@ export function trainArrives(entry: Entry, cycle: u64): void {
   if (hasTrain(train) && train.eventCycle == cycle) train.eventCycle = NEVER;
 }
 
-/** The domain's copies are about to be taken: granted members that have not been checked can't be counted on. */
+/**
+ * The domain's copies are about to be taken. Granted members that have not been checked are enlisted again or leave; the
+ * word that their fills bring will be looked at nevertheless.
+ */
 export function endSharing(entry: Entry): void {
   const train = trainOf(entry);
   if (!hasTrain(train)) return;
-  if (train.granted != 0) dismantle(train);
+  for (; train.granted != 0; train.granted--) removeKey(train, 0);
   train.checked = 0;
   train.checkCycle = NEVER;
 }
 
-/** The line has been shared for long enough to see whether the word is what it was. */
+/** A word has been shared for long enough to see whether it is what it was: now, or before it was taken away again. */
 export function checkTrain(entry: Entry, cycle: u64): void {
   const train = trainOf(entry);
-  if (!hasTrain(train) || train.checkCycle != cycle) return;
+  if (!hasTrain(train)) return;
   if (loadBytes(train.host, train.size) != train.value) {
     advanceTrain(entry, cycle);
     dismantle(train);
     return;
   }
+  if (train.checkCycle != cycle) return;
   train.checkCycle = NEVER;
   train.checked = 1;
   while (train.granted != 0) remove(train, 0);
@@ -277,9 +312,13 @@ export function checkTrain(entry: Entry, cycle: u64): void {
 
 function remove(train: Train, index: u32): void {
   if (index < train.granted) train.granted--;
+  removeKey(train, index);
+  if (train.count == 0) train.entry = 0;
+}
+
+function removeKey(train: Train, index: u32): void {
   train.count--;
   for (let i = index; i < train.count; i++) store<u64>(keyAt(train, i), load<u64>(keyAt(train, i + 1)));
-  if (train.count == 0) train.entry = 0;
 }
 
 function unlist(entry: Entry, cpu: Cpu): void {
@@ -298,12 +337,13 @@ let deciding: bool = false;
 
 /** Puts every member where its messages have it; requests that have arrived and were not granted stay ungranted. */
 function dismantle(train: Train): void {
+  while (train.count != 0) takeOut(memberAt(train, train.count - 1));
+}
+
+function takeOut(cpu: Cpu): void {
   deciding = true;
-  while (train.entry != 0) {
-    const cpu = memberAt(train, train.count - 1);
-    catchUpParked(cpu);
-    continueAfterDelivery(cpu.core, machine().now);
-  }
+  catchUpParked(cpu);
+  continueAfterDelivery(cpu.core, machine().now);
   deciding = false;
 }
 
@@ -317,31 +357,34 @@ export function leaveTrain(cpu: Cpu, cycle: u64): bool {
   if (spin.train == SpinTrain.WAITING) advanceTrain(entry, cycle);
   unlist(entry, cpu);
   const granted = spin.train == SpinTrain.GRANTED;
-  if (granted && isBehind(spin.fill, cycle, EventClass.FILL)) {
-    goOnSpinning(cpu, spin);
-    if (spin.fill < cycle) return false;
+  const fillIsKnown = granted || spin.aheadTicks != 0;
+  const filled = fillIsKnown && isBehind(spin.fill, cycle, EventClass.FILL);
+  spin.train = SpinTrain.NONE;
+  if (granted && filled) goOnSpinning(cpu, spin);
+  else if (!granted && fillIsKnown && !filled) waitForFill(cpu, spin);
+
+  const core = cpu.core;
+  const keepsLine = granted ? filled : !isBehind(spin.invalidation, cycle, EventClass.INVALIDATE);
+  if (!granted && keepsLine) {
+    expectLine(core, spin.invalidation);
+    const subject = changetype<usize>(entry) | ((<usize>(core.bit >>> 6)) << 1);
+    schedule(spin.invalidation, EventClass.INVALIDATE, subject, (<u64>1) << ((<u64>core.bit) & 63));
+  }
+  if (filled && spin.fill == cycle) {
     // The fill has come in this very cycle, and the load with it.
     advanceTurns(cpu, spin, 0);
     unparkToTicks(cpu, ticksOf(cycle) + 1);
     return true;
   }
-  spin.train = SpinTrain.NONE;
-  const core = cpu.core;
+  if (keepsLine && (filled || !fillIsKnown)) return false;
   const line = entry.home.line;
-  if (!isBehind(spin.invalidation, cycle, EventClass.INVALIDATE)) {
-    const word = core.bit >>> 6;
-    expectLine(core, spin.invalidation);
-    const subject = changetype<usize>(entry) | ((<usize>word) << 1);
-    schedule(spin.invalidation, EventClass.INVALIDATE, subject, (<u64>1) << ((<u64>core.bit) & 63));
-    return false;
-  }
   const isBlocked = cycleOf(spin.loadTicks) < cycle;
   if (isBlocked) block(cpu, spin, entry, line);
   else unparkAsItWas(cpu, spin, line, cycle);
   dropCopy(entry, core.bit, false);
   forgetInCore(core, addressOfLine(line), false);
   if (!isBlocked) return true;
-  if (granted) {
+  if (fillIsKnown && !filled) {
     expectLine(core, spin.fill);
     schedule(spin.fill, EventClass.FILL, changetype<usize>(cpu), 0);
   } else {

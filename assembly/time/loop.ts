@@ -15,7 +15,7 @@ import {
   landLine,
 } from "../memory/directory.ts";
 import { Entry } from "../memory/lines.ts";
-import { checkTrain } from "../memory/train.ts";
+import { checkTrain, enlistLate } from "../memory/train.ts";
 import { addressOfLine } from "../memory/map.ts";
 import { traceWantsDraining } from "../trace/ring.ts";
 import { ticksOf } from "./bounds.ts";
@@ -86,6 +86,7 @@ function invalidateCore(entry: Entry, bit: u32, downgrade: bool, cycle: u64): vo
   const core = coreInDomain(entry.domain, bit);
   const line = entry.home.line;
   landLine(core);
+  if (!downgrade && core.watchers != 0 && enlistLate(entry, core, cycle)) return;
   if (core.watchers != 0) disturbWatchers(core, line, downgrade, cycle);
   // Parked threads have been stepped up to this cycle while the line was still there.
   forgetInCore(core, addressOfLine(line), downgrade);

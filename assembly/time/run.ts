@@ -36,7 +36,8 @@ export function runCore(core: Core, cycle: u64, delivering: bool): void {
 /** Executes the access that a fill or a device's answer completes, at the very cycle of its arrival. */
 export function runCompleted(cpu: Cpu, cycle: u64): void {
   runThread(cpu, cycle, true, true);
-  runCore(cpu.core, cycle, true);
+  if (cpu.core.threadCount == 1) continueLater(cpu.core, cycle);
+  else runCore(cpu.core, cycle, true);
 }
 
 /** Steps a CPU through time that has passed: up to `cycle`, touching only lines that it holds. */
@@ -120,12 +121,13 @@ function runThread(cpu: Cpu, cycle: u64, delivering: bool, must: bool): Leave {
       if (must && cpu.delivery != 0) continue;
     } else {
       // What came while the CPU was blocked is taken at the boundary behind the access, and siblings have their turn.
-      if (must && ((cpu.pending & ~cpu.masked) != 0 || cpu.core.threadCount > 1)) limitTo(0);
+      const onlyThis = must && ((cpu.pending & ~cpu.masked) != 0 || cpu.core.threadCount > 1);
+      if (onlyThis) limitTo(0);
       const leave = execute(cpu, must);
       // The access to complete has disturbed a sibling, which stands at this cycle now. It comes before all instruction
       // starts of the cycle.
       if (must && leave == Leave.SIBLING) continue;
-      if (leave != Leave.RECHECK && !(must && leave == Leave.LIMIT)) return leave;
+      if (leave != Leave.RECHECK && !(onlyThis && leave == Leave.LIMIT)) return leave;
     }
     must = false;
     computeLimits(cpu, cycle, delivering);

@@ -51,6 +51,9 @@ export class Spin {
   loadTurns: u64;
   loadTicks: u64;
   fill: u64;
+  /** The same turns and start of a load whose fill has yet to come, though the line is to be lost again; 0 for none. */
+  aheadTurns: u64;
+  aheadTicks: u64;
 }
 
 /** Membership of a parked CPU in a train. */
