@@ -69,7 +69,7 @@ export function initialize(address: usize): InitializeStatus {
   m.breakCycle = NEVER;
   if (!openRegions()) return InitializeStatus.OUT_OF_MEMORY;
   attach();
-  if (!buildDomains() || !buildCores() || !buildCpus()) return InitializeStatus.BAD_CONFIGURATION;
+  if (!buildDomains() || !buildCores() || !buildCpus() || !openTrains()) return InitializeStatus.BAD_CONFIGURATION;
   return InitializeStatus.OK;
 }
 
@@ -121,7 +121,6 @@ function buildDomains(): bool {
     domain.index = index;
     domain.node = entry(Config.DOMAIN_NODE_TABLE, index);
     if (domain.node >= m.nodes || domain.coreCount == 0) return false;
-    if (!openTrain(domain)) return false;
     domain.cores = reserve((<usize>domain.coreCount) << 2, 8);
     domain.onlineMask = reserve((<usize>m.maskWords) << 3, 8);
     if (domain.cores == 0 || domain.onlineMask == 0) return false;
@@ -151,6 +150,8 @@ function buildCores(): bool {
 
 function buildCpus(): bool {
   const m = machine();
+  // It holds no line either; a tag of zero would be a hit of the first.
+  forgetAll(changetype<Cpu>(m.shadow));
   for (let index: u32 = 0; index < m.cpus; index++) {
     const cpu = cpuAt(index);
     cpu.index = index;
@@ -172,6 +173,11 @@ function buildCpus(): bool {
   return true;
 }
 
+function openTrains(): bool {
+  for (let index: u32 = 0; index < machine().domains; index++) if (!openTrain(domainAt(index))) return false;
+  return true;
+}
+
 function hardwareId(index: u32): u64 {
   return (<u64>entry(Config.CPU_ID_TABLE, 2 * index)) | ((<u64>entry(Config.CPU_ID_TABLE, 2 * index + 1)) << 32);
 }
@@ -182,6 +188,7 @@ function joinCore(cpu: Cpu, core: Core): bool {
   store<u32>(core.threads + ((<usize>core.threadCount) << 2), <u32>changetype<usize>(cpu));
   core.threadCount++;
   cpu.core = core;
+  cpu.slot = core.domain.cpuCount++;
   return true;
 }
 

@@ -32,6 +32,8 @@ export class Cpu {
   waitKind: WaitKind;
   core: Core;
   index: u32;
+  /** Rank among the CPUs of its domain, by number. */
+  slot: u32;
 
   /** Spin loop that this CPU is parked in, or null: then it is being stepped. */
   parked: usize;
@@ -125,6 +127,8 @@ export class Core {
   /** Table of Cpu pointers. */
   threads: usize;
   index: u32;
+  /** Threads that are members of a train (memory/member.ts). */
+  members: u32;
 }
 
 export const CORE_BYTES: usize = 64;
@@ -136,6 +140,7 @@ export class Domain {
   index: u32;
   node: u32;
   coreCount: u32;
+  cpuCount: u32;
   /** Table of Core pointers in bit order. */
   cores: usize;
   /** Cores with an online CPU: who holds a line that is shared since before the first instruction. */

@@ -9,12 +9,13 @@ import { Core, Cpu, NEVER, coreInDomain, hop } from "../cpu.ts";
 import { maskClear, maskEmpty, maskSet, maskZero } from "../cpumask.ts";
 import { machine, timing } from "../machine.ts";
 import { EventClass, EventNode, release, schedule, take } from "../time/wheel.ts";
+import { enlist, entryOfMembers } from "./member.ts";
 import {
   advanceTrain,
   continueTrain,
   endSharing,
-  enlist,
   grantNextMember,
+  leave,
   memberIsNext,
   trainArrives,
 } from "./train.ts";
@@ -173,6 +174,8 @@ function grantHead(entry: Entry, at: u64): void {
 }
 
 function decideWrite(entry: Entry, core: Core, at: u64): u64 {
+  // Its siblings keep their copy, and will find something else there.
+  if (core.members != 0 && entryOfMembers(core) == changetype<usize>(entry)) leave(core);
   maskClear(directoryMask(entry), core.bit);
   const ready = invalidateAll(entry, at);
   entry.owner = <u16>(core.bit + 1);
@@ -233,10 +236,10 @@ function invalidateWord(entry: Entry, word: u32, victims: u64, at: u64): u64 {
   const batching = (machine().accelerations & Acceleration.INVALIDATION_BATCHING) != 0;
   let ready = at;
   for (let rest = victims; rest != 0; rest &= rest - 1) {
-    const core = coreInDomain(entry.domain, (word << 6) + <u32>ctz(rest));
-    if (!enlist(entry, core, at)) continue;
+    const latency = enlist(entry, (word << 6) + <u32>ctz(rest), at);
+    if (latency == 0) continue;
     victims &= ~(rest & (0 - rest));
-    ready = max(ready, at + 2 * core.latency);
+    ready = max(ready, at + 2 * latency);
   }
   while (victims != 0) {
     const latency = coreInDomain(entry.domain, (word << 6) + <u32>ctz(victims)).latency;

@@ -1,7 +1,8 @@
 // Slopes of memory locations within a turn of a spin loop: only locations in lines that the turn writes can have any.
 
+import { PAGE_RAM } from "../../src/abi.ts";
 import { loadBytes } from "../memory/access.ts";
-import { bytesToLineEnd, ramAt } from "../memory/map.ts";
+import { bytesToLineEnd, pageAt, ramAt } from "../memory/map.ts";
 import { cellSlope, keepUnsigned, setCellSlope, touchCell } from "./affine.ts";
 import { copiedLocation, lineCount, writtenLineIndex } from "./shadow.ts";
 
@@ -9,9 +10,10 @@ import { copiedLocation, lineCount, writtenLineIndex } from "./shadow.ts";
 export let locationSlope: u64 = 0;
 export let locationValue: u64 = 0;
 
-/** Looks at a location before the turn accesses it. @returns false when its slope can't be told */
+/** Looks at a location, anywhere, before the turn accesses it. @returns false when its slope can't be told */
 export function readLocation(address: u64, size: u32): bool {
-  if (size > bytesToLineEnd(address)) return false;
+  // The second turn may go another way than the first, to an access that faults or is a device's.
+  if (size > bytesToLineEnd(address) || (pageAt(address) & PAGE_RAM) == 0) return false;
   const index = writtenLineIndex(address);
   if (index == lineCount()) {
     locationSlope = 0;

@@ -15,7 +15,8 @@ import {
   landLine,
 } from "../memory/directory.ts";
 import { Entry } from "../memory/lines.ts";
-import { checkTrain, enlistLate } from "../memory/train.ts";
+import { enlistLate, settleMembers } from "../memory/member.ts";
+import { checkTrain } from "../memory/train.ts";
 import { addressOfLine } from "../memory/map.ts";
 import { traceWantsDraining } from "../trace/ring.ts";
 import { ticksOf } from "./bounds.ts";
@@ -120,6 +121,8 @@ function takeFills(cycle: u64): void {
 
 function fill(cpu: Cpu, mayWrite: bool, cycle: u64): void {
   landLine(cpu.core);
+  // Its siblings may go on with this very copy.
+  if (cpu.core.members != 0) settleMembers(cpu.core, cycle);
   gainCopy(changetype<Entry>(cpu.requestEntry), cpu.core.bit, mayWrite);
   cpu.state = CpuState.RUNNING;
   cpu.clock = ticksOf(cycle);

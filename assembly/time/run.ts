@@ -5,6 +5,7 @@ import { Acceleration, CpuState } from "../../src/abi.ts";
 import { Core, Cpu, NEVER, cpuAt, threadOf } from "../cpu.ts";
 import { execute, takePending } from "../architecture.ts";
 import { machine } from "../machine.ts";
+import { settleMembers } from "../memory/member.ts";
 import {
   computeLimits,
   coreIsStepping,
@@ -35,6 +36,7 @@ export function runCore(core: Core, cycle: u64, delivering: bool): void {
 
 /** Executes the access that a fill or a device's answer completes, at the very cycle of its arrival. */
 export function runCompleted(cpu: Cpu, cycle: u64): void {
+  if (cpu.core.members != 0) settleMembers(cpu.core, cycle);
   runThread(cpu, cycle, true, true);
   if (cpu.core.threadCount == 1) continueLater(cpu.core, cycle);
   else runCore(cpu.core, cycle, true);
@@ -76,6 +78,7 @@ export function catchUpParked(cpu: Cpu): void {
 
 /** The least advanced thread first, until all stand at their limits. */
 function runSiblings(core: Core, cycle: u64, delivering: bool): void {
+  if (core.members != 0 && coreIsStepping(core)) settleMembers(core, cycle);
   while (true) {
     let progress = false;
     for (let turn: u32 = 0; turn < core.threadCount; turn++) {
@@ -117,8 +120,11 @@ function runThread(cpu: Cpu, cycle: u64, delivering: bool, must: bool): Leave {
       if (!must && cpu.clock >= hitLimit) return Leave.LIMIT;
       takePending(cpu);
       if (cpu.state != CpuState.RUNNING) return Leave.BLOCKED;
-      // Still under way: the access has disturbed a sibling, and is made now.
-      if (must && cpu.delivery != 0) continue;
+      // Still under way: the access has disturbed a sibling, which goes first, unless the access is to be made now.
+      if (cpu.delivery != 0) {
+        if (must) continue;
+        return Leave.SIBLING;
+      }
     } else {
       // What came while the CPU was blocked is taken at the boundary behind the access, and siblings have their turn.
       const onlyThis = must && ((cpu.pending & ~cpu.masked) != 0 || cpu.core.threadCount > 1);

@@ -5,7 +5,7 @@ import { CPU_REGISTERS, CpuState, LINE_BYTES, PAGE_RAM, PAGE_READ, PAGE_WRITE } 
 import { analyzeSlopes, execute, stateWords } from "../architecture.ts";
 import { CPU_JOURNAL, Cpu, threadOf } from "../cpu.ts";
 import { machine } from "../machine.ts";
-import { loadSize, refuse } from "../memory/access.ts";
+import { closeJournal, loadSize, refuse } from "../memory/access.ts";
 import { forget, remember } from "../memory/copies.ts";
 import { Permission, permissionOf } from "../memory/lines.ts";
 import { addressOfLine, lineOf, pageAt, ramAt } from "../memory/map.ts";
@@ -120,6 +120,8 @@ export function observeTurn(cpu: Cpu): bool {
   copy.retired = cpu.retired;
   copy.loopVisits = copy.resumed = 0;
   copy.loopPatience = 1;
+  // An earlier turn may have been refused in the middle of an instruction.
+  closeJournal(copy);
   clockWasRead = false;
   saveLimits();
   limitToTicks(cpu.clock + MOST_TURN_TICKS);

@@ -9,7 +9,8 @@ import { Cpu, NEVER } from "../cpu.ts";
 import { machine, reserve } from "../machine.ts";
 import { loadBytes } from "../memory/access.ts";
 import { ramAt } from "../memory/map.ts";
-import { leaveTrain } from "../memory/train.ts";
+import { memberTurnsBy, settleMembers } from "../memory/member.ts";
+import { memberOf } from "../memory/train.ts";
 import { MAX_CELLS, MAX_LINES, advanceBytes, cellAt, cellCount, openAffine, slopeOf, turnLimit } from "./affine.ts";
 import { cycleOf, ticksOf } from "./bounds.ts";
 import { Leave } from "./leave.ts";
@@ -39,28 +40,8 @@ export class Spin {
   words: u32;
   cells: u32;
   lines: u32;
-  /** SpinTrain; for the others see memory/train.ts. */
-  train: u32;
-  trainEntry: usize;
-  /** Ticks from the loop head to the load that reads the train's line. */
-  phase: u64;
   /** Turns that are behind the clock and not yet applied. */
   turnsBehind: u64;
-  /** Cycle at which the line is lost; whole turns until the load that misses it, that load's start; cycle of the fill. */
-  invalidation: u64;
-  loadTurns: u64;
-  loadTicks: u64;
-  fill: u64;
-  /** The same turns and start of a load whose fill has yet to come, though the line is to be lost again; 0 for none. */
-  aheadTurns: u64;
-  aheadTicks: u64;
-}
-
-/** Membership of a parked CPU in a train. */
-export enum SpinTrain {
-  NONE = 0,
-  WAITING = 1,
-  GRANTED = 2,
 }
 
 /** How a parked spin uses a line. */
@@ -79,7 +60,7 @@ export class SpinLine {
 
 const MAX_WORDS: u32 = 12;
 // Behind the fields: sloped words (slope, slot), cells (slope, host address, size), lines (number, use).
-const SPIN_WORDS: usize = 112;
+const SPIN_WORDS: usize = 48;
 const SPIN_CELLS: usize = SPIN_WORDS + <usize>MAX_WORDS * 16;
 const SPIN_LINES: usize = SPIN_CELLS + <usize>MAX_CELLS * 16;
 const SPIN_LINE_BYTES: usize = 32;
@@ -215,7 +196,6 @@ function keepClaim(cpu: Cpu, turns: u64): bool {
   }
   spin.lines = lineCount();
   for (let i: u32 = 0; i < spin.lines; i++) describeLine(spinLineAt(spin, i), i);
-  spin.train = SpinTrain.NONE;
   spin.turnsBehind = 0;
   return true;
 }
@@ -269,13 +249,20 @@ function turnsBy(cpu: Cpu, spin: Spin, cycle: u64): u64 {
 export function retiredBy(cpu: Cpu, cycle: u64): u64 {
   if (cpu.parked == 0) return cpu.retired;
   const spin = spinOf(cpu);
-  return cpu.retired + (turnsBy(cpu, spin, cycle) + spin.turnsBehind) * spin.instructions;
+  const turns = isMember(cpu) ? memberTurnsBy(memberOf(cpu), cycle) : turnsBy(cpu, spin, cycle);
+  return cpu.retired + turns * spin.instructions;
+}
+
+// @ts-ignore: decorator
+@inline
+function isMember(cpu: Cpu): bool {
+  return cpu.core.members != 0 && memberOf(cpu).entry != 0;
 }
 
 /** Wakes a parked CPU and brings it up to date: everything that starts before `cycle` has been executed afterwards. */
 export function unpark(cpu: Cpu, cycle: u64): void {
-  const spin = spinOf(cpu);
-  if (spin.train == SpinTrain.NONE || !leaveTrain(cpu, cycle)) unparkTo(cpu, spin, cycle);
+  if (isMember(cpu)) settleMembers(cpu.core, cycle);
+  else unparkTo(cpu, spinOf(cpu), cycle);
 }
 
 /** As unpark(), of a CPU that is in no train. */
