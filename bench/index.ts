@@ -1,56 +1,40 @@
 // npm run bench: times the emulator, and checks each result.
 
-import { readFileSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { budgetLines } from "./budgets.ts";
+import type { Case } from "./case.ts";
 import { constructionCases } from "./cases/construction.ts";
 import { cpumaskCases } from "./cases/cpumask.ts";
 import { instructionCases } from "./cases/instructions.ts";
+import { memoryCases } from "./cases/memory.ts";
+import { qemuCases } from "./cases/qemu.ts";
 import { rendezvousCases } from "./cases/rendezvous.ts";
 import { snapshotCases } from "./cases/snapshot.ts";
-import { measure, type Measurement } from "./measure.ts";
-
-const FORMAT = "allstop.bench/1";
-
-interface StoredRun {
-  readonly format: typeof FORMAT;
-  readonly host: string;
-  readonly node: string;
-  readonly results: readonly Measurement[];
-}
+import { measure, type Result } from "./measure.ts";
+import { peerRatios, type PeerRatio } from "./peers.ts";
+import { isWorse, ratioTo, readStoredRun, storedRun, type StoredRun } from "./stored-run.ts";
+import { formatRatio, formatSeconds, formatValue, tableLines } from "./text.ts";
 
 const usage = `npm run bench -- [options]
 
-  --only TEXT      cases whose name contains the text (may be repeated)
-  --seconds N      time for each case, default 3
-  --list           names of the cases
-  --json FILE      store the run (- for standard output)
-  --compare FILE   show ratios to a stored run
-  --help           this text`;
+  --only TEXT          cases whose name contains the text (may be repeated)
+  --seconds N          time for each case that is repeated, default 3
+  --list               names of the cases
+  --json FILE          store the run (- for standard output)
+  --compare FILE       show ratios to a stored run; more than 1 is faster, or smaller
+  --tolerance PERCENT  mark cases slower than that by more than this, default 20; when given, they end with status 1
+  --help               this text`;
 
-function printValue({ figure, value }: Measurement): string {
-  if (figure === "rate") return `${(value / 1e6).toFixed(1)} M/s`;
-  if (figure === "size") return `${(value / 1024).toFixed(2)} KiB`;
-  if (value >= 1) return `${value.toFixed(2)} s`;
-  return value >= 1e-3 ? `${(value * 1e3).toFixed(2)} ms` : `${(value * 1e6).toFixed(2)} us`;
+const DEFAULT_TOLERANCE = 20;
+
+function numberOf(option: string, text: string): number {
+  const value = Number(text);
+  if (text !== "" && value > 0 && value < Infinity) return value;
+  throw new Error(`--${option} ${text}: a number above 0`);
 }
 
-/** More than 1 is faster than the stored run. */
-function ratioTo(stored: StoredRun | undefined, now: Measurement): string {
-  const before = stored?.results.find(({ name }) => name === now.name);
-  if (before === undefined) return "";
-  const ratio = now.figure === "rate" ? now.value / before.value : before.value / now.value;
-  return `${ratio.toFixed(2)}x`;
-}
-
-function readStored(file: string): StoredRun {
-  const run = JSON.parse(readFileSync(file, "utf8")) as StoredRun;
-  const format: string = run.format;
-  if (format !== FORMAT) throw new Error(`${file} is not a stored run: its format is ${format}, not ${FORMAT}`);
-  return run;
-}
-
-async function main(): Promise<void> {
+function readOptions() {
   const { values } = parseArgs({
     options: {
       only: { type: "string", multiple: true },
@@ -58,37 +42,97 @@ async function main(): Promise<void> {
       list: { type: "boolean" },
       json: { type: "string" },
       compare: { type: "string" },
+      tolerance: { type: "string" },
       help: { type: "boolean", short: "h" },
     },
   });
-  if (values.help === true) return console.log(usage);
-  const { only } = values;
-  const cases = [
+  const { tolerance, compare } = values;
+  return {
+    ...values,
+    seconds: numberOf("seconds", values.seconds),
+    tolerance: tolerance === undefined ? DEFAULT_TOLERANCE : numberOf("tolerance", tolerance),
+    fails: tolerance !== undefined,
+    stored: compare === undefined ? undefined : readStoredRun(compare),
+  };
+}
+
+type Options = ReturnType<typeof readOptions>;
+
+function chosenCases({ only }: Options): Case[] {
+  const all: Case[] = [
     ...instructionCases,
     ...rendezvousCases,
+    ...qemuCases,
     ...constructionCases,
+    ...memoryCases,
     ...snapshotCases,
     ...cpumaskCases,
-  ].filter(({ name }) => only === undefined || only.some((text) => name.includes(text)));
-  if (values.list === true) return console.log(cases.map(({ name }) => name).join("\n"));
-  const seconds = Number(values.seconds);
-  if (!(seconds > 0)) throw new Error(`--seconds ${values.seconds}: a number above 0`);
-  const stored = values.compare === undefined ? undefined : readStored(values.compare);
-  const toFile = values.json !== "-";
-  const results: Measurement[] = [];
+  ];
+  return all.filter(({ name }) => only === undefined || only.some((text) => name.includes(text)));
+}
+
+function resultLine(result: Result, { stored, tolerance }: Options): string {
+  const name = result.name.padEnd(40);
+  if ("skipped" in result) return `${name} ${"-".padStart(12)}  ${result.skipped}`;
+  const margin = result.samples === 1 ? "" : `±${result.marginPercent.toFixed(1)} %`;
+  const ratio = ratioTo(stored, result);
+  const change = ratio === undefined ? "" : `${formatRatio(ratio)}${isWorse(ratio, tolerance) ? "  SLOWER" : ""}`;
+  return `${name} ${formatValue(result).padStart(12)}  ${margin.padStart(9)}  ${change}`.trimEnd();
+}
+
+function printPeers(peers: readonly PeerRatio[]): void {
+  if (peers.length === 0) return;
+  const rows = peers.map(({ work, peer, ours, theirs, ratio, processorRatio }) => [
+    work,
+    formatSeconds(ours),
+    peer,
+    theirs === undefined ? "not available" : formatSeconds(theirs),
+    ratio === undefined ? "" : formatRatio(ratio),
+    processorRatio === undefined ? "" : formatRatio(processorRatio),
+  ]);
+  const head = ["the same work, time per unit", "allstop", "other", "", "ratio", "by processor time"];
+  console.log(["", ...tableLines([head, ...rows])].join("\n"));
+}
+
+function printBudgets(run: StoredRun): void {
+  const lines = run.budgets.filter(({ verdict }) => verdict !== "not run");
+  if (lines.length === 0) return;
+  const rows = lines.map(({ what, on, must, aim, measured, verdict }) => [what, on, measured, must, aim, verdict]);
+  const head = ["budget", "on", "measured", "must", "aim", ""];
+  console.log(["", ...tableLines([head, ...rows])].join("\n"));
+  const missing = run.budgets.length - lines.length;
+  if (missing > 0) console.log(`${missing} more that the chosen cases don't measure`);
+}
+
+/** The names of cases that are slower than they may be. */
+function worseCases(results: readonly Result[], { stored, tolerance }: Options): string[] {
+  return results
+    .filter((one) => "value" in one && isWorse(ratioTo(stored, one) ?? 1, tolerance))
+    .map(({ name }) => name);
+}
+
+async function main(): Promise<void> {
+  const options = readOptions();
+  if (options.help === true) return console.log(usage);
+  const cases = chosenCases(options);
+  if (options.list === true) return console.log(cases.map(({ name }) => name).join("\n"));
+  if (cases.length === 0) throw new Error("no case has such a name; --list shows them");
+  const asText = options.json !== "-";
+  const results: Result[] = [];
   for (const one of cases) {
-    const result = await measure(one, seconds);
+    const result = await measure(one, options.seconds);
     results.push(result);
-    const margin = `±${result.marginPercent.toFixed(1)} %`;
-    if (toFile) {
-      console.log(
-        `${result.name.padEnd(40)} ${printValue(result).padStart(12)}  ${margin.padStart(9)}  ${ratioTo(stored, result)}`,
-      );
-    }
+    if (asText) console.log(resultLine(result, options));
   }
-  const run: StoredRun = { format: FORMAT, host: cpus()[0]?.model ?? "unknown", node: process.version, results };
-  if (values.json === "-") console.log(JSON.stringify(run, null, 2));
-  else if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(run, null, 2) + "\n");
+  const parts = { results, peers: peerRatios(results), budgets: budgetLines(results) };
+  const run = await storedRun(options.seconds, parts);
+  const json = JSON.stringify(run, null, 2);
+  if (!asText) console.log(json);
+  else if (options.json !== undefined) writeFileSync(options.json, `${json}\n`);
+  if (asText) printPeers(run.peers);
+  if (asText) printBudgets(run);
+  const worse = worseCases(results, options);
+  if (options.fails && worse.length > 0) throw new Error(`slower than before: ${worse.join(", ")}`);
 }
 
 main().catch((error: unknown) => {

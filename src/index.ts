@@ -48,7 +48,7 @@ export { accelerationNames, type AccelerationName, type Accelerations } from "./
 export { TraceLog, type TraceRecord } from "./machine/trace-log.ts";
 export { registerNames } from "./machine/registers.ts";
 export { TraceKind } from "./abi.ts";
-export { loadCore, type CoreSource } from "./core/load.ts";
+export { coreIdentity, loadCore, type CoreSource } from "./core/load.ts";
 
 export {
   CpuMask,
@@ -62,6 +62,13 @@ export {
 } from "./cpumask/index.ts";
 
 export { buildKernel, kernelSymbols, perCpuOffsets, requestOffsets, type KernelOptions } from "./guest/kernel.ts";
+export { kernelParts } from "./guest/parts.ts";
+export {
+  SELF_BOOT_CPUS,
+  buildReportingKernel,
+  buildSelfBootingKernel,
+  type SelfBootingKernel,
+} from "./guest/self-boot/image.ts";
 export { buildImage, listing, parseElf, writeElf, Image, type ElfFile, type ImageOptions } from "./asm/index.ts";
 
 export { loadKinds, type LoadKind } from "./faults/load.ts";

@@ -1,77 +1,60 @@
-// Building a machine: from a scenario's JSON to the first instruction, and what it takes of the host's memory.
+// Building a machine: from a scenario's JSON to the first instruction.
 
 import {
   SCENARIO_FORMAT,
+  accelerationNames,
   buildMachine,
   expandScenario,
   loadCore,
   parseScenarioText,
+  type Accelerations,
   type Architecture,
   type Machine,
 } from "allstop";
-import { expectEqual, type Case, type Prepared } from "../case.ts";
+import { expectEqual, type Prepared, type RepeatedCase } from "../case.ts";
 
-const sizes = [64, 512, 4096];
+/** CPUs start in cycle 1. */
+const FIRST_CYCLES = 2;
+const PLAIN: Partial<Accelerations> = Object.fromEntries(accelerationNames.map((name) => [name, false]));
 
-function documentOf(architecture: Architecture, cpus: number): string {
+export function idleDocument(architecture: Architecture, cpus: number): string {
   return JSON.stringify({ format: SCENARIO_FORMAT, machine: { architecture, cpus }, load: { common: "idle" } });
 }
 
-function build(module: WebAssembly.Module, document: string): Machine {
-  const machine = buildMachine(module, expandScenario(parseScenarioText(document)));
-  // CPUs start in cycle 1.
-  machine.run(2);
+function build(module: WebAssembly.Module, document: string, accelerations: Partial<Accelerations> = {}): Machine {
+  const machine = buildMachine(module, expandScenario(parseScenarioText(document)), accelerations);
+  machine.run(FIRST_CYCLES);
   return machine;
+}
+
+/** Every CPU runs, and has begun. */
+function checkStarted(machine: Machine, cpus: number): void {
+  for (let cpu = 0; cpu < cpus; cpu++) {
+    const { state, retired } = machine.cpu(cpu);
+    if (state !== "RUNNING" || retired < 1) expectEqual(`${state}, ${retired} instructions`, "RUNNING", `CPU ${cpu}`);
+  }
 }
 
 async function prepare(architecture: Architecture, cpus: number): Promise<Prepared> {
   const module = await loadCore();
-  const document = documentOf(architecture, cpus);
+  const document = idleDocument(architecture, cpus);
   let last = build(module, document);
-  const digest = last.digest();
   const run = (): number => {
     last = build(module, document);
     return 1;
   };
-  return { run, verify: () => expectEqual(last.digest(), digest, "the digest of a machine that has just been built") };
-}
-
-function collectGarbage(): void {
-  if (globalThis.gc === undefined) throw new Error("needs node --expose-gc");
-  globalThis.gc();
-}
-
-/** What the core's records and the host's objects take, guest memory aside, once every CPU has met the others. */
-async function prepareSize(architecture: Architecture, cpus: number): Promise<Prepared> {
-  const module = await loadCore();
-  build(module, documentOf(architecture, 2)); // what is loaded and compiled once
-  collectGarbage();
-  const before = process.memoryUsage().heapUsed;
-  const expanded = expandScenario(parseScenarioText(documentOf(architecture, cpus)));
-  const machine = buildMachine(module, expanded);
-  machine.probe(expanded.policy.marks.return, { break: true, record: false });
-  const run = (): number => {
-    expectEqual(machine.run(4e9).kind, "probe", "the end of a call");
-    collectGarbage();
-    return (process.memoryUsage().heapUsed - before + machine.memoryUse.core) / cpus;
+  const verify = (): void => {
+    checkStarted(last, cpus);
+    expectEqual(last.digest(), build(module, document, PLAIN).digest(), "the digest of a machine just built");
   };
-  return { run, verify: () => expectEqual(machine.fork().digest(), machine.digest(), "the digest of a fork") };
+  return { run, verify };
 }
 
-const architectures = ["x86-64", "arm64"] as const;
-
-export const constructionCases: readonly Case[] = architectures.flatMap((architecture) => [
-  ...sizes.map((cpus) => ({
+export const constructionCases: readonly RepeatedCase[] = (["x86-64", "arm64"] as const).flatMap((architecture) =>
+  [64, 512, 4096, 65_536].map((cpus) => ({
     name: `construction/${architecture}/${cpus}`,
     figure: "time" as const,
     unit: "machine",
     prepare: () => prepare(architecture, cpus),
   })),
-  // Small machines drown in what there is of every machine once.
-  ...sizes.slice(1).map((cpus) => ({
-    name: `construction/bytes-per-cpu/${architecture}/${cpus}`,
-    figure: "size" as const,
-    unit: "bytes per CPU",
-    prepare: () => prepareSize(architecture, cpus),
-  })),
-]);
+);

@@ -2,7 +2,7 @@
 // …/allstop, …/plain (32-bit words) and …/bigint (64-bit words).
 
 import { CpuMaskPool } from "allstop";
-import { expectEqual, type Case, type Prepared } from "../case.ts";
+import { expectEqual, type Prepared, type RepeatedCase } from "../case.ts";
 
 /** Bits that one timed run goes over, in as many calls as it takes: a call of a few nanoseconds can't be timed alone. */
 const BITS_PER_RUN = 1 << 18;
@@ -225,7 +225,7 @@ async function prepare(operation: Operation, contender: string, bits: number): P
   };
 }
 
-export const cpumaskCases: readonly Case[] = [and, weight, next, sparse, parseList].flatMap((operation) =>
+export const cpumaskCases: readonly RepeatedCase[] = [and, weight, next, sparse, parseList].flatMap((operation) =>
   [64, 512, 4096, 65_536].flatMap((bits) =>
     Object.keys(operation.contenders).map((contender) => ({
       name: `cpumask/${operation.name}/${bits}/${contender}`,

@@ -1,7 +1,7 @@
 // Guest instructions per second, timing and coherence included.
 
 import type { Architecture, Machine } from "allstop";
-import { expectEqual, type Case, type Prepared } from "../case.ts";
+import { expectEqual, type Prepared, type RepeatedCase } from "../case.ts";
 import {
   AREA_BYTES,
   MULTIPLIER,
@@ -23,6 +23,11 @@ function areaOf(machine: Machine, cpu: number): { turns: number; words: Uint32Ar
   const words = machine.readMemory(start, 4 * WORDS).slice();
   const turns = new DataView(machine.readMemory(start + TURNS_OFFSET, 8).slice().buffer).getBigUint64(0, true);
   return { turns: Number(turns), words: new Uint32Array(words.buffer) };
+}
+
+function allTurn(machine: Machine, cpus: number): boolean {
+  for (let cpu = 0; cpu < cpus; cpu++) if (areaOf(machine, cpu).turns === 0) return false;
+  return true;
 }
 
 function mixed(value: number, word: number): number {
@@ -61,12 +66,23 @@ function checkContended(machine: Machine, cpus: number): void {
   if (counted < turns || counted > turns + cpus) expectEqual(counted, turns, "the contended counter");
 }
 
+/** Checks the first, the last and one CPU in between. */
+function onSome(check: (machine: Machine, cpu: number) => void): (machine: Machine, cpus: number) => void {
+  return (machine, cpus) => {
+    for (const cpu of new Set([0, cpus >> 1, cpus - 1])) check(machine, cpu);
+  };
+}
+
+/** The rate's own count is kept by the core as a whole; each CPU keeps one of its own. */
+function checkCounted(machine: Machine, cpus: number): void {
+  let retired = 0;
+  for (let cpu = 0; cpu < cpus; cpu++) retired += machine.cpu(cpu).retired;
+  expectEqual(machine.work.guestInstructions, retired, "the sum of all CPUs' instructions");
+}
+
 const works = {
-  private: { routine: privateWork, check: (machine: Machine, cpus: number) => checkPrivate(machine, cpus - 1) },
-  "shared-read": {
-    routine: sharedReadWork,
-    check: (machine: Machine, cpus: number) => checkSharedRead(machine, cpus - 1),
-  },
+  private: { routine: privateWork, check: onSome(checkPrivate) },
+  "shared-read": { routine: sharedReadWork, check: onSome(checkSharedRead) },
   contended: { routine: contendedWork, check: checkContended },
 } as const;
 
@@ -78,20 +94,24 @@ async function prepare(kind: keyof typeof works, architecture: Architecture, cpu
     machine.run(machine.cycle + cycles);
     return machine.work.guestInstructions - before;
   };
-  // Cold caches first; then as many cycles per call as it takes.
+  // Cold caches first, until every CPU is in its loop; then as many cycles per call as it takes.
   let cycles = 2000;
   let done = instructionsIn(cycles);
-  while (done < INSTRUCTIONS_PER_CALL) {
-    cycles *= 2;
+  while (done < INSTRUCTIONS_PER_CALL || !allTurn(machine, cpus)) {
+    if (done < INSTRUCTIONS_PER_CALL) cycles *= 2;
     done = instructionsIn(cycles);
   }
-  return { run: () => instructionsIn(cycles), verify: () => check(machine, cpus) };
+  const verify = (): void => {
+    check(machine, cpus);
+    checkCounted(machine, cpus);
+  };
+  return { run: () => instructionsIn(cycles), verify };
 }
 
-export const instructionCases: readonly Case[] = architectures.flatMap((architecture) =>
+export const instructionCases: readonly RepeatedCase[] = architectures.flatMap((architecture) =>
   (Object.keys(works) as (keyof typeof works)[]).flatMap((kind) =>
     // One CPU alone has nobody to contend with: its loop would be foreseen, and skipped.
-    [kind === "contended" ? 2 : 1, 64, 4096].map((cpus) => ({
+    [kind === "contended" ? 2 : 1, 64, 512, 4096].map((cpus) => ({
       name: `instructions/${kind}/${architecture}/${cpus}`,
       figure: "rate" as const,
       unit: "guest instructions",

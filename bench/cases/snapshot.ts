@@ -10,7 +10,7 @@ import {
   type Architecture,
   type RestoreOptions,
 } from "allstop";
-import { expectEqual, type Case, type Prepared } from "../case.ts";
+import { expectEqual, type Prepared, type RepeatedCase } from "../case.ts";
 
 interface Warm {
   readonly module: WebAssembly.Module;
@@ -84,8 +84,8 @@ async function prepareSize(architecture: Architecture, cpus: number): Promise<Pr
 
 const architectures = ["x86-64", "arm64"] as const;
 
-export const snapshotCases: readonly Case[] = architectures.flatMap((architecture) =>
-  [64, 512, 4096].flatMap((cpus): Case[] => [
+export const snapshotCases: readonly RepeatedCase[] = architectures.flatMap((architecture) =>
+  [64, 512, 4096].flatMap((cpus): RepeatedCase[] => [
     ...(Object.keys(operations) as (keyof typeof operations)[]).map((operation) => ({
       name: `snapshot/${operation}/${architecture}/${cpus}`,
       figure: "time" as const,

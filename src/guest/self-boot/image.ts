@@ -1,6 +1,6 @@
 // Kernels that boot by themselves: files that QEMU or a bare machine enters once, without a host that starts CPUs or writes memory.
 
-import { bind, writeElf, type Image } from "../../asm/index.ts";
+import { bind, writeElf, type Binding, type Image } from "../../asm/index.ts";
 import { endOfInterrupt, initLocalApic, sendReschedule } from "../irqchip/controller.ts";
 import { xapicEoi, xapicInit, xapicSendReschedule } from "../irqchip/xapic.ts";
 import { buildKernel, type KernelOptions } from "../kernel.ts";
@@ -17,6 +17,11 @@ export interface SelfBootingKernel {
 /** CPUs that QEMU gives each board: 512 redistributors; 255 xAPIC ids. */
 export const SELF_BOOT_CPUS = { arm64: 512, "x86-64": 255 } as const;
 
+/** What any image binds that reports and switches the machine off when all requests are done. */
+function reporting(isArm: boolean): readonly Binding[] {
+  return [bind(requestsDone, reportAndPowerOff), bind(powerOff, isArm ? powerOffArm64 : powerOffX64)];
+}
+
 /**
  * Builds the kernel for QEMU: `virt` with a GICv3 on arm64, `q35` on x86-64, where local APICs are in xAPIC mode because its emulator has
  * no other. It calls stop_machine() as often as `parameters.rounds` says, prints a line and ends the machine.
@@ -31,12 +36,24 @@ export function buildSelfBootingKernel(options: KernelOptions): SelfBootingKerne
     parameters: { onlineWanted: cpus, ...parameters },
     bindings: [
       ...bindings,
-      bind(requestsDone, reportAndPowerOff),
-      bind(powerOff, isArm ? powerOffArm64 : powerOffX64),
+      ...reporting(isArm),
       ...(isArm
         ? []
         : [bind(initLocalApic, xapicInit), bind(sendReschedule, xapicSendReschedule), bind(endOfInterrupt, xapicEoi)]),
     ],
   });
   return { image, elf: writeElf(image, isArm || image.entry === undefined ? {} : { pvhEntry: image.entry }) };
+}
+
+/**
+ * The same kernel for a machine whose host starts the CPUs, and gives CPU 0 the requester to run: it reports and ends likewise.
+ * @throws ASSEMBLY_INVALID, IMAGE_INVALID
+ */
+export function buildReportingKernel(options: KernelOptions): Image {
+  const { architecture, cpus, parameters, bindings = [] } = options;
+  return buildKernel({
+    ...options,
+    parameters: { onlineWanted: cpus, ...parameters },
+    bindings: [...bindings, ...reporting(architecture === "arm64")],
+  });
 }
