@@ -1,6 +1,7 @@
+// Rules for the host: typed. For the core: only what needs no type information, since asc is its type checker.
+
 import ts from "typescript-eslint";
 
-/** Rules for the host: typed. For the core: only what needs no type information, since asc is its type checker. */
 export default ts.config(
   { ignores: ["dist/", "build/", "node_modules/", "coverage/"] },
   {

@@ -1,3 +1,5 @@
+// How the tests are run: which files they are, in threads, and for how long at the most.
+
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({

@@ -35,6 +35,8 @@ export interface ErrorDetails {
 export class AllstopError extends Error {
   override readonly name = "AllstopError";
   readonly code: ErrorCode;
+  /** What is wrong, without where it is and what is allowed. */
+  readonly what: string;
   readonly value: unknown;
   readonly allowed: string | undefined;
   readonly at: string | undefined;
@@ -42,9 +44,26 @@ export class AllstopError extends Error {
   constructor(code: ErrorCode, what: string, details: ErrorDetails = {}) {
     super(compose(what, details), details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
+    this.what = what;
     this.value = details.value;
     this.allowed = details.allowed;
     this.at = details.at;
+  }
+}
+
+/** The same mistake under another name of its place, or of what was found there. */
+export function renamed(error: AllstopError, names: Pick<ErrorDetails, "at" | "value" | "allowed">): AllstopError {
+  const { code, what, value, allowed } = error;
+  return new AllstopError(code, what, { value, ...(allowed === undefined ? {} : { allowed }), ...names, cause: error });
+}
+
+/** Does something with what stands at a place of a document: mistakes are named by it, and by where in it they are. */
+export function placed<T>(at: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof AllstopError)) throw error;
+    throw renamed(error, { at: error.at === undefined ? at : `${at}: ${error.at}` });
   }
 }
 

@@ -9,6 +9,7 @@ import { SCENARIO_FORMAT, parseScenarioText, type ScenarioInput } from "../scena
 import type { Architecture, Topology } from "../topology/index.ts";
 import type { Accelerations } from "../machine/accelerations.ts";
 import { topologyFromFile } from "./machine-options.ts";
+import { asTyped, optionPlaces } from "./option-places.ts";
 import { ProgressBar, palette, print } from "./terminal.ts";
 
 export interface RunArguments {
@@ -32,25 +33,29 @@ export interface RunArguments {
 
 /** @returns the exit code: 0 when the call completed, 1 when it didn't */
 export async function run(file: string | undefined, options: RunArguments): Promise<number> {
-  const { document, topology } = await scenarioOf(file, options);
+  const base = file === undefined ? undefined : await readScenario(file);
+  const { document, topology } = await scenarioOf(options, base);
   const bar = new ProgressBar("running");
   const report = await runScenario(document, {
     ...(topology === undefined ? {} : { topology }),
     accelerations: Object.fromEntries((options.without ?? []).map((name) => [name, false])),
     onProgress: bar.update,
-  }).finally(() => {
-    bar.end();
-  });
+  })
+    .finally(() => {
+      bar.end();
+    })
+    .catch((error: unknown) => {
+      throw asTyped(error, optionPlaces(options, base), options);
+    });
   if (options.json) print(JSON.stringify(report, null, 2));
   else for (const line of reportLines(report, palette())) print(line);
   return report.outcome.verdict === "completed" ? 0 : 1;
 }
 
 async function scenarioOf(
-  file: string | undefined,
   options: RunArguments,
+  base: ScenarioInput = { format: SCENARIO_FORMAT },
 ): Promise<{ document: ScenarioInput; topology: Topology | undefined }> {
-  const base: ScenarioInput = file === undefined ? { format: SCENARIO_FORMAT } : await readScenario(file);
   const { arch, policy, cpus, timing, active, target, functionUs, rounds, requester, seed } = options;
   const document: ScenarioInput = {
     ...base,

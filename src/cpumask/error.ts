@@ -11,18 +11,17 @@ export type CpuMaskErrno = keyof typeof cpuMaskErrnos;
 export class CpuMaskError extends AllstopError {
   /** What the kernel would return, negated: `cpuMaskErrnos` has the number. */
   readonly errno: CpuMaskErrno;
-  /** What is wrong, in words, with the errno. */
-  readonly what: string;
+  /** With ERANGE: the first CPU that has no place. */
+  readonly cpu: number | undefined;
 
   /** @param position where in the text, counted from 0 */
-  constructor(errno: CpuMaskErrno, what: string, text: string, position: number, allowed?: string) {
-    const named = `${what} (${errno})`;
-    super("CPUMASK_INVALID", named, {
+  constructor(errno: CpuMaskErrno, what: string, text: string, position: number, allowed?: string, cpu?: number) {
+    super("CPUMASK_INVALID", `${what} (${errno})`, {
       at: `character ${position + 1}`,
       value: text,
       ...(allowed === undefined ? {} : { allowed }),
     });
     this.errno = errno;
-    this.what = named;
+    this.cpu = cpu;
   }
 }

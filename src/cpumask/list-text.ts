@@ -111,7 +111,11 @@ class ListReader {
     if (start > end) throw this.#error("EINVAL", "a range that runs backwards", at, "first-last");
     if (group === 0) throw this.#error("EINVAL", "a group of no CPUs", at, "a group of 1 or more");
     if (used > group) throw this.#error("EINVAL", "more CPUs used than a group has", at, "used ≤ group");
-    if (end >= this.#bits) throw this.#error("ERANGE", "a CPU beyond the mask", at, `0-${this.#bits - 1}`);
+    if (end >= this.#bits) throw this.#beyond(Math.max(start, this.#bits), at);
+  }
+
+  #beyond(cpu: number, at: number): CpuMaskError {
+    return new CpuMaskError("ERANGE", "a CPU beyond the mask", this.#text, at, `0-${this.#bits - 1}`, cpu);
   }
 
   #error(errno: CpuMaskError["errno"], what: string, at: number, allowed: string): CpuMaskError {

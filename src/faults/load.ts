@@ -62,13 +62,17 @@ export function assignLoads(
   });
 }
 
-function cpuLoad(kind: CpuLoad["kind"], timing: TimingModel): CpuLoad {
+/** Refuses a load that the model's architecture doesn't have. @throws OPTION_INVALID */
+export function checkLoad(kind: LoadKind, timing: TimingModel): void {
   const architecture = onlyOn[kind];
-  if (architecture !== undefined && architecture !== timing.architecture) {
-    throw new AllstopError("OPTION_INVALID", `load ${kind} exists on ${architecture} only`, {
-      value: timing.architecture,
-    });
-  }
+  if (architecture === undefined || architecture === timing.architecture) return;
+  throw new AllstopError("OPTION_INVALID", `load ${kind} exists on ${architecture} only`, {
+    value: timing.architecture,
+  });
+}
+
+function cpuLoad(kind: CpuLoad["kind"], timing: TimingModel): CpuLoad {
+  checkLoad(kind, timing);
   const idleLoad = { kind, work: undefined, irqsOffTurns: 0, irqsOnTurns: 0 } as const;
   switch (kind) {
     case "idle":

@@ -3,12 +3,9 @@
 import { bind } from "../asm/index.ts";
 import { cpuStarting } from "../guest/hotplug/cpu-up.ts";
 import { callCpuDown, callFromInactiveCpu, startingCall } from "../guest/load/calls.ts";
+import { lastOthers } from "./default-targets.ts";
 import { multiStopBindings, multiStopMarks, multiStopPhases, multiStopSource, multiStopStopped } from "./multi-stop.ts";
 import type { Policy } from "./policy.ts";
-
-function lastOther(online: readonly number[], requester: number): readonly number[] {
-  return online.filter((cpu) => cpu !== requester).slice(-1);
-}
 
 export const fromInactiveCpuPolicy: Policy = {
   name: "stop_machine_from_inactive_cpu",
@@ -19,7 +16,7 @@ export const fromInactiveCpuPolicy: Policy = {
   request: {
     call: callFromInactiveCpu,
     targets: [1, 1],
-    defaultTargets: lastOther,
+    defaultTargets: lastOthers(1),
     takesActive: true,
     captured: (online) => online,
     rounds: "one",
@@ -40,7 +37,7 @@ export const cpuOfflinePolicy: Policy = {
   request: {
     call: callCpuDown,
     targets: [1, Infinity],
-    defaultTargets: lastOther,
+    defaultTargets: lastOthers(1),
     takesActive: false,
     captured: (online) => online,
     rounds: "per target",

@@ -1,6 +1,7 @@
 // The calls that hold up some CPUs only: one, two, or the threads of a core.
 
 import { callStopCore, callStopOneCpu, callStopOneCpuNowait, callStopTwoCpus } from "../guest/load/calls.ts";
+import { lastOthers } from "./default-targets.ts";
 import {
   multiStopBindings,
   multiStopMarks,
@@ -10,12 +11,6 @@ import {
   requesterMarks,
 } from "./multi-stop.ts";
 import type { Policy } from "./policy.ts";
-
-/** The last CPUs that are online and not the requester's own. */
-function lastOthers(count: number) {
-  return (online: readonly number[], requester: number): readonly number[] =>
-    online.filter((cpu) => cpu !== requester).slice(-count);
-}
 
 export const stopOneCpuPolicy: Policy = {
   name: "stop_one_cpu",

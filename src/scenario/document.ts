@@ -139,7 +139,7 @@ function problem(issue: Issue): AllstopError {
   const at = v.getDotPath(issue) ?? "document";
   const invalid = (what: string, allowed: string, value?: unknown): AllstopError =>
     new AllstopError("SCENARIO_INVALID", what, { at, allowed, ...(value === undefined ? {} : { value }) });
-  if (issue.type !== "strict_object") return invalid("not what a scenario has here", issue.message, issue.input);
+  if (issue.type !== "strict_object") return invalid("not what belongs here", issue.message, issue.input);
   const keys = issue.path?.map(({ key }) => key) ?? [];
   if (issue.expected === "never") {
     const entries = entriesAt(keys.slice(0, -1));

@@ -1,7 +1,7 @@
 // From a document to what a run needs: topology, timing model, policy, loads, who does what.
 
-import { AllstopError } from "../errors.ts";
-import { assignLoads, relaxTurns, type CpuLoad, type LoadKind } from "../faults/load.ts";
+import { AllstopError, placed } from "../errors.ts";
+import { assignLoads, checkLoad, relaxTurns, type CpuLoad, type LoadKind } from "../faults/load.ts";
 import type { Policy } from "../policies/index.ts";
 import { findTimingModel, type TimingModel } from "../timing/index.ts";
 import { onlineCpus, parseCpuList, topologyForCpus, topologyFromText, type Topology } from "../topology/index.ts";
@@ -36,11 +36,11 @@ export function expandScenario(scenario: Scenario, given?: Topology): ExpandedSc
   const requests = expandRequests(scenario, topology, timing, online);
   const [{ policy, requester, active }] = requests;
   const loads = loadsOf(scenario, topology, timing);
-  const wedged = requests.find((request) => loads[request.requester]?.kind === "wedged");
-  if (wedged !== undefined) {
+  for (const { requester: cpu } of requests) {
+    if (loads[cpu]?.kind !== "wedged") continue;
     throw new AllstopError("SCENARIO_INVALID", "the requester can't be wedged", {
-      at: "load",
-      value: wedged.requester,
+      at: placeOfLoad(scenario.load, topology, cpu),
+      value: cpu,
     });
   }
   const { machine } = scenario;
@@ -82,20 +82,16 @@ function writtenOut(policy: Scenario["policy"], requests: readonly ExpandedReque
 function resultsOf({ policy }: Scenario, topology: Topology): Map<number, number> {
   const results = new Map<number, number>();
   policy.results?.forEach(({ cpus, value }, index) => {
-    for (const cpu of parseCpuList(cpus, `policy.results.${index}.cpus`)) {
-      if (topology.cpus[cpu] === undefined) {
-        throw new AllstopError("SCENARIO_INVALID", "no such CPU", { at: `policy.results.${index}.cpus`, value: cpu });
-      }
-      results.set(cpu, value);
-    }
+    for (const cpu of parseCpuList(cpus, `policy.results.${index}.cpus`, topology.cpus.length)) results.set(cpu, value);
   });
   return results;
 }
 
 function topologyOf({ machine }: Scenario): Topology {
   const architecture = machine.architecture ?? architectureOfTiming(machine.timing) ?? "x86-64";
-  if (machine.topology === undefined) return topologyForCpus(machine.cpus ?? DEFAULT_CPUS, architecture);
-  return topologyFromText(machine.topology, architecture);
+  const { topology: text, cpus = DEFAULT_CPUS } = machine;
+  if (text === undefined) return placed("machine.cpus", () => topologyForCpus(cpus, architecture));
+  return placed("machine.topology", () => topologyFromText(text, architecture));
 }
 
 function withCount(topology: Topology, { machine }: Scenario): Topology {
@@ -109,7 +105,11 @@ function withCount(topology: Topology, { machine }: Scenario): Topology {
 }
 
 function architectureOfTiming(name: string | undefined): TimingModel["architecture"] | undefined {
-  return name === undefined ? undefined : findTimingModel(name).architecture;
+  return name === undefined ? undefined : timingNamed(name).architecture;
+}
+
+function timingNamed(name: string): TimingModel {
+  return placed("machine.timing", () => findTimingModel(name));
 }
 
 function timingOf({ machine }: Scenario, topology: Topology): TimingModel {
@@ -117,7 +117,7 @@ function timingOf({ machine }: Scenario, topology: Topology): TimingModel {
     machine.architecture ?? topology.architecture ?? architectureOfTiming(machine.timing) ?? "x86-64";
   const generic = architecture === "x86-64" ? "generic-x86" : "generic-arm64";
   const fitting = topology.architecture === architecture ? topology.timingModel : undefined;
-  const model = findTimingModel(machine.timing ?? fitting ?? generic);
+  const model = timingNamed(machine.timing ?? fitting ?? generic);
   if (model.architecture === architecture) return model;
   throw new AllstopError("SCENARIO_INVALID", `timing model ${model.name} is of ${model.architecture}`, {
     at: "machine.timing",
@@ -127,18 +127,21 @@ function timingOf({ machine }: Scenario, topology: Topology): TimingModel {
 }
 
 function loadsOf({ load, seed }: Scenario, topology: Topology, timing: TimingModel): CpuLoad[] {
+  placed("load.common", () => checkLoad(load.common, timing));
   const particular = new Map<number, LoadKind>();
   load.particular.forEach(({ cpus, kind }, index) => {
-    for (const cpu of parseCpuList(cpus, `load.particular.${index}.cpus`)) {
-      if (topology.cpus[cpu] === undefined) {
-        throw new AllstopError("SCENARIO_INVALID", "no such CPU", {
-          at: `load.particular.${index}.cpus`,
-          value: cpu,
-          allowed: `0-${topology.cpus.length - 1}`,
-        });
-      }
-      particular.set(cpu, kind);
-    }
+    placed(`load.particular.${index}.kind`, () => checkLoad(kind, timing));
+    for (const cpu of particularCpus(cpus, index, topology)) particular.set(cpu, kind);
   });
   return assignLoads(topology.cpus.length, load.common, particular, timing, seed);
+}
+
+function particularCpus(cpus: string, index: number, topology: Topology): Set<number> {
+  return parseCpuList(cpus, `load.particular.${index}.cpus`, topology.cpus.length);
+}
+
+/** Which part of a document says what a CPU is doing: the last that names it. */
+function placeOfLoad({ particular }: Scenario["load"], topology: Topology, cpu: number): string {
+  const index = particular.findLastIndex(({ cpus }, place) => particularCpus(cpus, place, topology).has(cpu));
+  return index < 0 ? "load.common" : `load.particular.${index}`;
 }

@@ -1,6 +1,6 @@
 // Who asks for what: the scenario's call and those that come at the same time, checked against the machine and with all choices made.
 
-import { AllstopError } from "../errors.ts";
+import { AllstopError, placed } from "../errors.ts";
 import { relaxTurns } from "../faults/load.ts";
 import { findPolicy, type Policy } from "../policies/index.ts";
 import { SeededRandom } from "../random.ts";
@@ -53,7 +53,7 @@ interface Surroundings {
 }
 
 function expandRequest(call: Call, at: string, { topology, online, startTurns }: Surroundings): ExpandedRequest {
-  const policy = findPolicy(call.name);
+  const policy = placed(`${at}.name`, () => findPolicy(call.name));
   const requester = call.requester ?? online[0];
   if (requester === undefined || !online.includes(requester)) {
     throw new AllstopError("SCENARIO_INVALID", "the requester is not online", {
@@ -70,7 +70,7 @@ function expandRequest(call: Call, at: string, { topology, online, startTurns }:
       allowed: "first, which is the default",
     });
   }
-  const active = activeCpus(call.active, at, online);
+  const active = activeCpus(call.active, at, topology, online);
   const masks = { active, targets, cores: coresOf(targets, topology) };
   return {
     policy,
@@ -93,14 +93,21 @@ function targetsOf(
 ): readonly number[] {
   const [least, most] = request.targets;
   const listed =
-    text === undefined ? (request.defaultTargets?.(online, requester) ?? []) : inOrder(text, `${at}.targets`);
+    text === undefined ? (request.defaultTargets?.(online, requester) ?? []) : inOrder(text, `${at}.targets`, topology);
   const count = least === most ? String(least) : `${least} or more`;
   const place = { at: `${at}.targets`, value: text ?? "none", allowed: `${count} CPUs` };
   if (listed.length < least || listed.length > most) {
     throw new AllstopError("SCENARIO_INVALID", `CPUs that ${name} is about`, place);
   }
-  const stray = listed.find((cpu) => topology.cpus[cpu] === undefined || topology.cpus[cpu].state === "absent");
-  if (stray !== undefined) throw new AllstopError("SCENARIO_INVALID", "no such CPU", { ...place, value: stray });
+  const absent = listed.find((cpu) => topology.cpus[cpu]?.state === "absent");
+  if (absent !== undefined) {
+    const present = topology.cpus.filter(({ state }) => state !== "absent").map(({ number }) => number);
+    throw new AllstopError("SCENARIO_INVALID", "no such CPU", {
+      at: place.at,
+      value: absent,
+      allowed: formatCpuList(present),
+    });
+  }
   if (request.startsTarget && listed.some((cpu) => cpu === requester || !online.includes(cpu))) {
     throw new AllstopError("SCENARIO_INVALID", "the CPU that comes up", {
       ...place,
@@ -111,14 +118,19 @@ function targetsOf(
 }
 
 /** CPUs of a list in the order in which it names them. */
-function inOrder(text: string, at: string): readonly number[] {
-  return [...new Set(text.split(",").flatMap((part) => [...parseCpuList(part, at)]))];
+function inOrder(text: string, at: string, topology: Topology): readonly number[] {
+  return [...new Set(text.split(",").flatMap((part) => [...parseCpuList(part, at, topology.cpus.length)]))];
 }
 
-function activeCpus(active: string, at: string, online: readonly number[]): readonly number[] | undefined {
+function activeCpus(
+  active: string,
+  at: string,
+  topology: Topology,
+  online: readonly number[],
+): readonly number[] | undefined {
   if (active === "first") return undefined;
   if (active === "all") return online;
-  const listed = [...parseCpuList(active, `${at}.active`)].sort((a, b) => a - b);
+  const listed = [...parseCpuList(active, `${at}.active`, topology.cpus.length)].sort((a, b) => a - b);
   const known = new Set(online);
   const stray = listed.find((cpu) => !known.has(cpu));
   if (stray === undefined && listed.length > 0) return listed;

@@ -37,11 +37,20 @@ export function parseCpuList(list: CpuList, at: string, bits = maxCpus): Set<num
       else for (const cpu of list as readonly number[]) mask.setCpu(cpu);
     } catch (cause) {
       if (!(cause instanceof AllstopError)) throw cause;
-      const what = cause instanceof CpuMaskError ? `not a list of CPUs: ${cause.what}` : "not a CPU number";
-      throw new AllstopError("OPTION_INVALID", what, { at, value: cause.value, allowed, cause });
+      throw refusal(cause, at, allowed);
     }
     return new Set(mask.toArray());
   });
+}
+
+function refusal(cause: AllstopError, at: string, allowed: string): AllstopError {
+  const { value, what } = cause;
+  if (cause instanceof CpuMaskError && cause.cpu !== undefined) {
+    const range = cause.allowed ?? allowed;
+    return new AllstopError("OPTION_INVALID", "no such CPU", { at, value: cause.cpu, allowed: range, cause });
+  }
+  const named = cause instanceof CpuMaskError ? `not a list of CPUs: ${what}` : "not a CPU number";
+  return new AllstopError("OPTION_INVALID", named, { at, value, allowed, cause });
 }
 
 /** The shortest text for CPU numbers. @throws OPTION_INVALID for what is no CPU number */

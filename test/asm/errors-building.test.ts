@@ -1,6 +1,5 @@
 // Mistakes that show when an image is built: typed errors with the value, what is allowed, and the author's source line.
 
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import {
   arm64,
@@ -14,49 +13,19 @@ import {
   imageOption,
   inRegister,
   listSlot,
-  nothing,
-  ptr,
   routine,
-  slot,
   struct,
-  u16,
   u32,
-  u64,
   u8,
   writeElf,
 } from "../../src/asm/index.ts";
-import type { Callable, ImageOptions, ImageRoot, Local, Pointer, Recorder, Value } from "../../src/asm/index.ts";
-import { expectMistakes } from "./support/refusal.ts";
+import type { Callable, Pointer, Recorder, Value } from "../../src/asm/index.ts";
+import { build, building, type Cell, declaring, hook, hooked, lower } from "./support/mistaken-code.ts";
+import { expectMistakes, SourceFile } from "./support/refusal.ts";
 import type { Mistake } from "./support/refusal.ts";
 
-const FILE = "test/asm/errors-building.test.ts";
-const source = readFileSync(new URL(import.meta.url), "utf8").split("\n");
+const own = new SourceFile(import.meta.url);
 
-const Cell = struct("errors_cell", {
-  value: u32,
-  wide: u64,
-  small: u8,
-  list: array(u16, 4),
-  next: ptr(u64),
-  bits: u64,
-});
-
-type Body = (k: Recorder, p: Pointer<typeof Cell>, n: Local<"u32">) => void;
-
-function build(root: ImageRoot, options: Partial<ImageOptions> = {}): void {
-  buildImage({ architecture: "x86-64", roots: [root], ...options });
-}
-
-/** An image for both architectures of a routine with that body. */
-function lower(body: Body): void {
-  const lowered = routine("r", [{ p: ptr(Cell) }, { n: u32 }], nothing, (k, { p, n }) => {
-    body(k, p, n);
-  });
-  for (const architecture of ["arm64", "x86-64"] as const) buildImage({ architecture, roots: [lowered] });
-}
-
-const hook = slot("errors_hook", { a: u32 }, i32);
-const hooked = routine("errors_hooked", {}, i32, (k) => k.return(k.call(hook, 1)));
 const answer = routine("errors_answer", { a: u32 }, i32, (k) => k.return(1));
 const list = listSlot("errors_list", u32);
 
@@ -67,7 +36,7 @@ const ofBuilding: readonly Mistake[] = [
     message: "slot errors_hook, used by errors_hooked, is not bound",
     value: "errors_hook",
     allowed: "bind(errors_hook, …)",
-    line: 'buildImage({ architecture: "x86-64"',
+    ...building,
   },
   {
     name: "a slot bound twice",
@@ -75,7 +44,7 @@ const ofBuilding: readonly Mistake[] = [
     message: "slot errors_hook is bound to both",
     value: "errors_hook",
     allowed: "one binding",
-    line: 'buildImage({ architecture: "x86-64"',
+    ...building,
   },
   {
     name: "a list slot bound twice",
@@ -83,7 +52,7 @@ const ofBuilding: readonly Mistake[] = [
     message: "list slot errors_list is bound twice",
     value: "errors_list",
     allowed: "one binding",
-    line: 'buildImage({ architecture: "x86-64"',
+    ...building,
   },
   {
     name: "an option that does not exist",
@@ -91,7 +60,7 @@ const ofBuilding: readonly Mistake[] = [
     message: "no loaded module declares this image option",
     value: "errors_typo",
     allowed: "names given to imageOption",
-    line: 'buildImage({ architecture: "x86-64"',
+    ...building,
   },
   {
     name: "two symbols of one name",
@@ -107,7 +76,6 @@ const ofBuilding: readonly Mistake[] = [
     message: "the image has no such symbol",
     value: "errors_anwser",
     allowed: "a name in image.symbols",
-    line: "",
     code: "NAME_UNKNOWN",
   },
   {
@@ -119,7 +87,7 @@ const ofBuilding: readonly Mistake[] = [
     message: "r: stack frame too large",
     value: 5008,
     allowed: "up to 3840 bytes",
-    line: 'const lowered = routine("r"',
+    ...declaring,
   },
   {
     name: "an expression that nests too deep",
@@ -131,7 +99,6 @@ const ofBuilding: readonly Mistake[] = [
       }),
     message: "nests too deep",
     allowed: "",
-    line: "",
   },
   {
     name: "a routine that is too long",
@@ -141,7 +108,7 @@ const ofBuilding: readonly Mistake[] = [
       }),
     message: "routine r is too long",
     allowed: "below 32768 bytes",
-    line: 'const lowered = routine("r"',
+    ...declaring,
   },
   {
     name: "two operands of an arch block in one register",
@@ -195,7 +162,7 @@ const ofBuilding: readonly Mistake[] = [
   },
 ];
 
-expectMistakes("mistakes in building", FILE, source, ofBuilding);
+expectMistakes("mistakes in building", own, ofBuilding);
 
 describe("what is no mistake", () => {
   it("a routine that calls itself", () => {

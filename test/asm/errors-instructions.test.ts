@@ -1,12 +1,10 @@
 // Operands that an instruction does not have: typed errors with the offending value, what is allowed, and the author's source line.
 
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { arm64, Arm64Assembler, x64, X64Assembler } from "../../src/asm/index.ts";
-import { expectLine, refusal } from "./support/refusal.ts";
+import { refusal, SourceFile } from "./support/refusal.ts";
 
-const FILE = "test/asm/errors-instructions.test.ts";
-const source = readFileSync(new URL(import.meta.url), "utf8").split("\n");
+const own = new SourceFile(import.meta.url);
 
 /** Name, instruction, message, value, allowed. */
 const ofX64: readonly (readonly [string, (a: X64Assembler) => unknown, string, unknown, string])[] = [
@@ -60,6 +58,6 @@ describe.for([
     expect(error.message).toContain(message);
     expect(error.value).toEqual(value);
     expect(error.allowed).toContain(allowed);
-    expectLine(error, FILE, source, `"${name}"`);
+    own.expectLine(error, `"${name}"`);
   });
 });

@@ -1,11 +1,9 @@
 // Mistakes of an author in recording and declaring: typed errors with the value, what is allowed, and the author's source line.
 
-import { readFileSync } from "node:fs";
 import {
   array,
   asmRoutine,
   bind,
-  buildImage,
   containerOf,
   extend,
   global,
@@ -13,46 +11,18 @@ import {
   nothing,
   offsetOf,
   perCpu,
-  ptr,
   routine,
-  slot,
   struct,
   testBit,
-  u16,
   u32,
   u64,
-  u8,
 } from "../../src/asm/index.ts";
-import type { ImageOptions, ImageRoot, Local, Pointer, Recorder, ResultType, Value } from "../../src/asm/index.ts";
-import { expectMistakes } from "./support/refusal.ts";
+import type { Recorder, Value } from "../../src/asm/index.ts";
+import { build, Cell, declaring, hook, hooked, record } from "./support/mistaken-code.ts";
+import { expectMistakes, SourceFile } from "./support/refusal.ts";
 import type { Mistake } from "./support/refusal.ts";
 
-const FILE = "test/asm/errors.test.ts";
-const source = readFileSync(new URL(import.meta.url), "utf8").split("\n");
-
-const Cell = struct("errors_cell", {
-  value: u32,
-  wide: u64,
-  small: u8,
-  list: array(u16, 4),
-  next: ptr(u64),
-  bits: u64,
-});
-
-type Body = (k: Recorder, p: Pointer<typeof Cell>, n: Local<"u32">) => void;
-
-/** Runs a routine's body, as building an image would. */
-function record(body: Body, result: ResultType = nothing): void {
-  const parameters = [{ p: ptr(Cell) }, { n: u32 }] as const;
-  const recorded = routine("r", parameters, result, (k, { p, n }) => {
-    body(k, p, n);
-  });
-  void recorded.recording;
-}
-
-function build(root: ImageRoot, options: Partial<ImageOptions> = {}): void {
-  buildImage({ architecture: "x86-64", roots: [root], ...options });
-}
+const own = new SourceFile(import.meta.url);
 
 let leaked: Value<"u32"> | undefined;
 
@@ -141,7 +111,7 @@ const ofRecording: readonly Mistake[] = [
     make: () => record((k, p) => k.set(p.value, 1), i32),
     message: "r: a path without k.return",
     allowed: "k.return(value) at the end of every path",
-    line: 'const recorded = routine("r"',
+    ...declaring,
   },
   {
     name: "a return without a value",
@@ -262,12 +232,10 @@ const ofRecording: readonly Mistake[] = [
     },
     message: "r: the recording never ends, or nests too deep",
     allowed: "inline functions that end",
-    line: 'const recorded = routine("r"',
+    ...declaring,
   },
 ];
 
-const hook = slot("errors_hook", { a: u32 }, i32);
-const hooked = routine("errors_hooked", {}, i32, (k) => k.return(k.call(hook, 1)));
 const Entry = struct("errors_entry", { at: u32, size: u32 });
 
 const ofDeclaring: readonly Mistake[] = [
@@ -369,5 +337,5 @@ const ofDeclaring: readonly Mistake[] = [
   },
 ];
 
-expectMistakes("mistakes in recording", FILE, source, ofRecording);
-expectMistakes("mistakes in declaring", FILE, source, ofDeclaring);
+expectMistakes("mistakes in recording", own, ofRecording);
+expectMistakes("mistakes in declaring", own, ofDeclaring);

@@ -1,5 +1,5 @@
-/* eslint @typescript-eslint/no-unsafe-argument: off, @typescript-eslint/no-unsafe-call: off -- the lines that must not compile have no type */
 // Layouts of structs, and what the TypeScript compiler must refuse: each @ts-expect-error line fails the type check if it compiles.
+/* eslint @typescript-eslint/no-unsafe-argument: off, @typescript-eslint/no-unsafe-call: off -- the lines that must not compile have no type */
 
 import { describe, expect, it } from "vitest";
 import {

@@ -262,12 +262,34 @@ describe.concurrent("wrong usage: exit code 2, a message on stderr, nothing on s
     [["topology"], /missing required argument 'machine'/],
     [["run", "--cpus", "four"], /--cpus <n>.*'four'.*whole number/],
     [["run", "--cpus"], /argument missing/],
-    [["run", "--cpus", "0"], /cpus: .*found 0; allowed: a whole number from 1 to 65536/],
+    [["run", "--cpus", "0"], /^allstop: --cpus: .*found 0; allowed: a whole number from 1 to 65536/],
     [["run", "--limit-ms", "soon"], /'soon'.*number/],
     [["run", "--arch", "riscv"], /x86-64, arm64/],
-    [["run", "--topology", "cray"], /found "cray"; allowed: .*epyc-7742.*sgi-uv-4096/],
-    [["run", "--policy", "ask_nicely"], /no such policy; found "ask_nicely"; allowed: stop_machine/],
-    [["run", "--load", "busy:1:2"], /load\.particular\.0\.cpus: .*found "1:2"/],
+    [["run", "--topology", "cray"], /--topology: .*found "cray"; allowed: .*epyc-7742.*sgi-uv-4096/],
+    [["run", "--topology", "cores=4,offline=9"], /--topology: offline: no such CPU; found 9/],
+    [["run", "--topology", "2x4x1", "--cpus", "4"], /--cpus: the topology has another number.*allowed: 8/],
+    [["run", "--timing", "abacus"], /--timing: no such timing model; found "abacus"/],
+    [["run", "--timing", "zen4", "--arch", "arm64"], /--timing: timing model zen4 is of x86-64/],
+    [["run", "--policy", "ask_nicely"], /--policy: no such policy; found "ask_nicely"; allowed: stop_machine/],
+    [["run", "--cpus", "4", "--active", "2-9"], /--active: no such CPU; found 4; allowed: 0-3 /],
+    [
+      ["run", "--policy", "cpu_offline", "--cpus", "4", "--target", "3,5"],
+      /--target: no such CPU; found 5; allowed: 0-3 /,
+    ],
+    [["run", "--policy", "stop_two_cpus", "--cpus", "2"], /--target: CPUs that stop_two_cpus is about/],
+    [["run", "--cpus", "4", "--requester", "7"], /--requester: .*found 7; allowed: 0-3 /],
+    [["run", "--rounds", "0"], /--rounds: .*found 0/],
+    [["run", "--seed", "4294967296"], /--seed: .*found 4294967296/],
+    [["run", "--function-us", "99999999"], /--function-us: .*found 99999999; allowed: .*to 10000000/],
+    [["run", "--limit-ms", "0"], /--limit-ms: .*found 0; allowed: a number from 0\.001 to 60000 /],
+    [["run", "--limit-ms", "60001"], /--limit-ms: .*found 60001; allowed: a number from 0\.001 to 60000 /],
+    [["run", "--load", "lazy"], /--load: .*found "lazy"; allowed: idle/],
+    [["run", "--load", "wfi"], /--load: load wfi exists on arm64 only/],
+    [["run", "--load", "wedged"], /--load: the requester can't be wedged; found 0/],
+    [["run", "--load", "busy:1:2"], /--load: .*found "1:2"/],
+    [["run", "--cpus", "4", "--load", "busy:1", "--load", "poll:4"], /--load: no such CPU; found 4; allowed: 0-3 /],
+    [["run", "--cpus", "4", "--load", "busy:1", "--wedge", "3-4"], /--wedge: no such CPU; found 4; allowed: 0-3 /],
+    [["run", "--cpus", "4", "--load", "busy:1", "--wedge", "all"], /--wedge: the requester can't be wedged; found 0/],
     [["run", "/nowhere/scenario.json"], /can't be read \(ENOENT\).*\/nowhere\/scenario\.json/],
     [["run", "--topology", "/nowhere/machine.xml"], /can't be read \(ENOENT\)/],
     [["topology", "/"], /can't be read \(EISDIR\)/],
@@ -279,6 +301,26 @@ describe.concurrent("wrong usage: exit code 2, a message on stderr, nothing on s
     ["an unknown field", '{"format":"allstop.scenario/1","cpus":5}', /cpus: no such field; allowed: format, .*machine/],
   ])("a scenario that is broken: %s", async (name, content, message) => {
     await refused(["run", await file(`${name.replaceAll(" ", "-")}.json`, content)], message);
+  });
+
+  it("what a document says is named by its field, what an option says by the option", async () => {
+    const path = await file(
+      "mistakes.json",
+      JSON.stringify({
+        format: "allstop.scenario/1",
+        machine: { cpus: 8 },
+        policy: { active: "5" },
+        load: { particular: [{ cpus: "6", kind: "busy" }] },
+      }),
+    );
+    await refused(["run", path, "--cpus", "4"], /^allstop: policy\.active: no such CPU; found 5; allowed: 0-3 /);
+    await refused(
+      ["run", path, "--cpus", "6", "--wedge", "1"],
+      /^allstop: load\.particular\.0\.cpus: no such CPU; found 6; allowed: 0-5 /,
+    );
+    await refused(["run", path, "--active", "9"], /^allstop: --active: no such CPU; found 9; allowed: 0-7 /);
+    await refused(["run", path, "--load", "busy:9"], /^allstop: --load: no such CPU; found 9/);
+    await refused(["run", path, "--load", "busy:1", "--wedge", "9"], /^allstop: --wedge: no such CPU; found 9/);
   });
 
   const bomb = `<?xml version="1.0"?><!DOCTYPE topology [<!ENTITY a "aaaaaaaaaa">${Array.from(
@@ -309,6 +351,6 @@ describe.concurrent("wrong usage: exit code 2, a message on stderr, nothing on s
   });
 
   it("a message holds no more than an excerpt of what was wrong", async () => {
-    await refused(["run", "--topology", "x".repeat(100_000)], /machine\.topology: .*found "xxx/);
+    await refused(["run", "--topology", "x".repeat(100_000)], /--topology: .*found "xxx/);
   });
 });

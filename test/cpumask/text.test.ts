@@ -192,6 +192,17 @@ describe("errors", () => {
     expect(cpuMaskErrnos).toEqual({ EINVAL: 22, ERANGE: 34, EOVERFLOW: 75 });
   });
 
+  it.each([
+    ["3,16", 16],
+    ["3,40-50", 40],
+    ["3-20", 16],
+    ["0-N,4294967294", 4294967294],
+  ])("name the CPU that has no place: %j", (text, cpu) => {
+    expect(() => CpuMaskPool.plain().parseList(text, 16)).toThrow(
+      expect.objectContaining({ errno: "ERANGE", cpu, allowed: "0-15" }),
+    );
+  });
+
   it("stay short for long text", () => {
     const text = `${"1,".repeat(100_000)}x`;
     expect(() => plain.parseList(text, 8)).toThrow(/^.{1,250}$/);

@@ -130,7 +130,7 @@ describe("a document", () => {
       "no such timing model",
       { machine: { timing: "abacus" } },
       "NAME_UNKNOWN",
-      /no such timing model; found "abacus"; allowed: generic-x86.*kunpeng920/,
+      /^machine\.timing: no such timing model; found "abacus"; allowed: generic-x86.*kunpeng920/,
     ],
     [
       "a timing model of the other architecture",
@@ -138,7 +138,13 @@ describe("a document", () => {
       "SCENARIO_INVALID",
       /zen4 is of x86-64/,
     ],
-    ["no such machine", { machine: { topology: "cray" } }, "NAME_UNKNOWN", /found "cray"/],
+    ["no such machine", { machine: { topology: "cray" } }, "NAME_UNKNOWN", /^machine\.topology: .*found "cray"/],
+    [
+      "a machine with a mistake inside its text",
+      { machine: { topology: "cores=4,offline=9" } },
+      "TOPOLOGY_INVALID",
+      /^machine\.topology: offline: no such CPU; found 9/,
+    ],
     [
       "CPUs and topology that differ",
       { machine: { topology: "2x4x1", cpus: 4 } },
@@ -149,14 +155,19 @@ describe("a document", () => {
       "no such policy",
       { policy: { name: "ask" } },
       "NAME_UNKNOWN",
-      /no such policy; found "ask"; allowed: stop_machine/,
+      /^policy\.name: no such policy; found "ask"; allowed: stop_machine/,
     ],
-    ["a load of the other architecture", { load: { common: "wfi" } }, "OPTION_INVALID", /wfi exists on arm64 only/],
+    [
+      "a load of the other architecture",
+      { load: { common: "wfi" } },
+      "OPTION_INVALID",
+      /^load\.common: load wfi exists on arm64 only/,
+    ],
     [
       "a load of no such CPU",
       { load: { particular: [{ cpus: "64", kind: "busy" }] } },
-      "SCENARIO_INVALID",
-      /load\.particular\.0\.cpus: no such CPU; found 64; allowed: 0-63/,
+      "OPTION_INVALID",
+      /load\.particular\.0\.cpus: no such CPU; found 64; allowed: 0-63$/,
     ],
     [
       "a list of CPUs that is none",
@@ -166,11 +177,37 @@ describe("a document", () => {
     ],
     [
       "a wedged requester",
-      { policy: { requester: 3 }, load: { particular: [{ cpus: "0-3", kind: "wedged" }] } },
+      {
+        policy: { requester: 3 },
+        load: {
+          particular: [
+            { cpus: "3", kind: "busy" },
+            { cpus: "0-3", kind: "wedged" },
+            { cpus: "2", kind: "busy" },
+          ],
+        },
+      },
       "SCENARIO_INVALID",
-      /requester can't be wedged; found 3/,
+      /^load\.particular\.1: the requester can't be wedged; found 3/,
     ],
-    ["all wedged", { load: { common: "wedged" } }, "SCENARIO_INVALID", /requester can't be wedged/],
+    [
+      "all wedged",
+      { load: { common: "wedged" } },
+      "SCENARIO_INVALID",
+      /^load\.common: the requester can't be wedged; found 0/,
+    ],
+    [
+      "a result of no such CPU",
+      { policy: { results: [{ cpus: "1,62-66", value: 1 }] } },
+      "OPTION_INVALID",
+      /^policy\.results\.0\.cpus: no such CPU; found 64; allowed: 0-63$/,
+    ],
+    [
+      "a target that is not there",
+      { policy: { name: "stop_one_cpu", targets: "64" } },
+      "OPTION_INVALID",
+      /^policy\.targets: no such CPU; found 64; allowed: 0-63$/,
+    ],
     [
       "a requester that is not there",
       { policy: { requester: 64 } },
@@ -180,13 +217,22 @@ describe("a document", () => {
     [
       "a function on CPUs that are not there",
       { policy: { active: "60-70" } },
-      "SCENARIO_INVALID",
-      /policy\.active: .*found 64; allowed: first, all, or online CPUs: 0-63/,
+      "OPTION_INVALID",
+      /policy\.active: no such CPU; found 64; allowed: 0-63$/,
     ],
   ])("that no machine can run: %s", (_, fields, code, message) => {
     const thrown = thrownBy(() => expandScenario(parseScenario({ format: SCENARIO_FORMAT, ...fields })));
     expect(thrown.code).toBe(code);
     expect(thrown.message).toMatch(message);
+  });
+
+  it("lists may say all CPUs, and the last one, without their numbers", () => {
+    const expand = (fields: object) =>
+      expandScenario(parseScenario({ format: SCENARIO_FORMAT, machine: { cpus: 6 }, ...fields }));
+    expect(expand({ policy: { name: "stop_one_cpu", targets: "N" } }).requests[0].targets).toEqual([5]);
+    expect(expand({ policy: { active: "1-N" } }).active).toEqual([1, 2, 3, 4, 5]);
+    const { loads } = expand({ load: { particular: [{ cpus: "all", kind: "busy" }] } });
+    expect(loads.map(({ kind }) => kind)).toEqual(Array<string>(6).fill("busy"));
   });
 
   it("offline CPUs can neither call nor run the function", () => {

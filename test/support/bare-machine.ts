@@ -55,6 +55,8 @@ export interface BareMachineOptions {
   readonly core?: WebAssembly.Module;
   /** One-way latency of each core to its last-level cache, cycles, instead of the timing model's. */
   readonly coreLatencies?: (core: number) => number;
+  /** Words of the configuration block other than the host gives: sizes of pools. */
+  readonly words?: readonly (readonly [field: Config, value: number])[];
 }
 
 export interface TraceRecord {
@@ -93,6 +95,7 @@ export class BareMachine {
       const table = (block[Config.CORE_LATENCY_TABLE] ?? 0) / 4;
       for (let core = 0; core < topology.counts.cores; core++) block[table + core] = options.coreLatencies(core);
     }
+    for (const [field, value] of options.words ?? []) block[field] = value;
     const address = this.core.allocate(block.byteLength);
     new Uint32Array(this.core.buffer, address, block.length).set(block);
     const status = this.core.initialize(address);

@@ -1,5 +1,5 @@
 // Random machines for the laws of time: random topology and latencies, and programs made of the snippets that stop paths
-// are made of (random-arm64.ts, random-x86.ts), so that events meet in every way.
+// are made of (random-arm64.ts, random-x86/), so that events meet in every way.
 
 import { Warmth, type TraceKind } from "../../src/abi.ts";
 import type { Accelerations } from "../../src/machine/accelerations.ts";
@@ -8,7 +8,7 @@ import { timingParameters, type Sourced, type TimingModel, type TimingParameter 
 import { buildTopology, type Topology, type TopologyParameters } from "../../src/topology/index.ts";
 import { BareMachine } from "./bare-machine.ts";
 import { arm64Guest } from "./random-arm64.ts";
-import { x86Guest } from "./random-x86.ts";
+import { x86Guest } from "./random-x86/guest.ts";
 import { Random } from "./random.ts";
 
 export const architectures = ["x86-64", "arm64"] as const;

@@ -1,11 +1,8 @@
-// How random programs end, and the compact form in which the results of the reference are kept: every value folded to 12
-// bits, two characters, so that a difference can be named; and a checksum of the whole program's result, in full.
+// How random programs end, and what the reference is known to get wrong.
 
+import type { Result } from "../folded.ts";
 import type { Image, Program } from "./image.ts";
 import { LOG_ENTRIES, LOG_START, LOG_WORDS, RESULT_EXCEPTIONS, RESULT_WORDS, resultNames } from "./runner.ts";
-
-/** Result of one program: named values in a fixed order. */
-export type Result = readonly { readonly name: string; readonly value: bigint }[];
 
 const logNames = ["ESR", "ELR", "FAR", "SPSR"];
 
@@ -53,42 +50,4 @@ function isReadModifyWrite(word: number): boolean {
     matches(0x3fa0_7c00, 0x08a0_7c00) ||
     matches(0xbfa0_7c00, 0x0820_7c00)
   );
-}
-
-// --- the compact form ------------------------------------------------------------------------------------------------
-
-const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-function mix(hash: number, value: bigint): number {
-  const low = Number(value & 0xffff_ffffn);
-  const high = Number(value >> 32n);
-  hash = Math.imul(hash ^ low, 0x9e37_79b1);
-  hash = Math.imul(hash ^ (hash >>> 15) ^ high, 0x85eb_ca6b);
-  return hash ^ (hash >>> 13);
-}
-
-function characters(value: number, count: number): string {
-  let text = "";
-  for (let i = 0; i < count; i++) text += alphabet[(value >>> (6 * i)) & 63] ?? "";
-  return text;
-}
-
-/** Six characters of checksum over everything, then two for each value. */
-export function fold(result: Result): string {
-  const checksum = result.reduce((hash, { value }) => mix(hash, value), result.length);
-  return characters(checksum, 6) + result.map(({ value }) => characters(mix(7, value), 2)).join("");
-}
-
-/** What differs between a result and a recorded one; empty when nothing does. */
-export function differences(result: Result, recorded: string): string[] {
-  const ours = fold(result);
-  if (ours === recorded) return [];
-  const found: string[] = [];
-  for (const [position, { name, value }] of result.entries()) {
-    const at = 6 + 2 * position;
-    if (ours.slice(at, at + 2) !== recorded.slice(at, at + 2)) found.push(`${name} = 0x${value.toString(16)}`);
-  }
-  if (ours.length !== recorded.length)
-    found.push(`${(recorded.length - ours.length) / 2 / LOG_WORDS} more exceptions in the reference`);
-  return found.length === 0 ? ["something that folds alike"] : found;
 }

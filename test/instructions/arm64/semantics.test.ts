@@ -13,11 +13,12 @@ import { describe, expect, it } from "vitest";
 import { Counter, StopReason } from "../../../src/abi.ts";
 import type { Accelerations } from "../../../src/machine/accelerations.ts";
 import { BareMachine, PAGE_RW, PAGE_RWX, PAGE_RX } from "../../support/bare-machine.ts";
+import { differences, fold } from "../folded.ts";
 import { Decoder } from "./decoder.ts";
 import { buildImage, type Image, type Program } from "./image.ts";
 import { templateNames } from "./programs/index.ts";
 import { qemuVersion, runOnQemu } from "./qemu.ts";
-import { correctReference, differences, fold, resultOf } from "./results.ts";
+import { correctReference, resultOf } from "./results.ts";
 import { RAM_END, RESULTS, RESULT_WORDS, RUNNER, regions, runner } from "./runner.ts";
 
 const PROGRAMS = 2400;

@@ -3,11 +3,12 @@
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { differences, fold } from "../folded.ts";
 import { disassemble, objdumpVersion } from "./objdump.ts";
 import { type Program, type Programs, drawPrograms } from "./programs.ts";
 import { qemuVersion, runOnQemu } from "./qemu.ts";
 import { type ReplayOptions, replay } from "./replay.ts";
-import { differences, fold, resultOf } from "./results.ts";
+import { resultOf } from "./results.ts";
 import { templates } from "./templates/index.ts";
 
 const PROGRAMS = 2400;

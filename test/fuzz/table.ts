@@ -1,0 +1,53 @@
+// The table at the end of a campaign.
+
+import type { Total } from "./campaign.ts";
+import { ACCEPTED } from "./target.ts";
+
+/** A line for each target, and what became of its inputs below. */
+export function resultTable(totals: ReadonlyMap<string, Total>, seconds: number): string {
+  const head = ["target", "inputs", "accepted", "seconds", "inputs/s", "findings"];
+  const rows = [...totals].map(([name, total]) => row(name, total));
+  const sum = rowOfAll([...totals.values()], seconds);
+  const widths = head.map((title, column) =>
+    Math.max(...[head, ...rows, sum].map((one) => (one[column] ?? "").length)),
+  );
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .join("  ");
+  const lines = [line(head)];
+  [...totals.values()].forEach(({ outcomes }, index) => {
+    lines.push(line(rows[index] ?? []), `    ${outcomeText(outcomes)}`);
+  });
+  return [...lines, line(sum)].join("\n");
+}
+
+function row(name: string, { inputs, seconds, findings, outcomes }: Total): string[] {
+  const accepted = outcomes.get(ACCEPTED);
+  return [
+    name,
+    count(inputs),
+    accepted === undefined ? "-" : count(accepted),
+    seconds.toFixed(1),
+    count(inputs / seconds),
+    count(findings),
+  ];
+}
+
+/** The seconds of a target are a thread's; those of all are the clock's. */
+function rowOfAll(totals: readonly Total[], seconds: number): string[] {
+  const inputs = totals.reduce((sum, one) => sum + one.inputs, 0);
+  const findings = totals.reduce((sum, one) => sum + one.findings, 0);
+  return ["all", count(inputs), "", seconds.toFixed(1), count(inputs / seconds), count(findings)];
+}
+
+function outcomeText(outcomes: ReadonlyMap<string, number>): string {
+  return [...outcomes]
+    .sort(([, a], [, b]) => b - a)
+    .map(([outcome, number]) => `${outcome} ${count(number)}`)
+    .join(", ");
+}
+
+function count(value: number): string {
+  return Math.round(value).toLocaleString("en-US");
+}

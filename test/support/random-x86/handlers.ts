@@ -1,0 +1,46 @@
+// Handlers of interrupts, NMIs and exceptions of a random x86-64 machine.
+
+import { RAX, RCX, RDX, RSP } from "../../instructions/x86-64/code.ts";
+import type { Random } from "../random.ts";
+import { MSR_EOI, X64 } from "../x64.ts";
+import { HANDLERS, NO_IDT_POINTER, INTERRUPTS, NMIS, EXCEPTIONS, privately } from "./layout.ts";
+import { NOT_EQUAL } from "./snippet.ts";
+
+export const HANDLER_KINDS = 6;
+
+/** Interrupts count in private memory; some linger, some open interrupts again before their EOI. */
+export function emitHandlers(random: Random): X64 {
+  const code = new X64(HANDLERS);
+  for (let kind = 0; kind < HANDLER_KINDS; kind++) {
+    code.label(`interrupt${kind}`).mark().push(RAX).push(RCX).push(RDX);
+    code.increment(8, privately(INTERRUPTS), random.chance(30));
+    linger(code, random);
+    if (random.chance(30)) {
+      code.sti();
+      linger(code, random);
+      code.cli();
+    }
+    code.mark().writeMsr(MSR_EOI, 0n);
+    linger(code, random);
+    code.pop(RDX).pop(RCX).pop(RAX).mark().iret();
+  }
+  code.label("nmi").mark().increment(8, privately(NMIS)).push(RCX);
+  linger(code, random);
+  code.pop(RCX).iret();
+  // UD2 is two bytes long.
+  code.label("undefined").mark().increment(4, privately(EXCEPTIONS));
+  code.opImmediate("add", 8, { base: RSP }, 2).iret();
+  code.label("trap").mark().increment(4, privately(EXCEPTIONS), true).iret();
+  // Nothing else may come.
+  code
+    .label("unexpected")
+    .put({ opcode: [0x0f, 0x01], reg: 3, rm: { displacement: NO_IDT_POINTER } })
+    .ud2();
+  return code;
+}
+
+function linger(code: X64, random: Random): void {
+  if (random.chance(60)) return;
+  const head = code.fresh();
+  code.set(RCX, random.between(1, 9)).label(head).mark().pause().decrement(4, RCX).jumpIf(NOT_EQUAL, head);
+}

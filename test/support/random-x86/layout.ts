@@ -1,0 +1,32 @@
+// Where everything lies in the memory of a random x86-64 machine.
+
+import { RBP, type Memory } from "../../instructions/x86-64/code.ts";
+
+export const CODE = 0x1_0000;
+export const HANDLERS = 0xf_0000;
+export const CODE_END = 0x10_0000;
+export const TABLES = 0x10_0000;
+export const GDT = TABLES;
+export const GDT_POINTER = TABLES + 0x100;
+export const IDT_POINTER = TABLES + 0x110;
+/** Of limit 0: the next exception shuts the machine down. */
+export const NO_IDT_POINTER = TABLES + 0x120;
+export const IDT = TABLES + 0x1000;
+export const SHARED = 0x11_0000;
+export const PRIVATE = 0x12_0000;
+export const PRIVATE_BYTES = 512;
+export const STACKS = 0x18_0000;
+export const STACK_BYTES = 2048;
+export const WRITABLE_CODE = 0x20_0000;
+
+export const CODE_SELECTOR = 0x08;
+export const DATA_SELECTOR = 0x10;
+
+// Fixed roles: RBX points to the shared lines, RBP to the CPU's private ones, R15 bounds loops. Within the private lines:
+export const INTERRUPTS = 64;
+export const NMIS = 72;
+export const EXCEPTIONS = 80;
+export const COUNTERS = 128; // to 191
+export const STRINGS = 256; // to 383
+
+export const privately = (displacement: number): Memory => ({ base: RBP, displacement });

@@ -1,0 +1,110 @@
+// Snippets that send interrupts, wait for them, and hold them off.
+
+import { R8, R9, RAX, RCX, RDX } from "../../../instructions/x86-64/code.ts";
+import type { Random } from "../../random.ts";
+import { MSR_ICR, MSR_SELF_IPI, type X64 } from "../../x64.ts";
+import { DATA_SELECTOR } from "../layout.ts";
+import { EQUAL, someWord, bounded, relax, leaveWhenMoved, someVector, type Place, type Snippet } from "../snippet.ts";
+
+function selfInterrupt(code: X64, random: Random, { cpu, hardwareIds }: Place): void {
+  const vector = BigInt(someVector(random));
+  const id = BigInt(hardwareIds[cpu] ?? 0);
+  const kind = random.between(0, 4);
+  if (kind === 0) code.writeMsr(MSR_SELF_IPI, vector);
+  else if (kind === 1) code.writeMsr(MSR_ICR, (1n << 18n) | vector);
+  else if (kind === 2) code.writeMsr(MSR_ICR, (id << 32n) | vector);
+  else if (kind === 3) code.writeMsr(MSR_ICR, (logicalId(id) << 32n) | 0x800n | vector);
+  else code.writeMsr(MSR_ICR, (id << 32n) | 0x400n);
+}
+
+function logicalId(id: bigint): bigint {
+  return ((id >> 4n) << 16n) | (1n << (id & 15n));
+}
+
+export const interrupts: readonly Snippet[] = [
+  // an interrupt or NMI to one, to a cluster, to all or to all others
+  (code, random, place) => {
+    const target = BigInt(place.hardwareIds[random.between(0, place.cpus - 1)] ?? 0);
+    const mode = random.chance(30) ? 0x400n : BigInt(someVector(random));
+    const kind = random.between(0, 19);
+    if (kind === 0) code.writeMsr(MSR_ICR, (3n << 18n) | mode);
+    else if (kind === 1) code.writeMsr(MSR_ICR, (2n << 18n) | BigInt(someVector(random)));
+    else if (kind === 2) code.writeMsr(MSR_ICR, (0xffff_ffffn << 32n) | mode);
+    else if (kind === 3)
+      code.writeMsr(MSR_ICR, ((logicalId(target) | BigInt(random.next() & 0xffff)) << 32n) | 0x800n | mode);
+    else if (kind < 8) code.writeMsr(MSR_ICR, (logicalId(target) << 32n) | 0x800n | mode);
+    else code.writeMsr(MSR_ICR, (target << 32n) | mode);
+  },
+  (code, random, place) => selfInterrupt(code, random, place),
+  // HLT; an interrupt to oneself makes sure that it ends
+  (code, random, place) => {
+    const safe = random.chance(80);
+    if (safe) code.cli();
+    selfInterrupt(code, random, place);
+    if (safe) code.sti();
+    code.mark().hlt();
+  },
+  // MONITOR and MWAIT, with interrupts open or breaking on masked ones
+  (code, random, place) => {
+    const word = someWord(random, place);
+    const masked = random.chance(50);
+    const out = code.fresh();
+    code.cli();
+    if (random.chance(50)) selfInterrupt(code, random, place);
+    code.lea(8, RAX, word).op("xor", 4, RCX, RCX).op("xor", 4, RDX, RDX).monitor();
+    code.load(8, R8, word);
+    if (random.chance(30)) code.testImmediate(4, word, 1).jumpIf(EQUAL, out);
+    code.push(RAX).push(RCX);
+    selfInterrupt(code, random, place);
+    code.pop(RCX).pop(RAX);
+    if (masked) code.set(RCX, 1);
+    else code.sti();
+    code.op("xor", 4, RAX, RAX).mark().mwait().label(out).sti();
+  },
+  // masked for a while, spinning
+  (code, random, place) => {
+    const word = someWord(random, place);
+    code.cli().load(8, R8, word);
+    bounded(code, random, (out) => {
+      relax(code, random);
+      leaveWhenMoved(code, random, word, 8, out);
+    });
+    code.mark().sti();
+    if (random.chance(50)) code.pause().raw(0x90);
+  },
+  // masked within saved flags
+  (code, random, place) => {
+    const word = someWord(random, place);
+    code.pushf().cli().increment(8, word, true);
+    if (random.chance(50)) code.pause();
+    code.popf();
+  },
+  // short windows, and shadows of STI and MOV SS
+  (code, random) => {
+    const kind = random.between(0, 2);
+    if (kind === 0) code.set(RAX, DATA_SELECTOR).put({ opcode: [0x8e], reg: 2, rm: RAX });
+    else if (kind === 1) code.cli().pause().sti();
+    bounded(
+      code,
+      random,
+      () => {
+        if (kind === 2) code.cli().increment(4, R8).sti().raw(0x90);
+        else code.increment(4, R9);
+      },
+      9,
+    );
+  },
+  // priorities: the task's holds off what is not above it
+  (code, random, place) => {
+    const priority = random.between(1, 15);
+    code.set(RAX, priority).raw(0x44, 0x0f, 0x22, 0xc0); // mov cr8, rax
+    selfInterrupt(code, random, place);
+    const word = someWord(random, place);
+    code.load(8, R8, word);
+    bounded(code, random, (out) => {
+      relax(code, random);
+      leaveWhenMoved(code, random, word, 8, out);
+    });
+    code.op("xor", 4, RAX, RAX).raw(0x44, 0x0f, 0x22, 0xc0);
+  },
+];
