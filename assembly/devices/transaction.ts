@@ -13,7 +13,7 @@ import {
 import { Cpu, cpuAt } from "../cpu.ts";
 import { serveFirmware } from "../firmware/psci.ts";
 import { serveDistributor } from "../interrupts/distributor.ts";
-import { Message, interruptLatency, send } from "../interrupts/message.ts";
+import { Message, redistributorLatency, send } from "../interrupts/message.ts";
 import { machine, timing } from "../machine.ts";
 import { ticksOf } from "../time/bounds.ts";
 import { EventClass, EventNode, release, schedule, take } from "../time/wheel.ts";
@@ -38,12 +38,16 @@ export function requestDevice(
   if (device == Device.GIC_REDISTRIBUTOR) {
     // A redistributor belongs to its PE: the access is served there, like any other message to it.
     const target = cpuAt(redistributorFrame(address));
-    const latency = target == cpu ? <u64>timing(Timing.DEVICE_LATENCY) : interruptLatency(cpu, target);
-    send(target, (<u64>Message.REDISTRIBUTOR) | ((<u64>cpu.index) << 32), cycle + latency);
+    const arrival = cycle + redistributorLatency(cpu, target);
+    send(target, (<u64>Message.REDISTRIBUTOR) | ((<u64>cpu.index) << 32), arrival);
   } else {
-    const latency = device == Device.FIRMWARE ? timing(Timing.FIRMWARE_CALL) : timing(Timing.DEVICE_LATENCY);
-    schedule(cycle + latency, EventClass.DEVICE, changetype<usize>(cpu), device);
+    schedule(cycle + latencyOf(device), EventClass.DEVICE, changetype<usize>(cpu), device);
   }
+}
+
+/** One way between a CPU and a device. */
+function latencyOf(device: Device): u64 {
+  return device == Device.FIRMWARE ? timing(Timing.FIRMWARE_CALL) : timing(Timing.DEVICE_LATENCY);
 }
 
 /** Number of the redistributor, hence of the PE, whose frames hold an address. */
@@ -72,7 +76,7 @@ export function deviceArrivals(cycle: u64): void {
     release(node);
     serve(cpu, device, cycle);
     // Who switched the machine off gets no answer.
-    if (cpu.state != CpuState.DEAD) send(cpu, <u64>Message.ANSWER, cycle + timing(Timing.DEVICE_LATENCY));
+    if (cpu.state != CpuState.DEAD) send(cpu, <u64>Message.ANSWER, cycle + latencyOf(device));
   }
 }
 

@@ -59,6 +59,11 @@ export function departure(sender: Cpu): u64 {
   return departs;
 }
 
+/** One way between a PE and the redistributor of a PE. */
+export function redistributorLatency(from: Cpu, to: Cpu): u64 {
+  return from == to ? <u64>timing(Timing.DEVICE_LATENCY) : interruptLatency(from, to);
+}
+
 /** Sends one interrupt message that left at `departs`. */
 export function sendInterrupt(sender: Cpu, target: Cpu, departs: u64, vector: u32, mode: u32): void {
   const arrival = departs + interruptLatency(sender, target);
@@ -95,12 +100,7 @@ export function deliver(node: EventNode, cycle: u64): void {
       const requester = cpuAt(<u32>(argument >>> 32));
       serveRedistributor(cpu, requester);
       settlePending(cpu, cycle);
-      if (requester == cpu) {
-        answerDevice(cpu, cycle);
-        runCompleted(cpu, cycle);
-        return;
-      }
-      send(requester, <u64>Message.ANSWER, cycle + interruptLatency(cpu, requester));
+      send(requester, <u64>Message.ANSWER, cycle + redistributorLatency(cpu, requester));
       break;
     }
     case Message.EVENT:
