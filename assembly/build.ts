@@ -186,7 +186,7 @@ function joinCore(cpu: Cpu, core: Core): bool {
   if (core.threads == 0) core.threads = reserve(MAX_THREADS_PER_CORE << 2, 8);
   if (core.threads == 0 || core.threadCount >= <u32>MAX_THREADS_PER_CORE) return false;
   store<u32>(core.threads + ((<usize>core.threadCount) << 2), <u32>changetype<usize>(cpu));
-  core.threadCount++;
+  cpu.thread = core.threadCount++;
   cpu.core = core;
   cpu.slot = core.domain.cpuCount++;
   return true;

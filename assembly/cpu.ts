@@ -32,8 +32,9 @@ export class Cpu {
   waitKind: WaitKind;
   core: Core;
   index: u32;
-  /** Rank among the CPUs of its domain, by number. */
+  /** Rank among the CPUs of its domain, by number; among the threads of its core. */
   slot: u32;
+  thread: u32;
 
   /** Spin loop that this CPU is parked in, or null: then it is being stepped. */
   parked: usize;
@@ -65,6 +66,9 @@ export class Cpu {
   deviceAddress: u64;
   deviceSize: u32;
   deviceWrite: u32;
+  /** SMT: the line that this thread has last claimed to write, plus one, and when (memory/siblings.ts). */
+  claimedLine: u32;
+  claimCycle: u64;
   /** Line watched by MONITOR or by an exclusive load, plus one; 0 for none. */
   watchedLine: u32;
   /** Interrupt messages leave one after the other: cycle at which the sender is free. */

@@ -3,11 +3,21 @@
 
 import { ARM64_SP_SLOT, Architecture, CPU_REGISTERS, CpuState, LINE_BYTES, X86_REGISTERS } from "../src/abi.ts";
 import { arm64Digest } from "./arm64/digest.ts";
-import { Cpu, cpuAt } from "./cpu.ts";
+import { Cpu, coreAt, cpuAt, threadOf } from "./cpu.ts";
 import { apicDigest } from "./interrupts/apic.ts";
 import { gicDigest } from "./interrupts/gic.ts";
 import { machine } from "./machine.ts";
-import { Entry, Home, LineKind, directoryMask, heldMask, homeOf, lineKind, lineOwner } from "./memory/lines.ts";
+import {
+  Entry,
+  Home,
+  LineKind,
+  directoryMask,
+  heldMask,
+  homeOf,
+  lineKind,
+  lineOwner,
+  writerThreadOf,
+} from "./memory/lines.ts";
 import { addressOfLine, ramAt } from "./memory/map.ts";
 import { CacheMessage, INVALIDATION_DOWNGRADE } from "./memory/directory.ts";
 import { catchUpParked } from "./time/run.ts";
@@ -68,6 +78,10 @@ function digestCpu(cpu: Cpu): void {
   mix(cpu.pending);
   mix(cpu.masked);
   mix(cpu.watchedLine);
+  if (cpu.claimedLine != 0 && hasOnlineSibling(cpu)) {
+    mix(cpu.claimedLine);
+    mix(cpu.claimCycle);
+  }
   mix(max(cpu.sendFree, m.now));
   if (cpu.state == CpuState.BLOCKED) {
     mix(cpu.requestLine);
@@ -87,6 +101,15 @@ function digestCpu(cpu: Cpu): void {
   }
 }
 
+/** Whether a claim of the thread (memory/siblings.ts) means anything to anybody. */
+function hasOnlineSibling(cpu: Cpu): bool {
+  const core = cpu.core;
+  for (let thread: u32 = 0; thread < core.threadCount; thread++) {
+    if (thread != cpu.thread && threadOf(core, thread).state != CpuState.OFFLINE) return true;
+  }
+  return false;
+}
+
 /** Lines that a CPU could have written, and who holds them. */
 function digestLines(): void {
   const lines = <u32>(machine().ramBytes / LINE_BYTES);
@@ -96,8 +119,10 @@ function digestLines(): void {
     mix(line);
     const host = ramAt(addressOfLine(line));
     for (let offset: usize = 0; offset < <usize>LINE_BYTES; offset += 8) mix(load<u64>(host + offset));
-    if (kind == LineKind.OWNED) mix(lineOwner(line));
-    else digestHome(homeOf(line));
+    if (kind == LineKind.OWNED) {
+      mix(lineOwner(line));
+      mix(writerThreadOf(coreAt(lineOwner(line)), line));
+    } else digestHome(homeOf(line));
   }
 }
 
@@ -128,6 +153,7 @@ function digestEntry(entry: Entry): u64 {
   mix(entry.holds);
   mix(entry.owner);
   mix(entry.writer);
+  mix(entry.writer != 0 ? entry.writerThread : 0);
   mix(max(entry.free, machine().now));
   for (let word: u32 = 0; word < machine().maskWords; word++) {
     mix(load<u64>(directoryMask(entry) + ((<usize>word) << 3)));

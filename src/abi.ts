@@ -177,6 +177,8 @@ export enum Timing {
   COST_DIVIDE,
   /** Read-modify-write under LOCK, LSE atomic, successful exclusive store: on a line already owned. */
   COST_ATOMIC,
+  /** LOCK CMPXCHG, LSE compare-and-swap: on a line already owned. */
+  COST_COMPARE_AND_SWAP,
   COST_FULL_FENCE,
   COST_STORE_FENCE,
   COST_LOAD_FENCE,
@@ -201,6 +203,8 @@ export enum Timing {
   /** A last-level cache serves one request for a line, then is busy with that line for this long. */
   LLC_OCCUPANCY,
   HOME_OCCUPANCY,
+  /** A line that a thread has got to write, until a sibling on its core may access it. */
+  SIBLING_LATENCY,
   /** A line that no cache holds, from its home's decision to the data. */
   MEMORY_LATENCY,
   /** Interrupt message between two CPUs of one node; between nodes the hop latency is added. */

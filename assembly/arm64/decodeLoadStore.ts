@@ -82,14 +82,14 @@ function decodeCompareAndSwap(d: A64, word: u32, size: u32): void {
   if (bits(word, 14, 10) != 31) return;
   d.rm = source(bits(word, 20, 16));
   d.ra = target(bits(word, 20, 16)); // the compare register receives the old value
-  alignedOperation(d, Op.COMPARE_AND_SWAP, Timing.COST_ATOMIC, size, 1 << size);
+  alignedOperation(d, Op.COMPARE_AND_SWAP, Timing.COST_COMPARE_AND_SWAP, size, 1 << size);
 }
 
 /** CASP of two words or doublewords: even register numbers only. */
 function decodeCompareAndSwapPair(d: A64, word: u32, size: u32): void {
   if (bits(word, 14, 10) != 31 || bits(word, 16, 16) != 0 || bits(word, 0, 0) != 0) return;
   d.rm = source(bits(word, 20, 16));
-  alignedOperation(d, Op.COMPARE_AND_SWAP_PAIR, Timing.COST_ATOMIC, size + 2, 8 << size);
+  alignedOperation(d, Op.COMPARE_AND_SWAP_PAIR, Timing.COST_COMPARE_AND_SWAP, size + 2, 8 << size);
 }
 
 function decodeExclusiveAccess(d: A64, word: u32, size: u32, pair: bool): void {

@@ -15,11 +15,12 @@ import { CPU_JOURNAL, CPU_LOOKUP, Cpu } from "../cpu.ts";
 import { machine } from "../machine.ts";
 import { startCycle } from "../time/bounds.ts";
 import { shadowHost } from "../time/shadow.ts";
-import { isWatchedBySibling, disturbSiblings } from "../time/watch.ts";
+import { endSiblingWatches, isWatchedBySibling, wakeSiblings } from "../time/watch.ts";
 import { remember } from "./copies.ts";
 import { requestDevice } from "../devices/transaction.ts";
 import { requestLine } from "./directory.ts";
 import { Permission, permissionOf } from "./lines.ts";
+import { awaitSibling, hasClaimed, takeClaim } from "./siblings.ts";
 import { bytesToLineEnd, lineOf, pageAt, ramAt } from "./map.ts";
 
 /** Outcome of the last slow access. */
@@ -91,13 +92,19 @@ export function locate(cpu: Cpu, address: u64, write: bool): usize {
     return 0;
   }
   let mayWrite = permission == Permission.WRITE && (page & PAGE_WRITE) != 0;
-  if (core.watchers != 0 && core.threadCount > 1) {
-    if (disturbSiblings(cpu, line, write)) {
+  if (core.threadCount > 1) {
+    if (core.watchers != 0 && wakeSiblings(cpu, line, write)) {
       cpu.resumed = 1;
       access = Access.SIBLING;
       return 0;
     }
-    mayWrite = mayWrite && !isWatchedBySibling(cpu, line);
+    if (!takeClaim(cpu, line, write)) {
+      markBlocked(cpu);
+      awaitSibling(cpu, line, write);
+      return 0;
+    }
+    if (write && core.watchers != 0) endSiblingWatches(cpu, line);
+    mayWrite = mayWrite && hasClaimed(cpu, line) && (core.watchers == 0 || !isWatchedBySibling(cpu, line));
   }
   const host = ramAt(address);
   remember(cpu, address, host, mayWrite);

@@ -436,7 +436,9 @@ export function dropCopy(entry: Entry, bit: u32, downgrade: bool): void {
 
 export function gainCopy(entry: Entry, bit: u32, mayWrite: bool): void {
   maskSet(heldMask(entry), bit);
-  if (mayWrite) entry.writer = <u16>(bit + 1);
+  if (!mayWrite || entry.writer == bit + 1) return;
+  entry.writer = <u16>(bit + 1);
+  entry.writerThread = 0;
 }
 
 if (LINE_BYTES != 64) ERROR("INVALIDATE subjects keep five bits in the address of an entry");

@@ -39,7 +39,8 @@ export class Entry {
   recall: u8;
   answer: u8;
   touched: u8;
-  reserved: u8;
+  /** Thread of the writing core that wrote last, plus one, if no sibling has read the line since; else 0. */
+  writerThread: u8;
   /** Waiting requests: Cpu records in the order of their arrival. */
   queueHead: usize;
   queueTail: usize;
@@ -88,7 +89,7 @@ if (offsetof<Home>() > HOME_BYTES) ERROR("Home outgrew HOME_BYTES");
 
 const LISTED_ENTRIES: u32 = 4;
 
-/** Kinds of line words, in the two low bits; the rest is a core index (OWNED) or a Home's address (HOME). */
+/** Kinds of line words, in the two low bits; the rest is a Home's address (HOME), or a core index and a thread (OWNED). */
 export enum LineKind {
   /** In memory only. */
   COLD = 0,
@@ -98,6 +99,10 @@ export enum LineKind {
   /** Held readable by every core that was online when the machine was built. */
   SHARED = 3,
 }
+
+// An OWNED word: core index << 2; thread that wrote last, plus one, or 0: as Entry.writerThread.
+const OWNER_MASK: u32 = 0x3f_ffff;
+const THREAD_SHIFT: u32 = 24;
 
 let entryBytes: usize = 0;
 let maskBytes: usize = 0;
@@ -148,12 +153,37 @@ export enum Permission {
 export function permissionOf(core: Core, line: u32): Permission {
   const word = load<u32>(wordOf(line));
   const kind = word & 3;
-  if (kind == LineKind.OWNED) return word >>> 2 == core.index ? Permission.WRITE : Permission.NONE;
+  if (kind == LineKind.OWNED) return ownerIn(word) == core.index ? Permission.WRITE : Permission.NONE;
   if (kind == LineKind.SHARED) return maskTest(core.domain.onlineMask, core.bit) ? Permission.READ : Permission.NONE;
   if (kind == LineKind.COLD) return Permission.NONE;
   const entry = findEntry(changetype<Home>(<usize>(word & ~3)), core.domain);
   if (changetype<usize>(entry) == 0 || !maskTest(heldMask(entry), core.bit)) return Permission.NONE;
   return entry.writer == core.bit + 1 ? Permission.WRITE : Permission.READ;
+}
+
+// @ts-ignore: decorator
+@inline
+function ownerIn(word: u32): u32 {
+  return (word >>> 2) & OWNER_MASK;
+}
+
+/** Thread that has written a line last, plus one, if the core may write it and no sibling has read it since; else 0. */
+export function writerThreadOf(core: Core, line: u32): u32 {
+  const word = load<u32>(wordOf(line));
+  if ((word & 3) == LineKind.OWNED) return word >>> THREAD_SHIFT;
+  if ((word & 3) != LineKind.HOME) return 0;
+  const entry = findEntry(changetype<Home>(<usize>(word & ~3)), core.domain);
+  return entry.writer == core.bit + 1 ? entry.writerThread : 0;
+}
+
+/** Names the thread that has written a line last, plus one, or none; the core may write it. */
+export function setWriterThread(core: Core, line: u32, thread: u32): void {
+  const word = load<u32>(wordOf(line));
+  if ((word & 3) == LineKind.OWNED) {
+    store<u32>(wordOf(line), (word & ~(u32.MAX_VALUE << THREAD_SHIFT)) | (thread << THREAD_SHIFT));
+  } else {
+    findEntry(changetype<Home>(<usize>(word & ~3)), core.domain).writerThread = <u8>thread;
+  }
 }
 
 export function findEntry(home: Home, domain: Domain): Entry {
@@ -177,7 +207,7 @@ export function lineKind(line: u32): LineKind {
 
 /** Core index in the word of an OWNED line. */
 export function lineOwner(line: u32): u32 {
-  return load<u32>(wordOf(line)) >>> 2;
+  return ownerIn(load<u32>(wordOf(line)));
 }
 
 /** The home of a line, or null while one word says it all. */
@@ -222,11 +252,12 @@ function openHome(line: u32, word: u32): Home {
   home.line = line;
   home.node = nodeOfLine(line);
   if (kind == LineKind.OWNED) {
-    const core = coreAt(word >>> 2);
+    const core = coreAt(ownerIn(word));
     const entry = addEntry(home, core.domain);
     entry.state = <u8>LineState.MODIFIED;
     entry.holds = 1;
     entry.owner = entry.writer = <u16>(core.bit + 1);
+    entry.writerThread = <u8>(word >>> THREAD_SHIFT);
     maskSet(directoryMask(entry), core.bit);
     maskSet(heldMask(entry), core.bit);
     home.owner = entry;

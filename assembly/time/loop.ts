@@ -16,6 +16,7 @@ import {
 } from "../memory/directory.ts";
 import { Entry } from "../memory/lines.ts";
 import { enlistLate, settleMembers } from "../memory/member.ts";
+import { FILL_FROM_SIBLING, takeFromSibling } from "../memory/siblings.ts";
 import { checkTrain } from "../memory/train.ts";
 import { addressOfLine } from "../memory/map.ts";
 import { traceWantsDraining } from "../trace/ring.ts";
@@ -112,21 +113,30 @@ function takeFills(cycle: u64): void {
     const next = changetype<EventNode>(node.next);
     machine().events++;
     const cpu = changetype<Cpu>(node.subject);
-    const mayWrite = node.argument != 0;
+    const argument = node.argument;
     release(node);
-    fill(cpu, mayWrite, cycle);
+    landLine(cpu.core);
+    // Its siblings may go on with this very copy.
+    if (cpu.core.members != 0) settleMembers(cpu.core, cycle);
+    if (argument == FILL_FROM_SIBLING) fillFromSibling(cpu, cycle);
+    else fill(cpu, argument != 0, cycle);
     node = next;
   }
 }
 
 function fill(cpu: Cpu, mayWrite: bool, cycle: u64): void {
-  landLine(cpu.core);
-  // Its siblings may go on with this very copy.
-  if (cpu.core.members != 0) settleMembers(cpu.core, cycle);
   gainCopy(changetype<Entry>(cpu.requestEntry), cpu.core.bit, mayWrite);
   cpu.state = CpuState.RUNNING;
   cpu.clock = ticksOf(cycle);
   runCompleted(cpu, cycle);
+}
+
+function fillFromSibling(cpu: Cpu, cycle: u64): void {
+  cpu.clock = ticksOf(cycle);
+  const taken = takeFromSibling(cpu);
+  cpu.state = CpuState.RUNNING;
+  if (taken) runCompleted(cpu, cycle);
+  else runCore(cpu.core, cycle, true);
 }
 
 function takeMessages(cycle: u64): void {

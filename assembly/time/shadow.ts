@@ -8,6 +8,7 @@ import { machine } from "../machine.ts";
 import { closeJournal, loadSize, refuse } from "../memory/access.ts";
 import { forget, remember } from "../memory/copies.ts";
 import { Permission, permissionOf } from "../memory/lines.ts";
+import { isUnclaimed, hasClaimed } from "../memory/siblings.ts";
 import { addressOfLine, lineOf, pageAt, ramAt } from "../memory/map.ts";
 import {
   MAX_LINES,
@@ -113,6 +114,7 @@ export function observeTurn(cpu: Cpu): bool {
   copy.state = CpuState.RUNNING;
   copy.core = cpu.core;
   copy.index = cpu.index;
+  copy.thread = cpu.thread;
   copy.masked = cpu.masked;
   copy.pending = cpu.pending;
   copy.pc = copy.loopHead = cpu.pc;
@@ -168,6 +170,7 @@ export function shadowHost(cpu: Cpu, address: u64, write: bool): usize {
     if (lines == MAX_LINES || permissionOf(cpu.core, line) == Permission.NONE || siblingsMind(cpu, line, write)) {
       return refuse();
     }
+    if (cpu.core.threadCount > 1 && !isUnclaimed(cpu, line)) return refuse();
     store<u32>(LINES + <usize>index * LINE_RECORD, line);
     store<u32>(LINES + <usize>index * LINE_RECORD, LineUse.READ, 4);
     store<u32>(LINES + <usize>index * LINE_RECORD, 0, LINE_ACCESSES);
@@ -177,6 +180,7 @@ export function shadowHost(cpu: Cpu, address: u64, write: bool): usize {
   const offset = (<usize>address) & (LINE_BYTES - 1);
   if (write && lineUse(index) != LineUse.WRITTEN) {
     if (permissionOf(cpu.core, line) != Permission.WRITE || siblingsMind(cpu, line, true)) return refuse();
+    if (cpu.core.threadCount > 1 && !hasClaimed(cpu, line)) return refuse();
     memory.copy(copyOf(index), ramAt(addressOfLine(line)), LINE_BYTES);
     store<u32>(LINES + <usize>index * LINE_RECORD, LineUse.WRITTEN, 4);
   }

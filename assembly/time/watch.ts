@@ -59,26 +59,28 @@ export function isWatchedBySibling(cpu: Cpu, line: u32): bool {
  * to this cycle, by the same executor that is in the middle of the access here, and whose variables are spoilt then.
  * @returns whether that has happened: the instruction must be started again, in its turn
  */
-export function disturbSiblings(cpu: Cpu, line: u32, write: bool): bool {
+export function wakeSiblings(cpu: Cpu, line: u32, write: bool): bool {
   const core = cpu.core;
-  let disturbed = false;
+  let woken = false;
   for (let thread: u32 = 0; thread < core.threadCount; thread++) {
     const sibling = threadOf(core, thread);
     if (sibling == cpu || sibling.parked == 0) continue;
     const use = parkedLineUse(sibling, line);
     if (use == LineUse.WRITTEN || (use == LineUse.READ && write)) {
       unpark(sibling, startCycle(cpu));
-      disturbed = true;
+      woken = true;
     }
   }
-  if (disturbed) return true;
-  if (write) {
-    for (let thread: u32 = 0; thread < core.threadCount; thread++) {
-      const sibling = threadOf(core, thread);
-      if (sibling != cpu && sibling.watchedLine == line + 1) endWatch(sibling, startCycle(cpu));
-    }
+  return woken;
+}
+
+/** A thread writes a line: siblings that watch it notice. */
+export function endSiblingWatches(cpu: Cpu, line: u32): void {
+  const core = cpu.core;
+  for (let thread: u32 = 0; thread < core.threadCount; thread++) {
+    const sibling = threadOf(core, thread);
+    if (sibling != cpu && sibling.watchedLine == line + 1) endWatch(sibling, startCycle(cpu));
   }
-  return false;
 }
 
 /** The watched line was written, or taken away, at `cycle`. */

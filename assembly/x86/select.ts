@@ -68,7 +68,8 @@ export function changes(d: X86, operation: Op): void {
 }
 
 export function locked(d: X86, operation: Op): void {
-  setOperation(d, operation, Timing.COST_ATOMIC);
+  const compares = operation == Op.CMPXCHG || operation == Op.CMPXCHG_PAIR;
+  setOperation(d, operation, compares ? Timing.COST_COMPARE_AND_SWAP : Timing.COST_ATOMIC);
   d.flags |= <u16>(DecodedFlag.MEMORY | X86Flag.WRITES);
   d.extra |= <u16>(Extra.MEMORY | Extra.LOCK);
 }

@@ -11,6 +11,7 @@ import { PAGE_RAM } from "../../src/abi.ts";
 import { Cpu } from "../cpu.ts";
 import { machine } from "../machine.ts";
 import { Access, checkRights, fail, loadBytes, locate, outcome, refuse, storeBytes } from "../memory/access.ts";
+import { isUnclaimed } from "../memory/siblings.ts";
 import { Permission, permissionOf } from "../memory/lines.ts";
 import { bytesToLineEnd, lineOf, pageAt } from "../memory/map.ts";
 import { ticksOf } from "../time/bounds.ts";
@@ -67,7 +68,8 @@ function failed(state: X86State): bool {
 }
 
 function holds(cpu: Cpu, address: u64): bool {
-  return permissionOf(cpu.core, lineOf(address)) == Permission.WRITE;
+  const line = lineOf(address);
+  return permissionOf(cpu.core, line) == Permission.WRITE && (cpu.core.threadCount == 1 || isUnclaimed(cpu, line));
 }
 
 function pause(cpu: Cpu, round: u32): void {

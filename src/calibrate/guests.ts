@@ -52,7 +52,11 @@ export const fetchAddWork = routine("fetch_add_work", { cell: ptr(u64) }, nothin
   });
 });
 
-/** A load, then compare-and-swap with what it found until that succeeds. */
+/**
+ * A load, then compare-and-swap with what it found until that succeeds, without a pause. A failed attempt has loaded what
+ * there is now, and goes on with that: so the publication's compare_exchange_weak, which GCC compiles for Neoverse N1 to as many
+ * instructions: CASAL and nine others, LDAR among them.
+ */
 export const casWork = routine("cas_work", { cell: ptr(u64) }, nothing, (k, { cell }) => {
   const done = k.let("done", 0, u64);
   const current = k.let("current", 0, u64);
@@ -61,7 +65,7 @@ export const casWork = routine("cas_work", { cell: ptr(u64) }, nothing, (k, { ce
     k.while(
       () => k.tryCmpxchg(cell.at(0), current, current.add(1)).not(),
       () => {
-        // The failed attempt has loaded what there is now.
+        // Nothing to load.
       },
     );
     k.set(done, done.add(1));

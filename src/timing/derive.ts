@@ -9,6 +9,8 @@ import type { Sourced, TimingParameter } from "./parameters.ts";
  * one package and different last-level caches when the line's home is in the other package.
  */
 export interface Handoffs {
+  /** The core. */
+  readonly sibling?: number;
   /** The last-level cache. */
   readonly domain: number;
   /** The NUMA node, but not the last-level cache. */
@@ -64,7 +66,7 @@ export function derive(base: TimingModel, derivation: Derivation): TimingModel {
       value: base.architecture === "x86-64" ? clockMhz.value * 1e6 : base.counterHz.value,
     },
     lines,
-    parameters: { ...base.parameters, llcOccupancy, homeOccupancy, ...parameters },
+    parameters: { ...base.parameters, ...solveSibling(handoffs), llcOccupancy, homeOccupancy, ...parameters },
   };
 }
 
@@ -72,6 +74,24 @@ interface Solved {
   readonly lines: LineLatencies;
   readonly llcOccupancy: Sourced;
   readonly homeOccupancy: Sourced;
+}
+
+function solvedFrom({ source, confidence }: Handoffs, exact: number, from: string): Sourced {
+  const value = Math.max(0.5, round(exact));
+  const range = [round(0.7 * value), round(1.5 * value)] as const;
+  const isEstimate = confidence === "estimate";
+  return {
+    value,
+    confidence,
+    source: `${from}; ${isEstimate ? "" : "fitted to "}${source}`,
+    ...(isEstimate && { range }),
+  };
+}
+
+/** A ping-pong between siblings takes what their stores take, if that is more than half an attempt of the one who waits. */
+function solveSibling(handoffs: Handoffs): { readonly sibling?: Sourced } {
+  if (handoffs.sibling === undefined) return {};
+  return { sibling: solvedFrom(handoffs, handoffs.sibling, `the ${handoffs.sibling} ns handoff between siblings`) };
 }
 
 /**
@@ -89,18 +109,8 @@ interface Solved {
  * 4a = domain, so L = 2a = H; three hops = what a domain more adds.
  */
 function solveLines(base: TimingModel, handoffs: Handoffs): Solved {
-  const { domain, source, confidence } = handoffs;
-  const solved = (exact: number, from: string): Sourced => {
-    const value = Math.max(0.5, round(exact));
-    const range = [round(0.7 * value), round(1.5 * value)] as const;
-    const isEstimate = confidence === "estimate";
-    return {
-      value,
-      confidence,
-      source: `${from}; ${isEstimate ? "" : "fitted to "}${source}`,
-      ...(isEstimate && { range }),
-    };
-  };
+  const { domain } = handoffs;
+  const solved = (exact: number, from: string): Sourced => solvedFrom(handoffs, exact, from);
   const near = nearHandoff(handoffs);
   const node =
     handoffs.node === undefined

@@ -46,6 +46,12 @@ function instructionCosts(dump: Dump): Partial<Record<TimingParameter, Sourced>>
     loadFence: from(dump.lfence),
     fullFence: from(dump.mfence),
     atomic: from(dump.lockAdd),
+    compareAndSwap: estimate(
+      dump.lockAdd,
+      0.7 * dump.lockAdd,
+      1.4 * dump.lockAdd,
+      `as LOCK ADD of InstLatx64 ${dump.key}`,
+    ),
     ...(dump.sfence === undefined ? {} : { storeFence: from(dump.sfence) }),
     ...(dump.clflush === undefined ? {} : { flushLine: from(dump.clflush) }),
   };
@@ -73,6 +79,7 @@ export const machineModels: readonly TimingModel[] = [
     title: "Intel Xeon Scalable, Skylake-SP",
     clockMhz: measured(2100, "InstLatx64 0050654_SkylakeXeon_20: clock of the dump, Xeon Platinum 8160"),
     handoffs: {
+      sibling: 7.4,
       domain: 48,
       machine: 141.4,
       source: `${matrices("2x Xeon Gold 6242")}: the next generation on the same mesh`,
@@ -97,7 +104,7 @@ export const machineModels: readonly TimingModel[] = [
     name: "cascadelake-sp",
     title: "Intel Xeon Scalable, Cascade Lake-SP",
     clockMhz: stated(3000, "Xeon Platinum 8275CL, clock in its name"),
-    handoffs: { domain: 46.6, machine: 134.1, source: matrices("2x Xeon 8275CL"), confidence: "fit" },
+    handoffs: { sibling: 7.6, domain: 46.6, machine: 134.1, source: matrices("2x Xeon 8275CL"), confidence: "fit" },
     parameters: {
       ...instructionCosts({
         key: "0050657_CascadeLakeXeon",
@@ -117,7 +124,7 @@ export const machineModels: readonly TimingModel[] = [
     name: "icelake-sp",
     title: "Intel Xeon Scalable, Ice Lake-SP",
     clockMhz: stated(2900, "Xeon Platinum 8375C, clock in its name"),
-    handoffs: { domain: 51.3, machine: 107.8, source: matrices("2x Xeon 8375C"), confidence: "fit" },
+    handoffs: { sibling: 8, domain: 51.3, machine: 107.8, source: matrices("2x Xeon 8375C"), confidence: "fit" },
     parameters: {
       ...instructionCosts({
         key: "00606A6_ICX",
@@ -165,6 +172,7 @@ export const machineModels: readonly TimingModel[] = [
     title: "AMD EPYC 7002, Zen 2",
     clockMhz: measured(2250, "InstLatx64 0830F10_K17_Rome: EPYC 7742"),
     handoffs: {
+      sibling: 8,
       domain: 25.3,
       node: 132.1,
       farHome: 266.9,
@@ -193,6 +201,7 @@ export const machineModels: readonly TimingModel[] = [
     title: "AMD EPYC 7003, Zen 3",
     clockMhz: stated(2650, "EPYC 7R13, base clock"),
     handoffs: {
+      sibling: 9.8,
       domain: 22.7,
       node: 107.6,
       farHome: 200.5,
@@ -221,6 +230,7 @@ export const machineModels: readonly TimingModel[] = [
     title: "AMD EPYC 9004, Zen 4",
     clockMhz: measured(2400, "InstLatx64 0A10F11_K19_Genoa_01: EPYC 9654"),
     handoffs: {
+      sibling: 9,
       domain: 23.5,
       node: 100.5,
       farHome: 192,
@@ -254,6 +264,10 @@ export const machineModels: readonly TimingModel[] = [
       atomic: measured(
         12.5,
         "concurrency-hierarchy-bench, Graviton 2: 5.3 ns per uncontended fetch-add, loop included",
+      ),
+      compareAndSwap: measured(
+        16.5,
+        "concurrency-hierarchy-bench, Graviton 2: 8.4 ns (21 cycles) per uncontended turn of LDAR and CASAL, less its nine instructions beside CASAL",
       ),
       firmwareCall: measured(60, "Trusted Firmware-A docs/perf, N1SDP: half of PSCI_VERSION, 120 ns for the first CPU"),
     },

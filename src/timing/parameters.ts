@@ -38,6 +38,10 @@ export const timingParameters = {
   multiply: cost(Timing.COST_MULTIPLY, "multiplication"),
   divide: cycles(Timing.COST_DIVIDE, "division"),
   atomic: cycles(Timing.COST_ATOMIC, "atomic read-modify-write on a line already owned"),
+  compareAndSwap: cycles(
+    Timing.COST_COMPARE_AND_SWAP,
+    "compare-and-swap on a line already owned, until the next access of the line may start",
+  ),
   fullFence: cycles(Timing.COST_FULL_FENCE, "MFENCE; DSB, DMB of all accesses"),
   storeFence: cycles(Timing.COST_STORE_FENCE, "SFENCE; DMB of stores"),
   loadFence: cycles(Timing.COST_LOAD_FENCE, "LFENCE; DMB of loads"),
@@ -57,6 +61,10 @@ export const timingParameters = {
   writeBackAll: cycles(Timing.COST_WRITE_BACK_ALL, "WBINVD"),
   llcOccupancy: latency(Timing.LLC_OCCUPANCY, "a last-level cache is busy with a line after serving a request for it"),
   homeOccupancy: latency(Timing.HOME_OCCUPANCY, "a home is busy with a line after serving a request for it"),
+  sibling: latency(
+    Timing.SIBLING_LATENCY,
+    "a line that a thread has got to write, until an SMT sibling sees what it has written",
+  ),
   memory: latency(Timing.MEMORY_LATENCY, "home to data, for a line that no cache holds"),
   interrupt: latency(Timing.INTERRUPT_LATENCY, "interrupt message between CPUs of one node"),
   selfInterrupt: latency(Timing.SELF_INTERRUPT_LATENCY, "interrupt message of a CPU to itself"),
