@@ -65,6 +65,13 @@ function bytesOf({ engine, masks }: Side, mask: number, bits: number): Uint8Arra
   return new Uint8Array(engine.buffer, masks[mask], Math.ceil(bits / 64) * 8 + 16);
 }
 
+/** The members of a mask below a width, as bytes in hexadecimal. */
+function maskText(side: Side, mask: number, bits: number): string {
+  const bytes = bytesOf(side, mask, bits).slice(0, Math.ceil(bits / 8));
+  if ((bits & 7) !== 0) bytes[bytes.length - 1]! &= (1 << (bits & 7)) - 1;
+  return Buffer.from(bytes).toString("hex");
+}
+
 interface Step {
   readonly name: keyof typeof operations;
   readonly masks: readonly number[];
@@ -135,12 +142,38 @@ describe("both engines", () => {
 
   it.each(widths)("ignore what stands behind %d bits", (bits) => {
     const untouched = new Set(["maskCopy", "maskSetRange", "maskClearRange"]);
+    const positions = [1, 63, bits >>> 1];
     for (const name of names.filter((candidate) => !untouched.has(candidate))) {
-      fill(bits, [0xff, 0x5a, 0xff, 0x00, 0xa7], true);
-      const dirty = sides.map((side) => call(side, bits, { name, masks: [0, 1, 2], position: bits >>> 1, length: 0 }));
-      fill(bits, [0xff, 0x5a, 0xff, 0x00, 0xa7], false);
-      const clean = sides.map((side) => call(side, bits, { name, masks: [0, 1, 2], position: bits >>> 1, length: 0 }));
-      expect([name, ...dirty]).toEqual([name, ...clean]);
+      for (const position of positions) {
+        const results = [true, false].map((dirty) => {
+          fill(bits, [0xff, 0x5a, 0xff, 0x00, 0xa7], dirty);
+          return sides.map((side) => {
+            const result = call(side, bits, { name, masks: [0, 1, 2], position, length: 0 });
+            return [result, maskText(side, 0, bits)];
+          });
+        });
+        expect([name, position, ...(results[0] ?? [])]).toEqual([name, position, ...(results[1] ?? [])]);
+      }
+    }
+  });
+
+  it.each(widths)("collect the members of %d bits in pieces, whatever stands behind", (bits) => {
+    fill(bits, [0xff, 0x5a, 0xff, 0x00, 0xa7], true);
+    for (const side of sides) {
+      const { engine, masks } = side;
+      const bytes = bytesOf(side, 0, bits);
+      const members = Array.from({ length: bits }, (_, bit) => bit).filter(
+        (bit) => ((bytes[bit >>> 3] ?? 0) >>> (bit & 7)) & 1,
+      );
+      const numbers = engine.allocate(4 * (bits + 64));
+      for (const most of [1, 7, bits + 64]) {
+        const collected: number[] = [];
+        for (let from = 0, count = most; count === most; from = (collected.at(-1) ?? 0) + 1) {
+          count = engine.masks.maskCollect(masks[0]!, bits, from, numbers, most);
+          collected.push(...new Uint32Array(engine.buffer, numbers, count));
+        }
+        expect(collected).toEqual(members);
+      }
     }
   });
 

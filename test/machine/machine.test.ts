@@ -73,6 +73,27 @@ describe.each(architectures)("running on %s", (architecture) => {
     expect([0, 1].map((cpu) => machine.cpu(cpu).state)).toEqual(["OFFLINE", "OFFLINE"]);
   });
 
+  it("a break that is still to be told is no end: a run cut before it says so, also when nobody does anything any more", () => {
+    const asleep: DirectBodies = {
+      x64: (a) => void a.nop().mark("hit").cli().label("again").hlt().jmp("again"),
+      arm64: (a) => void a.nop().mark("hit").nop().label("again").wfi().b("again"),
+    };
+    const start = () => {
+      const machine = machineOf(imageOf(architecture, asleep));
+      machine.probe("main:hit", { break: true });
+      machine.start(0, "main", { cycle: 100 });
+      return machine;
+    };
+    const whole = start();
+    expect(whole.run(100_000)).toMatchObject({ kind: "probe", probe: "main:hit" });
+    const told = whole.cycle;
+    expect(whole.run(100_000)).toEqual({ kind: "quiescent" });
+    const cut = start();
+    expect(cut.run(told - 1)).toEqual({ kind: "reached" });
+    expect(cut.run(100_000)).toMatchObject({ kind: "probe", probe: "main:hit" });
+    expect(cut.cycle).toBe(told);
+  });
+
   it("a break probe ends the run at the first hit, by name, CPU and cycle, and the run can go on", () => {
     const looping = imageOf(architecture, {
       x64: (a) => void a.mov(x64.rbx, 0).label("again").add(x64.rbx, 1).mark("turn").jmp("again"),

@@ -3,10 +3,13 @@
 import { readFile } from "node:fs/promises";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { PAGE_BYTES } from "../../src/abi.ts";
 import { loadCore } from "../../src/core/load.ts";
 import { AllstopError } from "../../src/errors.ts";
 import { Machine, type RestoreOptions } from "../../src/machine/machine.ts";
 import { checksum } from "../../src/machine/snapshot/checksum.ts";
+import { decodeSnapshot, encodeSnapshot } from "../../src/machine/snapshot/format.ts";
+import { packWords, unpackWords } from "../../src/machine/snapshot/pack.ts";
 import { findTimingModel } from "../../src/timing/index.ts";
 import { topologyForCpus } from "../../src/topology/index.ts";
 import { checkedCore } from "../support/bare-machine.ts";
@@ -126,7 +129,7 @@ describe("damage", () => {
     fc.assert(
       fc.property(place, fc.uint8Array({ minLength: 1, maxLength: 8 }), (at, bytes) => {
         const forged = sealed(changed((copy) => copy.set(bytes.subarray(0, copy.length - at), at)));
-        restore(forged); // throws on what is no AllstopError
+        expect(restore(forged)?.code).not.toBe("CORE_TRAPPED"); // throws on what is no AllstopError
       }),
       { numRuns: 400 },
     );
@@ -134,6 +137,15 @@ describe("damage", () => {
       fc.property(place, (length) => void restore(sealed(new Uint8Array(whole.subarray(0, length & ~3))))),
       { numRuns: 200 },
     );
+  });
+
+  it("of the machine's own record is told, where it keeps a machine from being attached", () => {
+    const content = decodeSnapshot(whole);
+    const words = unpackWords(content.packedPages, content.description.pages * (PAGE_BYTES / 4));
+    words.fill(0xffff_ffff, 0, PAGE_BYTES / 4);
+    const packedPages = packWords(words);
+    const description = { ...content.description, packedPages: packedPages.length };
+    expectRefused(encodeSnapshot({ ...content, description, packedPages }), /memory is no machine/);
   });
 
   it("of the description is told", () => {

@@ -226,6 +226,16 @@ describe("a document", () => {
     expect(thrown.message).toMatch(message);
   });
 
+  it("targets are the last CPUs but the requester, or those that are named, each once and in that order", () => {
+    const first = (policy: object) =>
+      expandScenario(parseScenario({ format: SCENARIO_FORMAT, machine: { cpus: 8 }, policy })).requests[0];
+    expect(first({ name: "stop_one_cpu" }).targets).toEqual([7]);
+    expect(first({ name: "stop_two_cpus" }).targets).toEqual([6, 7]);
+    expect(first({ name: "stop_two_cpus", requester: 7 }).targets).toEqual([5, 6]);
+    expect(first({ name: "cpu_offline", requester: 7 }).targets).toEqual([6]);
+    expect(first({ name: "cpu_offline", targets: "5,2-3,5,2" })).toMatchObject({ targets: [5, 2, 3], rounds: 3 });
+  });
+
   it("lists may say all CPUs, and the last one, without their numbers", () => {
     const expand = (fields: object) =>
       expandScenario(parseScenario({ format: SCENARIO_FORMAT, machine: { cpus: 6 }, ...fields }));

@@ -6,14 +6,15 @@ import { bind, cast, constant, i32, ptr, routine, u32, u64 } from "../../src/asm
 import { MultiStopData } from "../../src/guest/stop/data.ts";
 import { runFunction } from "../../src/guest/stop/multi-stop.ts";
 import { local } from "../../src/guest/percpu.ts";
-import { probeRendezvous, readTimelines } from "../../src/measure/timeline.ts";
+import { probeRendezvous, readTimelines, type Timeline } from "../../src/measure/timeline.ts";
 import { makeReport } from "../../src/report/make.ts";
 import type { Report } from "../../src/report/report.ts";
 import { formatNs, reportLines } from "../../src/report/text.ts";
 import { runScenario } from "../../src/run-scenario.ts";
 import { SCENARIO_FORMAT, parseScenario, type ScenarioInput } from "../../src/scenario/document.ts";
 import { expandScenario } from "../../src/scenario/expand.ts";
-import { prepareMachine } from "../../src/scenario/run.ts";
+import { executeScenario, prepareMachine } from "../../src/scenario/run.ts";
+import { nsOf } from "../../src/timing/index.ts";
 import { buildTopology } from "../../src/topology/index.ts";
 
 const architectures = ["x86-64", "arm64"] as const;
@@ -66,6 +67,27 @@ describe.each(architectures)("reports on %s", (architecture) => {
     }
   });
 
+  it("count each figure from the marks of the last call", async () => {
+    const document = { machine, policy: { rounds: 2, active: "all" }, load: { common: "mixed" as const } };
+    const result = await executeScenario({ format: SCENARIO_FORMAT, ...document });
+    const { latency, phases, stragglers } = makeReport(result);
+    const { timing } = result.expanded;
+    const { call, enter, leave, acknowledge } = result.timelines[1] as Timeline;
+    const ns = (from: number, to: number): number => nsOf(timing, to - from);
+    const frozen = Array.from(leave, (cycle, cpu) => ns(enter[cpu] ?? NaN, cycle)).sort((a, b) => a - b);
+    expect(latency.frozenNs).toMatchObject({ min: frozen[0], max: frozen[11] });
+    // Not even the first to enter was frozen from the call on.
+    expect(latency.frozenNs?.max).toBeLessThan(latency.totalNs ?? 0);
+    expect(phases.map(({ firstNs, lastNs }) => [firstNs, lastNs])).toEqual(
+      acknowledge.map((column) => [ns(call, Math.min(...column)), ns(call, Math.max(...column))]),
+    );
+    for (const { firstNs, lastNs } of phases) expect(firstNs).toBeLessThan(lastNs);
+    for (const { cpu, enteredNs, stoppedNs } of stragglers) {
+      // The rendezvous is the second state.
+      expect([enteredNs, stoppedNs]).toEqual([enter, acknowledge[1]].map((column) => ns(call, column?.[cpu] ?? NaN)));
+    }
+  });
+
   it("name every wedged CPU, and count those that there is no room for", async () => {
     const report = await run({
       machine: { architecture, cpus: 60 },
@@ -91,6 +113,18 @@ describe.each(architectures)("reports on %s", (architecture) => {
     expect(beforeReturn.outcome).toMatchObject({ verdict: "hang", missing: [] });
     expect(beforeReturn.outcome.story).toMatch(/every CPU is released, the requester has not finished$/);
     expect(beforeReturn.rounds).toHaveLength(1);
+  });
+
+  it("have the figures of the last call that returned, when the limit cuts the next one", async () => {
+    const whole = await run({ machine, policy: { rounds: 3 } });
+    const last = whole.latency.totalNs ?? NaN;
+    const cut = await run({ machine, policy: { rounds: 3 }, limitUs: (whole.simulatedNs - last / 2) / 1000 });
+    expect(cut.outcome.verdict).toBe("hang");
+    expect(cut.rounds).toEqual(whole.rounds.slice(0, 2));
+    expect(cut.latency).toMatchObject(whole.rounds[1] ?? {});
+    expect(cut.latency.frozenNs).not.toBeNull();
+    for (const { passed, expected } of cut.phases) expect([passed, expected]).toEqual([12, 12]);
+    expect(cut.phases).toHaveLength(4);
   });
 
   it("CPU 0 offline: the next one calls and runs the function", async () => {

@@ -5,6 +5,7 @@ import { Timing } from "../../src/abi.ts";
 import { derive } from "../../src/timing/derive.ts";
 import { genericX86 } from "../../src/timing/generic.ts";
 import {
+  cyclesOf,
   findTimingModel,
   hopCycles,
   timingModels,
@@ -62,6 +63,9 @@ describe.each(timingModels)("$name", (model) => {
     const near = hopCycles(model, true, true, 10);
     expect(hopCycles(model, true, false, 16)).toBeGreaterThanOrEqual(near);
     expect(hopCycles(model, false, false, 21)).toBeGreaterThan(near);
+    // Up to the distance that the figure is for it is the same; beyond, in proportion.
+    expect(hopCycles(model, false, false, 12)).toBe(hopCycles(model, false, false, 21));
+    expect(hopCycles(model, false, false, 43)).toBe(cyclesOf(model, 3 * model.lines.machine.value));
     expect(hopCycles(model, false, false, 32)).toBeGreaterThan(hopCycles(model, false, false, 21));
   });
 });
@@ -84,6 +88,14 @@ describe("derivation from handoffs", () => {
     const near = derive(genericX86, { ...base, handoffs });
     const far = derive(genericX86, { ...base, handoffs: { ...handoffs, distance: 32 } });
     expect(hopCycles(far, false, false, 32)).toBe(hopCycles(near, false, false, 21));
+  });
+
+  it("without a figure between packages takes the neutral model's hop for the machine's own distance", () => {
+    const solved = (distance: number) => derive(genericX86, { ...base, handoffs: { domain: 40, distance, ...fitted } });
+    const { value } = genericX86.lines.machine;
+    expect(hopCycles(solved(21), false, false, 21)).toBe(cyclesOf(solved(21), value));
+    expect(hopCycles(solved(32), false, false, 32)).toBe(cyclesOf(solved(32), value));
+    expect(solved(32).lines.machine.value).toBeCloseTo(value / 2);
   });
 
   it("meets three handoffs: within a node, to another package, and with the home there", () => {

@@ -1,6 +1,7 @@
 // APIC ids and MPIDRs against machines whose ids are published, derived by hand from the cited pages.
 
 import { describe, expect, it } from "vitest";
+import { packedApicIds, type PlacedCpu } from "../../src/topology/hardware-ids.ts";
 import { buildPreset, buildTopology, formatMpidr, mpidrOf } from "../../src/topology/index.ts";
 
 const apicIds = (parameters: Parameters<typeof buildTopology>[0]) =>
@@ -127,5 +128,30 @@ describe("MPIDR styles", () => {
   it("mpidrOf puts the fields where the register has them", () => {
     expect(mpidrOf(1, 2, 3, 4)).toBe(0x1_0002_0304);
     expect(formatMpidr(0xff_00ff_ffff)).toBe("255.255.255.255");
+  });
+});
+
+describe("a machine whose parts are of very different size", () => {
+  /** One CPU per part, but one part of each kind that has so many of what it holds. */
+  function uneven(threads: number): PlacedCpu[] {
+    const many = 256;
+    const cpus: PlacedCpu[] = [];
+    let cores = 0;
+    const add = (place: Partial<PlacedCpu>): void => {
+      const number = cpus.length;
+      cpus.push({ number, state: "online", package: 0, node: 0, thread: 0, llc: 0, die: 0, ...place } as PlacedCpu);
+    };
+    for (let thread = 0; thread < threads; thread++) add({ core: 0, thread });
+    for (let core = 1; core < many; core++) add({ core: ++cores });
+    for (let llc = 1; llc < many; llc++) add({ core: ++cores, llc });
+    for (let die = 1; die < many; die++) add({ core: ++cores, llc: many + die, die });
+    return cpus;
+  }
+
+  it("has packed ids of up to 31 bits, beyond that its CPU numbers", () => {
+    const packed = packedApicIds(uneven(128));
+    expect(new Set(packed).size).toBe(packed.length);
+    expect(Math.max(...packed)).toBeGreaterThan(2 ** 30);
+    expect(packedApicIds(uneven(256))).toEqual(uneven(256).map(({ number }) => number));
   });
 });

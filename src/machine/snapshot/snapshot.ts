@@ -4,6 +4,7 @@ import { ABI_VERSION, PAGE_BYTES, TRACE_RECORD_BYTES } from "../../abi.ts";
 import type { Image } from "../../asm/index.ts";
 import { Core, type PageRun } from "../../core/core.ts";
 import { coreIdentity } from "../../core/load.ts";
+import { AllstopError } from "../../errors.ts";
 import type { TimingModel } from "../../timing/index.ts";
 import type { Topology } from "../../topology/index.ts";
 import { TraceLog } from "../trace-log.ts";
@@ -96,8 +97,7 @@ export function loadMachine(
   const runs = checkedRuns(content);
   const pages = new Uint8Array(unpack(content.packedPages, description.pages * WORDS_PER_PAGE).buffer);
   const trace = traceOf(content);
-  const core = new Core(module);
-  core.adopt(description.memoryBytes, (memory) => {
+  const core = adopted(module, description.memoryBytes, (memory) => {
     let at = 0;
     for (const { start, end } of runs) {
       memory.set(pages.subarray(at, at + end - start), start);
@@ -123,6 +123,18 @@ function checkIdentity(description: Description, core: string, parts: MachinePar
   same(description.topology, expected.topology, `a snapshot of another topology (${names.topology})`);
   same(description.timing, expected.timing, `a snapshot of another timing model (${names.timing})`);
   same(description.image, expected.image, "a snapshot of another image");
+}
+
+/** A core with the memory of a snapshot, which somebody may have forged. */
+function adopted(module: WebAssembly.Module, bytes: number, fill: (memory: Uint8Array) => void): Core {
+  const core = new Core(module);
+  try {
+    core.adopt(bytes, fill);
+  } catch (cause) {
+    if (!(cause instanceof AllstopError) || cause.code !== "CORE_TRAPPED") throw cause;
+    throw snapshotError("the snapshot's memory is no machine", { cause });
+  }
+  return core;
 }
 
 /** Runs by ascending address, within memory. */
