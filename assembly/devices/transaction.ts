@@ -35,6 +35,9 @@ export function requestDevice(
   cpu.deviceWrite = write ? 1 : 0;
   cpu.deviceValue = value;
   cpu.deviceAnswered = 0;
+  // It waits for no line.
+  cpu.requestLine = cpu.requestWrite = 0;
+  cpu.requestArrival = cycle;
   if (device == Device.GIC_REDISTRIBUTOR) {
     // A redistributor belongs to its PE: the access is served there, like any other message to it.
     const target = cpuAt(redistributorFrame(address));

@@ -19,7 +19,17 @@ import {
   memberIsNext,
   trainArrives,
 } from "./train.ts";
-import { Entry, Home, LineState, Recall, demandEntry, directoryMask, heldMask } from "./lines.ts";
+import {
+  Entry,
+  Home,
+  LineState,
+  Recall,
+  demandEntry,
+  directoryMask,
+  heldMask,
+  holderMask,
+  setHolder,
+} from "./lines.ts";
 
 /** What reaches a last-level cache (argument of a CACHE event; the low byte is the kind). */
 export enum CacheMessage {
@@ -359,21 +369,29 @@ function serveHomeRead(home: Home, entry: Entry, at: u64): void {
 }
 
 function serveHomeWrite(home: Home, entry: Entry, at: u64): void {
-  let holder = home.firstEntry;
-  while (changetype<usize>(holder) != 0) {
-    if (holder != entry && holder.holds != 0) sendRecall(home, holder, Recall.INVALIDATE, at);
-    holder = holder.nextOfHome;
-  }
-  if (home.recalls == 0) answer(home, at + (entry.holds != 0 ? 0 : timing(Timing.MEMORY_LATENCY)), LineState.MODIFIED);
+  if (heldElsewhere(home, entry)) recallHolders(home, entry, at);
+  else answer(home, at + (entry.holds != 0 ? 0 : timing(Timing.MEMORY_LATENCY)), LineState.MODIFIED);
 }
 
 function heldElsewhere(home: Home, entry: Entry): bool {
-  let holder = home.firstEntry;
-  while (changetype<usize>(holder) != 0) {
-    if (holder != entry && holder.holds != 0) return true;
-    holder = holder.nextOfHome;
+  return home.holders > <u32>entry.holds;
+}
+
+/** Takes the line from every domain that holds it, but one. */
+function recallHolders(home: Home, requester: Entry, at: u64): void {
+  if (home.table == 0) {
+    for (let holder = home.firstEntry; changetype<usize>(holder) != 0; holder = holder.nextOfHome) {
+      if (holder != requester && holder.holds != 0) sendRecall(home, holder, Recall.INVALIDATE, at);
+    }
+    return;
   }
-  return false;
+  const holders = holderMask(home);
+  for (let first: u32 = 0; first < machine().domains; first += 64) {
+    for (let word = load<u64>(holders + (first >>> 3)); word != 0; word &= word - 1) {
+      const holder = changetype<Entry>(<usize>load<u32>(home.table + ((<usize>first + <usize>ctz(word)) << 2)));
+      if (holder != requester) sendRecall(home, holder, Recall.INVALIDATE, at);
+    }
+  }
 }
 
 function sendRecall(home: Home, holder: Entry, recall: Recall, at: u64): void {
@@ -388,7 +406,7 @@ function finishRecall(entry: Entry, ready: u64): void {
   const home = entry.home;
   const requester = home.requester;
   const write = requester.pendingWrite != 0;
-  if (write) entry.holds = 0;
+  if (write) setHolder(entry, false);
   home.dataAt = max(home.dataAt, ready + hop(entry.domain.node, requester.domain.node));
   home.free = max(home.free, ready + hop(entry.domain.node, home.node));
   if (--home.recalls != 0) return;
@@ -409,7 +427,7 @@ function answer(home: Home, at: u64, state: LineState): void {
  */
 function conclude(home: Home, arrival: u64, state: LineState): void {
   const entry = home.requester;
-  entry.holds = 1;
+  setHolder(entry, true);
   if (state == LineState.MODIFIED) home.owner = entry;
   const completion = arrival + hop(entry.domain.node, home.node);
   home.free = max(home.free, completion) + timing(Timing.HOME_OCCUPANCY);

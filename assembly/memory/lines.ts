@@ -3,7 +3,7 @@
 
 import { StopReason, Warmth } from "../../src/abi.ts";
 import { Core, Domain, coreAt, domainAt } from "../cpu.ts";
-import { maskCopy, maskEmpty, maskSet, maskTest } from "../cpumask.ts";
+import { maskClear, maskCopy, maskEmpty, maskSet, maskTest } from "../cpumask.ts";
 import { machine, reserve, stopMachine } from "../machine.ts";
 import { nodeOfLine } from "./map.ts";
 
@@ -33,7 +33,7 @@ export class Entry {
   /** A request of this domain is on its way to the home or waits there. */
   pending: u8;
   pendingWrite: u8;
-  /** Whether the home counts this domain among the holders. */
+  /** Whether the home counts this domain among the holders: see setHolder(). */
   holds: u8;
   /** What arrived in the current cycle besides requests: Recall, LineState. */
   recall: u8;
@@ -67,8 +67,9 @@ export class Home {
   line: u32;
   node: u32;
   firstEntry: Entry;
-  entryCount: u32;
-  /** Entries by domain index once there are more than a few, or 0. */
+  /** Entries whose domain holds the line. */
+  holders: u32;
+  /** Entries by domain index once there are more than a few, or 0; behind them, a bit set of the domains that hold the line. */
   table: usize;
   /** Domain that may write, or null. */
   owner: Entry;
@@ -245,7 +246,7 @@ function openHome(line: u32, word: u32): Home {
   const kind = word & 3;
   // All or nothing: a line shared by all needs an entry per domain.
   const domains: usize = kind == LineKind.SHARED ? <usize>m.domains : 1;
-  const bytes = HOME_BYTES + domains * entryBytes + <usize>m.domains * 4 + 64;
+  const bytes = HOME_BYTES + domains * entryBytes + tableBytes() + holderBytes();
   if (bytes > m.directoryEnd - m.directoryNext) return changetype<Home>(take(bytes));
 
   const home = changetype<Home>(take(HOME_BYTES));
@@ -255,7 +256,7 @@ function openHome(line: u32, word: u32): Home {
     const core = coreAt(ownerIn(word));
     const entry = addEntry(home, core.domain);
     entry.state = <u8>LineState.MODIFIED;
-    entry.holds = 1;
+    setHolder(entry, true);
     entry.owner = entry.writer = <u16>(core.bit + 1);
     entry.writerThread = <u8>(word >>> THREAD_SHIFT);
     maskSet(directoryMask(entry), core.bit);
@@ -273,7 +274,7 @@ function addSharer(home: Home, domain: Domain): void {
   if (maskEmpty(domain.onlineMask, bits)) return;
   const entry = addEntry(home, domain);
   entry.state = <u8>LineState.SHARED;
-  entry.holds = 1;
+  setHolder(entry, true);
   maskCopy(directoryMask(entry), domain.onlineMask, bits);
   maskCopy(heldMask(entry), domain.onlineMask, bits);
 }
@@ -285,22 +286,56 @@ function addEntry(home: Home, domain: Domain): Entry {
   entry.domain = domain;
   entry.nextOfHome = home.firstEntry;
   home.firstEntry = entry;
-  home.entryCount++;
   if (home.table != 0) {
     store<u32>(home.table + ((<usize>domain.index) << 2), <u32>changetype<usize>(entry));
-  } else if (home.entryCount > LISTED_ENTRIES) {
+  } else if (hasMoreThanListed(entry)) {
     openTable(home);
   }
   return entry;
 }
 
+function hasMoreThanListed(first: Entry): bool {
+  let count: u32 = 0;
+  for (let entry = first; changetype<usize>(entry) != 0; entry = entry.nextOfHome) count++;
+  return count > LISTED_ENTRIES;
+}
+
+function tableBytes(): usize {
+  return (((<usize>machine().domains) << 2) + 63) & ~(<usize>63);
+}
+
+/** Of the bit set of holders: whole vectors. */
+function holderBytes(): usize {
+  return (((<usize>machine().domains + 7) >>> 3) + 63) & ~(<usize>63);
+}
+
+/** Domains that hold the line; for a home with a table. */
+// @ts-ignore: decorator
+@inline
+export function holderMask(home: Home): usize {
+  return home.table + tableBytes();
+}
+
+/** A domain gets the line, or has lost it, as its home sees it. */
+export function setHolder(entry: Entry, holds: bool): void {
+  if ((entry.holds != 0) == holds) return;
+  const home = entry.home;
+  entry.holds = holds ? 1 : 0;
+  if (holds) home.holders++;
+  else home.holders--;
+  if (home.table == 0) return;
+  if (holds) maskSet(holderMask(home), entry.domain.index);
+  else maskClear(holderMask(home), entry.domain.index);
+}
+
 function openTable(home: Home): void {
-  const table = take((((<usize>machine().domains) << 2) + 63) & ~(<usize>63));
+  const table = take(tableBytes() + holderBytes());
   if (table == 0) return;
   home.table = table;
   let entry = home.firstEntry;
   while (changetype<usize>(entry) != 0) {
     store<u32>(table + ((<usize>entry.domain.index) << 2), <u32>changetype<usize>(entry));
+    if (entry.holds != 0) maskSet(holderMask(home), entry.domain.index);
     entry = entry.nextOfHome;
   }
 }

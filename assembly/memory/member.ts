@@ -51,6 +51,8 @@ export class Member {
   /** Ticks of a turn, and from its beginning to the load. */
   period: u32;
   phase: u32;
+  /** Whole turns until the load that would miss next: see lasts(). */
+  nextTurns: u32;
   /** Start of the turn from which others are counted, turns before that which the CPU's record doesn't know, and after. */
   head: u64;
   turnsBehind: u64;
@@ -81,11 +83,24 @@ function isBehind(when: u64, cycle: u64, eventClass: EventClass): bool {
  */
 export function enlist(entry: Entry, bit: u32, at: u64): u32 {
   const train = changetype<Train>(entry.domain.train);
-  const member = memberOfThread(train, bit, 0);
-  if (train.threads == 1 && mayAskAgain(train, entry, member) && askAgain(train, member, at + member.latency)) {
-    return member.latency;
+  const latency = enlistAgain(train, entry, bit, at);
+  return latency != 0 ? latency : enlistCore(train, entry, coreInDomain(entry.domain, bit), at);
+}
+
+/** As enlist(), of a core all of whose threads are in the train already: it is their records alone that are looked at. */
+function enlistAgain(train: Train, entry: Entry, bit: u32, at: u64): u32 {
+  let latency: u32 = 0;
+  for (let thread: u32 = 0; thread < train.threads; thread++) {
+    const member = memberOfThread(train, bit, thread);
+    if (changetype<usize>(member) == 0) break;
+    latency = member.latency;
+    if (!mayAskAgain(train, entry, member) || !lasts(member, at + latency)) return 0;
   }
-  return enlistCore(train, entry, coreInDomain(entry.domain, bit), at);
+  for (let thread: u32 = 0; thread < train.threads; thread++) {
+    const member = memberOfThread(train, bit, thread);
+    if (changetype<usize>(member) != 0) askAgain(train, member, at + latency);
+  }
+  return latency;
 }
 
 function enlistCore(train: Train, entry: Entry, core: Core, at: u64): u32 {
@@ -148,18 +163,26 @@ function fits(train: Train, entry: Entry, cpu: Cpu, line: SpinLine, invalidation
   const spin = spinOf(cpu);
   if (line.size == 0 || invalidation > LAST_ARRIVAL || spin.period >>> 31 != 0) return false;
   const member = memberOf(cpu);
-  if (member.entry == 0) return hasTurnsLeft(cpu.clock + line.phase, spin.period, spin.turns, invalidation);
-  if (member.entry != changetype<usize>(entry) || member.generation != train.generation) return false;
-  // It has asked, and a sibling has been granted before: what happens to the core's copy is beyond one member's record.
-  if (member.place == MemberPlace.WAITING) return false;
-  const load = member.place == MemberPlace.GRANTED ? ticksOf(member.fill) : member.head + member.phase;
-  const turns = member.turnsLeft - (member.place == MemberPlace.GRANTED ? member.loadTurns : 0);
-  return hasTurnsLeft(load, member.period, turns, invalidation);
+  if (member.entry != 0) return mayAskAgain(train, entry, member) && lasts(member, invalidation);
+  const turns = turnsUntil(cpu.clock + line.phase, invalidation, spin.period);
+  return turns >>> 31 == 0 && turns + 1 < spin.turns;
 }
 
-function hasTurnsLeft(load: u64, period: u64, turnsLeft: u64, invalidation: u64): bool {
-  const turns = turnsUntil(load, invalidation, period);
-  return turns + 1 < turnsLeft && turns >>> 31 == 0;
+/** Whether a member's loop goes on until the load that misses, and behind it. Counts the turns until then. */
+// @ts-ignore: decorator
+@inline
+function lasts(member: Member, invalidation: u64): bool {
+  const before = member.place == MemberPlace.GRANTED ? member.loadTurns : 0;
+  const turns = turnsUntil(nextLoad(member), invalidation, member.period);
+  member.nextTurns = <u32>turns;
+  return invalidation <= LAST_ARRIVAL && turns >>> 31 == 0 && turns + before + 1 < member.turnsLeft;
+}
+
+/** Start of a load of a member's that finds the line there. */
+// @ts-ignore: decorator
+@inline
+function nextLoad(member: Member): u64 {
+  return member.place == MemberPlace.GRANTED ? ticksOf(member.fill) : member.head + member.phase;
 }
 
 /** Whole turns from a load to the first that starts in a cycle or behind it. */
@@ -186,10 +209,15 @@ function joinThread(train: Train, entry: Entry, cpu: Cpu, line: SpinLine, invali
     member.turnsBehind = 0;
     member.turnsLeft = spin.turns;
     cpu.core.members++;
+    lasts(member, invalidation);
   }
   askAgain(train, member, invalidation);
 }
 
+/**
+ * Whether a member of this train has been granted the line and may lose it again. For one that has asked while a sibling has
+ * been granted, what happens to the core's copy is beyond its record.
+ */
 // @ts-ignore: decorator
 @inline
 function mayAskAgain(train: Train, entry: Entry, member: Member): bool {
@@ -197,25 +225,20 @@ function mayAskAgain(train: Train, entry: Entry, member: Member): bool {
     member.entry == changetype<usize>(entry) &&
     train.entry == changetype<usize>(entry) &&
     member.generation == train.generation &&
-    member.place == MemberPlace.GRANTED
+    member.place != MemberPlace.WAITING
   );
 }
 
-/** A member loses the line at a cycle, and asks for it again. @returns false if its loop ends before that */
-function askAgain(train: Train, member: Member, invalidation: u64): bool {
-  const granted = member.place == MemberPlace.GRANTED;
-  const load = granted ? ticksOf(member.fill) : member.head + member.phase;
-  const turns = turnsUntil(load, invalidation, member.period);
-  const before = granted ? member.loadTurns : 0;
-  if (turns >>> 31 != 0 || turns + before + 1 >= member.turnsLeft || invalidation > LAST_ARRIVAL) return false;
-  if (granted) goOnFromFill(member);
+/** A member whose loop lasts loses the line at a cycle, and asks for it again. */
+function askAgain(train: Train, member: Member, invalidation: u64): void {
+  const load = nextLoad(member);
+  if (member.place == MemberPlace.GRANTED) goOnFromFill(member);
   else member.aheadTicks = 0;
   member.place = MemberPlace.WAITING;
   member.invalidation = invalidation;
-  member.loadTurns = <u32>turns;
-  member.loadTicks = load + turns * member.period;
+  member.loadTurns = member.nextTurns;
+  member.loadTicks = load + <u64>member.nextTurns * member.period;
   list(train, cycleOf(member.loadTicks) + member.latency, member.cpu.slot);
-  return true;
 }
 
 /** Goes on from the fill, as if the turn had begun just early enough for the load. */
