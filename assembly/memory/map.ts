@@ -65,7 +65,9 @@ export function mapPages(address: u64, bytes: u64, attributes: u32): bool {
   }
   const first = address >>> PAGE_SHIFT;
   const end = (address + bytes) >>> PAGE_SHIFT;
-  for (let page = first; page < end; page++) store<u32>(pageTable + ((<usize>page) << 2), attributes);
+  // Neither architecture has pages that may be written and not read: a line that is held for stores serves loads.
+  const rights = (attributes & PAGE_WRITE) != 0 ? attributes | PAGE_READ : attributes;
+  for (let page = first; page < end; page++) store<u32>(pageTable + ((<usize>page) << 2), rights);
   return true;
 }
 

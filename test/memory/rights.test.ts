@@ -90,6 +90,27 @@ describe.each(rights)("a page that allows %s", (_, attributes) => {
   });
 });
 
+describe("a page that is mapped for writing only", () => {
+  it.each(accesses)("can be read, as there is no such page: $name", ({ emit }) => {
+    const map = (machine: BareMachine): void => machine.map(DATA, PAGE, PAGE_WRITE | PAGE_RAM);
+    expect(attempt(emit, map, DATA).fault).toBeUndefined();
+  });
+
+  it("gives a spin that stores and loads the same state, elided or not", () => {
+    const [elided, stepped] = [true, false].map((spinElision) => {
+      const machine = new BareMachine({ architecture: "arm64", accelerations: { spinElision } });
+      machine.map(CODE, PAGE, PAGE_RX);
+      machine.map(DATA, PAGE, PAGE_WRITE | PAGE_RAM);
+      const spin = new A64().mov(1, DATA).label("spin").store(2, 1, 32).load(3, 1, 16).b("spin");
+      machine.write(CODE, spin.finish());
+      machine.start(0, CODE);
+      machine.run(FAR);
+      return [machine.core.digest(), machine.counter(Counter.STOP_REASON)];
+    });
+    expect(elided).toEqual(stepped);
+  });
+});
+
 describe("an access across two pages", () => {
   it.each(accesses.filter(({ bytes, reads, writes }) => bytes > 1 && reads !== writes))(
     "$name: all of it is allowed, or nothing is done",
