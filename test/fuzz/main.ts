@@ -18,7 +18,7 @@ const MOST_AT_ONCE = 10_000;
 
 const usage = `npm run fuzz -- [options]
 
-Without options: the whole campaign, 20 to 40 minutes on two processors.
+Without options: the whole campaign, 15 to 40 minutes on two processors.
 
   --target NAME    only this target (may be repeated)
   --seed N         seed of all inputs, default 1
