@@ -109,8 +109,18 @@ function openEntry(entry: Entry, cycle: u64): void {
 
 /** Puts a request into the queue that has arrived some time ago. */
 export function enqueueLate(entry: Entry, cpu: Cpu): void {
-  let before: usize = 0;
-  let after = entry.queueHead;
+  enqueueBehind(entry, 0, cpu);
+}
+
+/** Puts a request that arrives now behind everything from earlier cycles. */
+function enqueueRequest(entry: Entry, cpu: Cpu): void {
+  cpu.requestEntry = changetype<usize>(entry);
+  enqueueBehind(entry, entry.queueBefore, cpu);
+}
+
+/** The queue is in the order of (arrival, CPU number). @param before a request that comes before, or 0 */
+function enqueueBehind(entry: Entry, before: usize, cpu: Cpu): void {
+  let after = before == 0 ? entry.queueHead : changetype<Cpu>(before).requestNext;
   while (after != 0 && arrivedBefore(changetype<Cpu>(after), cpu)) {
     before = after;
     after = changetype<Cpu>(after).requestNext;
@@ -124,21 +134,6 @@ export function enqueueLate(entry: Entry, cpu: Cpu): void {
 function arrivedBefore(one: Cpu, other: Cpu): bool {
   if (one.requestArrival != other.requestArrival) return one.requestArrival < other.requestArrival;
   return one.index < other.index;
-}
-
-/** Behind everything from earlier cycles; among the arrivals of this cycle in order of CPU number. */
-function enqueueRequest(entry: Entry, cpu: Cpu): void {
-  cpu.requestEntry = changetype<usize>(entry);
-  let before = entry.queueBefore;
-  let after = before == 0 ? entry.queueHead : changetype<Cpu>(before).requestNext;
-  while (after != 0 && changetype<Cpu>(after).index < cpu.index) {
-    before = after;
-    after = changetype<Cpu>(after).requestNext;
-  }
-  cpu.requestNext = after;
-  if (before == 0) entry.queueHead = changetype<usize>(cpu);
-  else changetype<Cpu>(before).requestNext = changetype<usize>(cpu);
-  if (after == 0) entry.queueTail = changetype<usize>(cpu);
 }
 
 /** The answer of the home first, then requests, then a recall of the same cycle. */

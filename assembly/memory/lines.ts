@@ -39,7 +39,7 @@ export class Entry {
   recall: u8;
   answer: u8;
   touched: u8;
-  /** Thread of the writing core that wrote last, plus one, if no sibling has read the line since; else 0. */
+  /** Thread of the writing core that has claimed the line for its stores, plus one, or 0 (siblings.ts). */
   writerThread: u8;
   /** Waiting requests: Cpu records in the order of their arrival. */
   queueHead: usize;
@@ -101,7 +101,7 @@ export enum LineKind {
   SHARED = 3,
 }
 
-// An OWNED word: core index << 2; thread that wrote last, plus one, or 0: as Entry.writerThread.
+// An OWNED word: core index << 2; thread that has claimed the line, plus one, or 0: as Entry.writerThread.
 const OWNER_MASK: u32 = 0x3f_ffff;
 const THREAD_SHIFT: u32 = 24;
 
@@ -168,7 +168,7 @@ function ownerIn(word: u32): u32 {
   return (word >>> 2) & OWNER_MASK;
 }
 
-/** Thread that has written a line last, plus one, if the core may write it and no sibling has read it since; else 0. */
+/** Thread of a core that has claimed a line for its stores, plus one; 0 for none, or when the core may not write it. */
 export function writerThreadOf(core: Core, line: u32): u32 {
   const word = load<u32>(wordOf(line));
   if ((word & 3) == LineKind.OWNED) return word >>> THREAD_SHIFT;
@@ -177,7 +177,7 @@ export function writerThreadOf(core: Core, line: u32): u32 {
   return entry.writer == core.bit + 1 ? entry.writerThread : 0;
 }
 
-/** Names the thread that has written a line last, plus one, or none; the core may write it. */
+/** Notes the thread that claims a line, plus one, or 0 for none; the core may write it. */
 export function setWriterThread(core: Core, line: u32, thread: u32): void {
   const word = load<u32>(wordOf(line));
   if ((word & 3) == LineKind.OWNED) {
