@@ -156,6 +156,56 @@ const fourDomains: Situation = {
   shape: { packages: 2, llcsPerDie: 2, coresPerLlc: 2 },
 };
 
+describe("between the threads of a core", () => {
+  const S = 37;
+  const stores = 1000;
+  /** Waits of a thread's store, then of its sibling's access, to a line that their core may write. */
+  const afterStore = (access: Omit<Access, "cpu">): number[] =>
+    waits({ shape: { threadsPerCore: 2 }, figures: { sibling: S }, warm: [Warmth.OWNED, 0] }, [
+      { cpu: 0, at: stores, write: true },
+      { cpu: 1, ...access },
+    ]);
+
+  it("what one has written reaches the other the sibling latency behind its claim, and no later", () => {
+    expect(afterStore({ at: stores + 10 })).toEqual([0, S - 10]);
+    expect(afterStore({ at: stores + S - 1 })).toEqual([0, 1]);
+    expect(afterStore({ at: stores + S })).toEqual([0, 0]);
+    expect(afterStore({ at: stores + 500 })).toEqual([0, 0]);
+  });
+
+  it("a store waits for the other's claim as a load does", () => {
+    expect(afterStore({ at: stores + 10, write: true })).toEqual([0, S - 10]);
+  });
+
+  it("who keeps a line to itself, or only reads, waits for nothing", () => {
+    const alone = { shape: { threadsPerCore: 2 }, figures: { sibling: S }, warm: [Warmth.OWNED, 0] } as const;
+    expect(
+      waits(alone, [
+        { cpu: 0, at: 1000, write: true },
+        { cpu: 0, at: 1010, write: true },
+        { cpu: 0, at: 1020 },
+      ]),
+    ).toEqual([0, 0, 0]);
+    expect(
+      waits(alone, [
+        { cpu: 0, at: 1000 },
+        { cpu: 1, at: 1005 },
+      ]),
+    ).toEqual([0, 0]);
+  });
+
+  it("a claim that has been taken away is waited for no more", () => {
+    const accesses: Access[] = [
+      { cpu: 0, at: 1000, write: true },
+      { cpu: 1, at: 1010 },
+      { cpu: 1, at: 1200 },
+    ];
+    expect(waits({ shape: { threadsPerCore: 2 }, figures: { sibling: S }, warm: [Warmth.OWNED, 0] }, accesses)).toEqual(
+      [0, S - 10, 0],
+    );
+  });
+});
+
 describe("between domains", () => {
   it("a modified line goes from its domain straight to the one that asks", () => {
     // Home at the requester, at the owner.
