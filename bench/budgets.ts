@@ -45,10 +45,9 @@ class Run {
     return values.length === 0 ? undefined : Math.min(...values);
   }
 
-  /** Of processor time where it is known: other programs on the host stretch wall time, and not evenly. */
+  /** On the wall: so the budgets are meant. */
   ratio(work: string, peer: string): number | undefined {
-    const found = peerRatios(this.#results).find((one) => one.work === work && one.peer === peer);
-    return found?.processorRatio ?? found?.ratio;
+    return peerRatios(this.#results).find((one) => one.work === work && one.peer === peer)?.ratio;
   }
 
   /** By how much a CPU of the larger machine costs more. */

@@ -1,5 +1,6 @@
 // The table at the end of a campaign.
 
+import { tableLines } from "../../bench/text.ts";
 import type { Total } from "./campaign.ts";
 import { ACCEPTED } from "./target.ts";
 
@@ -8,18 +9,10 @@ export function resultTable(totals: ReadonlyMap<string, Total>, seconds: number)
   const head = ["target", "inputs", "accepted", "seconds", "inputs/s", "findings"];
   const rows = [...totals].map(([name, total]) => row(name, total));
   const sum = rowOfAll([...totals.values()], seconds);
-  const widths = head.map((title, column) =>
-    Math.max(...[head, ...rows, sum].map((one) => (one[column] ?? "").length)),
-  );
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
-      .join("  ");
-  const lines = [line(head)];
-  [...totals.values()].forEach(({ outcomes }, index) => {
-    lines.push(line(rows[index] ?? []), `    ${outcomeText(outcomes)}`);
-  });
-  return [...lines, line(sum)].join("\n");
+  const outcomes = [...totals.values()].map((total) => `    ${outcomeText(total.outcomes)}`);
+  const lines = tableLines([head, ...rows, sum]);
+  // What became of the inputs stands below each target's line.
+  return lines.flatMap((line, index) => [line, ...outcomes.slice(index - 1, index)]).join("\n");
 }
 
 function row(name: string, { inputs, seconds, findings, outcomes }: Total): string[] {
