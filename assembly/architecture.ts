@@ -44,3 +44,8 @@ export function resetCpu(cpu: Cpu): void {
   if (machine().architecture == Architecture.X86_64) x86Reset(cpu);
   else arm64Reset(cpu);
 }
+
+/** The CPU's deadline has come: its timers signal what is due at `cycle`, and set the next one. */
+export function timersFire(cpu: Cpu, cycle: u64): void {
+  assert(false, "no timer sets a deadline yet");
+}

@@ -15,8 +15,8 @@ import {
 import { arm64 } from "./arm64/cpu.ts";
 import { CORE_BYTES, Core, Cpu, DOMAIN_BYTES, NEVER, coreAt, cpuAt, domainAt } from "./cpu.ts";
 import { maskSet } from "./cpumask.ts";
-import { openApics, resetApic } from "./interrupts/apic.ts";
-import { openGics, resetGic } from "./interrupts/gic.ts";
+import { openApics, resetApic } from "./interrupts/apic/apic.ts";
+import { openGics, resetGic } from "./interrupts/gic/gic.ts";
 import { enterHardwareId, openHardwareIds } from "./interrupts/hardwareIds.ts";
 import { openTargets, targetPresent } from "./interrupts/targets.ts";
 import { machine, openMemory, reserve, timing } from "./machine.ts";
@@ -156,6 +156,7 @@ function buildCpus(): bool {
     const cpu = cpuAt(index);
     cpu.index = index;
     cpu.interruptArrivalMin = NEVER;
+    cpu.deadlineCycle = NEVER;
     cpu.loopPatience = 1;
     forgetAll(cpu);
     const core = entry(Config.CPU_CORE_TABLE, index);

@@ -41,6 +41,9 @@ export class Cpu {
   /** Interrupt messages under way to this CPU, and the least cycle of their arrivals (may be stale: then <= now). */
   interruptArrivals: u32;
   interruptArrivalMin: u64;
+  /** Cycle at which the earliest of its timers fires, or NEVER; and that event's node, or 0 (time/deadline.ts). */
+  deadlineCycle: u64;
+  deadlineEvent: usize;
   /** `Pending` bits of what waits to be taken, and of what is masked at present. */
   pending: u32;
   masked: u32;
@@ -82,14 +85,23 @@ export class Cpu {
   startArgument: u64;
 }
 
-/** What can wait to be taken at an instruction boundary; the same bits say what is masked. */
+/**
+ * What can wait to be taken at an instruction boundary; the same bits say what is masked. Each bit of Cpu.pending has one
+ * source, which sets and clears it and leaves the others alone.
+ */
 export enum Pending {
-  /** x86 NMI. */
+  /** x86: an NMI, latched here. arm64: the interrupt controller signals IRQ with superpriority (FEAT_NMI). */
   NMI = 1,
   /** x86: the local APIC asks for service. arm64: the interrupt controller signals IRQ. */
   IRQ = 2,
   /** arm64: the interrupt controller signals FIQ. */
   FIQ = 4,
+  /** x86: a system-management interrupt, latched here. */
+  SMI = 8,
+  /** x86: an INIT, latched here. */
+  INIT = 16,
+  /** arm64: an interrupt that firmware in EL3 takes, whatever EL1 masks. */
+  EL3 = 32,
 }
 
 export const CPU_JOURNAL: usize = 896;

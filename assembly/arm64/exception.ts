@@ -66,7 +66,7 @@ function pstate(cpu: Cpu): u64 {
 /** Sets PSTATE.DAIF, and with it what is masked. */
 export function setDaif(cpu: Cpu, daif: u32): void {
   arm64(cpu).daif = daif;
-  let masked: u32 = Pending.NMI;
+  let masked: u32 = 0;
   if ((daif & PSTATE_I) != 0) masked |= Pending.IRQ;
   if ((daif & PSTATE_F) != 0) masked |= Pending.FIQ;
   if (masked != cpu.masked) cpu.loopVisits = 0;

@@ -2,7 +2,7 @@
 
 import { CPU_REGISTERS } from "../../src/abi.ts";
 import { Cpu } from "../cpu.ts";
-import { gicUpdate } from "../interrupts/gic.ts";
+import { gicUpdate } from "../interrupts/gic/gic.ts";
 import { Arm64State, CARRY_SLOT, PSTATE_DAIF, SP_SLOT, STATE_WORDS, ZERO_RESULT_SLOT, arm64, writeX } from "./cpu.ts";
 import { setDaif } from "./exception.ts";
 

@@ -12,7 +12,7 @@ import {
   gicSendSgi,
   gicUpdate,
   runningPriority,
-} from "../interrupts/gic.ts";
+} from "../interrupts/gic/gic.ts";
 import { counterNow } from "./counter.ts";
 import { PSTATE_DAIF, arm64, readNzcv, writeNzcv } from "./cpu.ts";
 import { selectStack, setDaif } from "./exception.ts";

@@ -12,7 +12,7 @@ import {
 } from "../../src/abi.ts";
 import { Cpu, cpuAt } from "../cpu.ts";
 import { serveFirmware } from "../firmware/psci.ts";
-import { serveDistributor } from "../interrupts/distributor.ts";
+import { serveDistributor } from "../interrupts/gic/distributor.ts";
 import { Message, redistributorLatency, send } from "../interrupts/message.ts";
 import { machine, timing } from "../machine.ts";
 import { ticksOf } from "../time/bounds.ts";

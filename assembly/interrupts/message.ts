@@ -2,19 +2,21 @@
 // it is sent, so that its target never has to go back.
 
 import { Architecture, CpuState, Timing, TraceKind } from "../../src/abi.ts";
+import { timersFire } from "../architecture.ts";
 import { Cpu, NEVER, cpuAt, hop } from "../cpu.ts";
 import { machine, timing } from "../machine.ts";
 import { answerDevice } from "../devices/transaction.ts";
 import { startCpu } from "../firmware/start.ts";
 import { shrinkLimits, startCycle, ticksOf } from "../time/bounds.ts";
+import { takeDeadline } from "../time/deadline.ts";
 import { runCompleted, runCore } from "../time/run.ts";
 import { unpark } from "../time/spin.ts";
 import { signalEvent } from "../time/watch.ts";
 import { EventClass, EventNode, schedule } from "../time/wheel.ts";
 import { trace } from "../trace/ring.ts";
-import { apicAccept } from "./apic.ts";
-import { gicAccept, gicSetDistributor } from "./gic.ts";
-import { serveRedistributor } from "./redistributor.ts";
+import { apicAccept } from "./apic/apic.ts";
+import { gicAccept, gicSetDistributor } from "./gic/gic.ts";
+import { serveRedistributor } from "./gic/redistributor.ts";
 import { pendingEndsWait, wakeFromWait } from "./wake.ts";
 
 /** Low byte of a MESSAGE event's argument; the subject is the target's Cpu record. */
@@ -31,6 +33,8 @@ export enum Message {
   DISTRIBUTOR = 4,
   /** Power-on; the start block is in the target's record. */
   START = 5,
+  /** No message: a timer of the CPU's own fires (time/deadline.ts). */
+  DEADLINE = 6,
 }
 
 /** Sends a message that arrives at a cycle after now. */
@@ -87,6 +91,14 @@ export function broadcastEvent(sender: Cpu): void {
 export function deliver(node: EventNode, cycle: u64): void {
   const cpu = changetype<Cpu>(node.subject);
   const argument = node.argument;
+  if (argument == <u64>Message.DEADLINE) {
+    if (takeDeadline(cpu, node)) {
+      timersFire(cpu, cycle);
+      settlePending(cpu, cycle);
+      runCore(cpu.core, cycle, true);
+    }
+    return;
+  }
   if (--cpu.interruptArrivals == 0) cpu.interruptArrivalMin = NEVER;
   switch ((<i32>argument) & 0xff) {
     case Message.INTERRUPT:

@@ -7,7 +7,7 @@
 // message that is on its way is known; one that isn't yet needs at least A or P from now.
 
 import { Acceleration, Timing } from "../../src/abi.ts";
-import { Core, Cpu, Pending, threadOf } from "../cpu.ts";
+import { Core, Cpu, threadOf } from "../cpu.ts";
 import { machine, timing } from "../machine.ts";
 import { parkedUntil } from "./spin.ts";
 
@@ -62,11 +62,10 @@ export function computeLimits(cpu: Cpu, cycle: u64, delivering: bool): void {
   }
   hit = min(hit, m.stop);
   other = min(other, m.stop);
+  // Something can always come that no CPU masks: INIT, SMI, an interrupt to EL3.
+  if (cpu.interruptArrivals != 0) other = min(other, known(cpu.interruptArrivalMin, cycle, least));
+  other = min(other, known(cpu.deadlineCycle, cycle, least));
   let observe = other;
-  if (cpu.interruptArrivals != 0) {
-    observe = min(observe, known(cpu.interruptArrivalMin, cycle, least));
-    if (isInterruptible(cpu)) other = observe;
-  }
   if (core.threadCount > 1) {
     // A sibling's access may end a watch, which waits look at.
     const sibling = siblingLimit(cpu, cycle, least);
@@ -122,12 +121,6 @@ function known(arrivalMin: u64, cycle: u64, least: u64): u64 {
 
 // @ts-ignore: decorator
 @inline
-export function isInterruptible(cpu: Cpu): bool {
-  return (~cpu.masked & (Pending.NMI | Pending.IRQ | Pending.FIQ)) != 0;
-}
-
-// @ts-ignore: decorator
-@inline
 export function isStepping(cpu: Cpu): bool {
   return cpu.state == 1 && cpu.parked == 0;
 }
@@ -149,6 +142,7 @@ function siblingLimit(cpu: Cpu, cycle: u64, least: u64): u64 {
     }
     if (sibling.parked != 0) limit = min(limit, parkedUntil(sibling));
     if (sibling.interruptArrivals != 0) limit = min(limit, known(sibling.interruptArrivalMin, cycle, least));
+    limit = min(limit, known(sibling.deadlineCycle, cycle, least));
   }
   return limit;
 }

@@ -195,7 +195,7 @@ export function isCanonical(address: u64): bool {
 /** Derives what is masked from RFLAGS.IF, the shadow and the NMI block. x86 has no FIQ. */
 export function updateMasked(cpu: Cpu): void {
   const state = x86(cpu);
-  let masked: u32 = Pending.FIQ;
+  let masked: u32 = 0;
   if ((state.rflags & RFLAGS_IF) == 0) masked |= Pending.IRQ;
   if (state.nmiBlocked != 0) masked |= Pending.NMI;
   if (state.shadow != Shadow.NONE) masked |= Pending.IRQ | Pending.NMI;

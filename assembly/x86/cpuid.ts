@@ -2,7 +2,7 @@
 // leaves out x87, MMX and SSE, which real 64-bit processors always have.
 
 import { Cpu } from "../cpu.ts";
-import { apicId } from "../interrupts/apic.ts";
+import { apicId } from "../interrupts/apic/apic.ts";
 import { machine } from "../machine.ts";
 import { RAX, RBX, RCX, RDX, readR, writeR } from "./cpu.ts";
 

@@ -6,7 +6,7 @@
 
 import { CpuState, StopReason, Timing, TraceKind, X86Vector } from "../../src/abi.ts";
 import { Cpu, Pending } from "../cpu.ts";
-import { apicTakeInterrupt, apicTakeNmi } from "../interrupts/apic.ts";
+import { apicTakeInterrupt } from "../interrupts/apic/apic.ts";
 import { stopMachine, timing } from "../machine.ts";
 import {
   Access,
@@ -177,7 +177,7 @@ function acceptInterrupt(cpu: Cpu): void {
   const nmi = (cpu.pending & ~cpu.masked & Pending.NMI) != 0;
   let vector: u32 = X86Vector.NMI;
   if (nmi) {
-    apicTakeNmi(cpu);
+    cpu.pending &= ~Pending.NMI;
     state.nmiBlocked = 1;
   } else {
     vector = apicTakeInterrupt(cpu);

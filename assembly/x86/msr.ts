@@ -2,7 +2,7 @@
 
 import { StopReason } from "../../src/abi.ts";
 import { Cpu } from "../cpu.ts";
-import { apicRead, apicValue, apicWrite } from "../interrupts/apic.ts";
+import { apicRead, apicValue, apicWrite } from "../interrupts/apic/apic.ts";
 import { stopMachine } from "../machine.ts";
 import { startCycle } from "../time/bounds.ts";
 import { readClock } from "../time/shadow.ts";

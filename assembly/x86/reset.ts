@@ -7,7 +7,7 @@
 
 import { CPU_REGISTERS } from "../../src/abi.ts";
 import { Cpu } from "../cpu.ts";
-import { apicId, resetApic } from "../interrupts/apic.ts";
+import { apicId, resetApic } from "../interrupts/apic/apic.ts";
 import { unwatchLine } from "../time/watch.ts";
 import {
   CR0_ET,

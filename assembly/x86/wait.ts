@@ -19,7 +19,7 @@ const BREAK_ON_MASKED: u64 = 1;
 /** What is pending and not masked once the instruction, and with it a shadow that it stands in, is complete. */
 function deliverable(cpu: Cpu): u32 {
   const state = x86(cpu);
-  let masked: u32 = Pending.FIQ;
+  let masked: u32 = 0;
   if ((state.rflags & RFLAGS_IF) == 0) masked |= Pending.IRQ;
   if (state.nmiBlocked != 0) masked |= Pending.NMI;
   return cpu.pending & ~masked;

@@ -1,12 +1,12 @@
 // The local APIC in x2APIC mode, as far as interprocessor interrupts need it: ICR, SELF_IPI, IRR, ISR, priorities, EOI
 // (Intel SDM 3A chapter 11, rev. 083). Its registers belong to their CPU; others reach them by messages only.
 
-import { CpuState, StopReason } from "../../src/abi.ts";
-import { Cpu, Pending } from "../cpu.ts";
-import { mix } from "../digest.ts";
-import { machine, reserve, stopMachine } from "../machine.ts";
-import { startCycle } from "../time/bounds.ts";
-import { sendToTargets, targetAll, targetCpu, targetId, targetList } from "./targets.ts";
+import { CpuState, StopReason } from "../../../src/abi.ts";
+import { Cpu, Pending } from "../../cpu.ts";
+import { mix } from "../../digest.ts";
+import { machine, reserve, stopMachine } from "../../machine.ts";
+import { startCycle } from "../../time/bounds.ts";
+import { sendToTargets, targetAll, targetCpu, targetId, targetList } from "../targets.ts";
 
 /** ICR delivery modes (SDM 3A 11.6.1). */
 export enum DeliveryMode {
@@ -25,7 +25,7 @@ class Apic {
   taskPriority: u32;
   /** Spurious-interrupt vector register; bit 8 enables the APIC. */
   spurious: u32;
-  nmiPending: u32;
+  reserved: u32;
   /** 256 bits each, 8 words of 32. */
   requests0: u64;
   requests1: u64;
@@ -117,10 +117,9 @@ function processorPriority(apic: Apic): u32 {
 
 /** Derives what the CPU sees from what is requested and in service. */
 function updatePending(cpu: Cpu, apic: Apic): void {
-  let pending: u32 = apic.nmiPending != 0 ? Pending.NMI : 0;
   const request = highestVector(changetype<usize>(apic) + REQUESTS);
-  if (request >= 0 && ((<u32>request) & 0xf0) > (processorPriority(apic) & 0xf0)) pending |= Pending.IRQ;
-  cpu.pending = pending;
+  if (request >= 0 && ((<u32>request) & 0xf0) > (processorPriority(apic) & 0xf0)) cpu.pending |= Pending.IRQ;
+  else cpu.pending &= ~Pending.IRQ;
 }
 
 /** A message reaches this APIC (SDM 3A 11.8.4; for a software-disabled APIC 11.4.7.2). */
@@ -128,18 +127,11 @@ export function apicAccept(cpu: Cpu, vector: u32, mode: u32): void {
   const apic = apicOf(cpu);
   if (cpu.state == CpuState.OFFLINE) return;
   if (mode == DeliveryMode.NMI) {
-    apic.nmiPending = 1;
-  } else {
-    if ((apic.spurious & SPURIOUS_ENABLE) == 0) return;
-    setVector(changetype<usize>(apic) + REQUESTS, vector);
+    cpu.pending |= Pending.NMI;
+    return;
   }
-  updatePending(cpu, apic);
-}
-
-/** The CPU takes its NMI: the latch is free for one more. */
-export function apicTakeNmi(cpu: Cpu): void {
-  const apic = apicOf(cpu);
-  apic.nmiPending = 0;
+  if ((apic.spurious & SPURIOUS_ENABLE) == 0) return;
+  setVector(changetype<usize>(apic) + REQUESTS, vector);
   updatePending(cpu, apic);
 }
 

@@ -1,10 +1,10 @@
 // The GICv3 redistributor's registers (Arm IHI 0069H 12.10, 12.11): SGIs and PPIs of one PE.
 
-import { GICR_FIRST_WINDOW_CPUS, StopReason } from "../../src/abi.ts";
-import { arm64 } from "../arm64/cpu.ts";
-import { Cpu } from "../cpu.ts";
-import { redistributorOffset } from "../devices/transaction.ts";
-import { machine, stopMachine } from "../machine.ts";
+import { GICR_FIRST_WINDOW_CPUS, StopReason } from "../../../src/abi.ts";
+import { arm64 } from "../../arm64/cpu.ts";
+import { Cpu } from "../../cpu.ts";
+import { redistributorOffset } from "../../devices/transaction.ts";
+import { machine, stopMachine } from "../../machine.ts";
 import { GIC_PIDR2, IIDR, PIDR2_GICV3 } from "./distributor.ts";
 import { Gic, gicOf, gicUpdate, priorityOf, setPriority } from "./gic.ts";
 

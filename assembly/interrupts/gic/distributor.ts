@@ -1,10 +1,10 @@
 // The GICv3 distributor (Arm IHI 0069H 12.9): identification and group enables. Shared peripheral interrupts come later;
 // touching their registers stops the machine and names them, rather than pretending.
 
-import { GICD_BASE, StopReason, Timing } from "../../src/abi.ts";
-import { Cpu, cpuAt } from "../cpu.ts";
-import { machine, stopMachine, timing } from "../machine.ts";
-import { Message, send } from "./message.ts";
+import { GICD_BASE, StopReason, Timing } from "../../../src/abi.ts";
+import { Cpu, cpuAt } from "../../cpu.ts";
+import { machine, stopMachine, timing } from "../../machine.ts";
+import { Message, send } from "../message.ts";
 
 const GICD_CTLR: u32 = 0x0000;
 const GICD_TYPER: u32 = 0x0004;

@@ -1,11 +1,11 @@
 // GICv3 CPU interface and redistributor of one PE, as far as SGIs and PPIs need them (Arm GIC architecture IHI 0069H;
 // GICD_CTLR.DS = 1: one security state, priorities as written). They belong to their PE: others reach them by messages.
 
-import { CpuState } from "../../src/abi.ts";
-import { Cpu, Pending } from "../cpu.ts";
-import { mix } from "../digest.ts";
-import { machine, reserve } from "../machine.ts";
-import { sendToTargets, targetAll, targetList } from "./targets.ts";
+import { CpuState } from "../../../src/abi.ts";
+import { Cpu, Pending } from "../../cpu.ts";
+import { mix } from "../../digest.ts";
+import { machine, reserve } from "../../machine.ts";
+import { sendToTargets, targetAll, targetList } from "../targets.ts";
 
 /** Interrupt ids 0 to 31: SGIs and PPIs. */
 @unmanaged
@@ -137,7 +137,8 @@ function isGroup1(gic: Gic, id: u32): bool {
 export function gicUpdate(cpu: Cpu): void {
   const gic = gicOf(cpu);
   const id = highestPending(gic);
-  cpu.pending = !isSignalled(gic, id) ? 0 : isGroup1(gic, id) ? Pending.IRQ : Pending.FIQ;
+  cpu.pending &= ~(Pending.IRQ | Pending.FIQ);
+  if (isSignalled(gic, id)) cpu.pending |= isGroup1(gic, id) ? Pending.IRQ : Pending.FIQ;
 }
 
 /** An SGI reaches this PE: one pending bit per INTID, whoever sent it. */
