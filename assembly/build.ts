@@ -22,6 +22,7 @@ import { openTargets, targetPresent } from "./interrupts/targets.ts";
 import { machine, openMemory, reserve, timing } from "./machine.ts";
 import { attachCode, openCode } from "./memory/code.ts";
 import { forgetAll } from "./memory/copies.ts";
+import { openForeseen } from "./memory/foreseen.ts";
 import { attachLines, openLines } from "./memory/lines.ts";
 import { attachMemoryMap, openMemoryMap } from "./memory/map.ts";
 import { openTrain } from "./memory/train.ts";
@@ -100,7 +101,14 @@ function openRegions(): bool {
   const nodes = word(Config.EVENT_NODES);
   if (!openWheel(nodes) || !openMemoryMap(word(Config.RAM_BASE), word(Config.RAM_BYTES))) return false;
   if (!openLines(word(Config.DIRECTORY_BYTES), nodes) || !openCode(word(Config.CODE_BYTES))) return false;
-  if (!openTrace(word(Config.TRACE_RECORDS)) || !openProbes() || !openHardwareIds() || !openTargets() || !openSpins())
+  if (
+    !openTrace(word(Config.TRACE_RECORDS)) ||
+    !openProbes() ||
+    !openHardwareIds() ||
+    !openTargets() ||
+    !openSpins() ||
+    !openForeseen()
+  )
     return false;
   return m.architecture == Architecture.X86_64 ? openApics() : openGics();
 }

@@ -20,6 +20,7 @@ import {
 } from "./memory/lines.ts";
 import { addressOfLine, ramAt } from "./memory/map.ts";
 import { CacheMessage, INVALIDATION_DOWNGRADE } from "./memory/directory.ts";
+import { takeAllApart } from "./memory/foreseen.ts";
 import { catchUpParked } from "./time/run.ts";
 import { EventClass, EventNode, FREE, NODE_BYTES } from "./time/wheel.ts";
 import { x86Digest } from "./x86/digest.ts";
@@ -50,6 +51,7 @@ function summand(a: u64, b: u64, c: u64, d: u64): u64 {
 /** Digest of the state now: everything before this cycle has happened, nothing at or behind it. */
 export function digestMachine(): u64 {
   const m = machine();
+  takeAllApart();
   hash = 0;
   mix(m.now);
   mix(m.architecture);

@@ -1,11 +1,12 @@
 // The ABI of the core: all that the host may call. Numbers only; everything larger is read and written in linear memory.
 
 import { ABI_VERSION, Counter, PAGE_BYTES, PAGE_SHIFT, Region, RunStatus, Warmth } from "../src/abi.ts";
+// First, since constants of the records are needed by what it leads to.
+import { machine } from "./machine.ts";
 import { allocate, initialize } from "./build.ts";
 import { cpuAt } from "./cpu.ts";
 import { digestMachine, digestOfCpu } from "./digest.ts";
 import { Message, send } from "./interrupts/message.ts";
-import { machine } from "./machine.ts";
 import { warmLine } from "./memory/lines.ts";
 import { lineOf, mapPages } from "./memory/map.ts";
 import { attachCopy, nextPageInUse, nextPageOutOfUse, setAccelerations } from "./snapshot.ts";

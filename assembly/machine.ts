@@ -2,6 +2,7 @@
 // so that a copy of linear memory is a copy of the machine.
 
 import { PAGE_BYTES, RunStatus, StopReason, Timing } from "../src/abi.ts";
+import { shrinkLimits } from "./time/bounds.ts";
 
 /** One per WebAssembly instance. Cycles are machine reference cycles; ticks are parts of a cycle (`Timing.ISSUE_SHIFT`). */
 @unmanaged
@@ -89,6 +90,8 @@ export class Machine {
   breakCpu: u32;
   breakCycle: u64;
 
+  /** Transactions computed ahead, by CPU: memory/foreseen.ts. */
+  foreseen: usize;
   spinRecords: usize;
   loopHeads: usize;
   shadow: usize;
@@ -155,6 +158,7 @@ export function halt(cycle: u64): void {
   const end = cycle + m.leastInterruptLatency;
   if (end < m.halt) m.halt = end;
   if (end < m.stop) m.stop = end;
+  shrinkLimits(end);
 }
 
 /** The first fatal event wins. */

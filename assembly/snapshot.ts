@@ -6,6 +6,7 @@ import { Cpu, cpuAt } from "./cpu.ts";
 import { machine } from "./machine.ts";
 import { forgetCode } from "./memory/code.ts";
 import { forgetAll } from "./memory/copies.ts";
+import { takeAllApart } from "./memory/foreseen.ts";
 import { catchUpAll } from "./time/run.ts";
 import { NODE_BYTES } from "./time/wheel.ts";
 
@@ -72,6 +73,7 @@ export function setAccelerations(accelerations: u32): void {
   const m = machine();
   if (accelerations == m.accelerations) return;
   catchUpAll();
+  takeAllApart();
   if (((accelerations ^ m.accelerations) & Acceleration.DECODE_CACHE) != 0) forgetCode();
   m.accelerations = accelerations;
   // What is known of loops may say that elision is off.

@@ -158,8 +158,10 @@ export enum Acceleration {
   INVALIDATION_BATCHING = 8,
   /** Spinners that lose a line and will find it unchanged stay parked. Off: each is woken, asks, and parks again. */
   SPIN_TRAINS = 16,
+  /** A line's way from one domain to another is computed when it is asked for. Off: each of its messages is an event. */
+  FORESIGHT = 32,
 }
-export const ALL_ACCELERATIONS = 31;
+export const ALL_ACCELERATIONS = 63;
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Timing parameters: indices of a table of 32-bit words that the host fills from a named timing model.

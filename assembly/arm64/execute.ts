@@ -88,6 +88,7 @@ export function arm64Execute(cpu: Cpu, must: bool): Leave {
         if (retired != resumedAt) {
           save(cpu, pcAt(record, pcBase), clock, retired);
           probeHit(cpu);
+          limit = hitLimit; // a break moves it
         }
         kind = kindBehindProbe(d);
         continue;

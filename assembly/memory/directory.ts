@@ -9,6 +9,7 @@ import { Core, Cpu, NEVER, coreInDomain, hop } from "../cpu.ts";
 import { maskClear, maskEmpty, maskSet, maskZero } from "../cpumask.ts";
 import { machine, timing } from "../machine.ts";
 import { EventClass, EventNode, release, schedule, take } from "../time/wheel.ts";
+import { assertAnswer, assertFill, foreseeQuestion, foreseeRequest, replaying, takeApart } from "./foreseen.ts";
 import { enlist, entryOfMembers } from "./member.ts";
 import {
   advanceTrain,
@@ -53,16 +54,30 @@ export function requestLine(cpu: Cpu, line: u32, write: bool, cycle: u64): void 
   cpu.requestWrite = write ? 1 : 0;
   cpu.requestArrival = arrival;
   machine().missCount++;
+  if (!foreseeRequest(cpu)) sendRequest(cpu);
+}
+
+/** Sends the request of a blocked CPU, or sends it again. */
+export function sendRequest(cpu: Cpu): void {
   machine().directoryEvents++;
-  schedule(arrival, EventClass.CACHE, changetype<usize>(cpu), <u64>CacheMessage.REQUEST);
+  schedule(cpu.requestArrival, EventClass.CACHE, changetype<usize>(cpu), <u64>CacheMessage.REQUEST);
 }
 
 // --- arrivals at last-level caches -----------------------------------------------------------------------------------
 
+/** Entries, or homes, that the events of the current cycle concern. */
+let touched: usize = 0;
+
+export function touch(entry: Entry): void {
+  if (entry.touched != 0) return;
+  entry.touched = 1;
+  store<u32>(machine().touched + (touched++ << 2), <u32>changetype<usize>(entry));
+}
+
 /** Takes all that reaches last-level caches in a cycle, in an order that doesn't depend on the host's. */
 export function cacheArrivals(cycle: u64): void {
   const list = machine().touched;
-  let touched: usize = 0;
+  touched = 0;
   let node = take(cycle, EventClass.CACHE);
   while (changetype<usize>(node) != 0) {
     const next = changetype<EventNode>(node.next);
@@ -70,10 +85,7 @@ export function cacheArrivals(cycle: u64): void {
     machine().directoryEvents--;
     const entry = arriveAtCache(node, cycle);
     release(node);
-    if (changetype<usize>(entry) != 0 && entry.touched == 0) {
-      entry.touched = 1;
-      store<u32>(list + (touched++ << 2), <u32>changetype<usize>(entry));
-    }
+    if (changetype<usize>(entry) != 0) touch(entry);
     node = next;
   }
   for (let i: usize = 0; i < touched; i++) {
@@ -89,20 +101,22 @@ function arriveAtCache(node: EventNode, cycle: u64): Entry {
     const cpu = changetype<Cpu>(node.subject);
     const entry = demandEntry(cpu.requestLine, cpu.core.domain);
     if (changetype<usize>(entry) == 0) return entry;
-    if (entry.touched == 0) openEntry(entry, cycle);
+    openEntry(entry, cycle);
     enqueueRequest(entry, cpu);
     return entry;
   }
   const entry = changetype<Entry>(node.subject);
-  if (entry.touched == 0) openEntry(entry, cycle);
+  openEntry(entry, cycle);
   if (kind == CacheMessage.TRAIN) trainArrives(entry, cycle);
   else if (kind == CacheMessage.RECALL) entry.recall = <u8>(node.argument >>> 8);
   else entry.answer = <u8>(node.argument >>> 8);
   return entry;
 }
 
-/** The first arrival of a cycle: everything from earlier cycles is settled. */
-function openEntry(entry: Entry, cycle: u64): void {
+/** An arrival of a cycle: before the first, everything from earlier cycles is settled. */
+export function openEntry(entry: Entry, cycle: u64): void {
+  if (entry.home.foreseen != 0) takeApart(entry.home, cycle);
+  if (entry.touched != 0) return;
   advanceTrain(entry, cycle);
   entry.queueBefore = entry.queueTail;
 }
@@ -113,7 +127,7 @@ export function enqueueLate(entry: Entry, cpu: Cpu): void {
 }
 
 /** Puts a request that arrives now behind everything from earlier cycles. */
-function enqueueRequest(entry: Entry, cpu: Cpu): void {
+export function enqueueRequest(entry: Entry, cpu: Cpu): void {
   cpu.requestEntry = changetype<usize>(entry);
   enqueueBehind(entry, entry.queueBefore, cpu);
 }
@@ -138,10 +152,11 @@ function arrivedBefore(one: Cpu, other: Cpu): bool {
 
 /** The answer of the home first, then requests, then a recall of the same cycle. */
 function serveEntry(entry: Entry, cycle: u64): void {
+  if (entry.home.foreseen != 0) takeApart(entry.home, cycle);
   if (entry.answer != LineState.INVALID) {
-    entry.state = entry.answer;
+    const state = <LineState>entry.answer;
     entry.answer = <u8>LineState.INVALID;
-    entry.pending = 0;
+    takeAnswer(entry, state);
     grantNext(entry, cycle);
   }
   while (entry.pending == 0) {
@@ -159,6 +174,12 @@ function serveEntry(entry: Entry, cycle: u64): void {
   continueTrain(entry);
 }
 
+export function takeAnswer(entry: Entry, state: LineState): void {
+  entry.state = <u8>state;
+  entry.pending = 0;
+  entry.home.asking--;
+}
+
 function grantNext(entry: Entry, cycle: u64): void {
   const at = max(cycle, entry.free);
   if (memberIsNext(entry, cycle)) grantNextMember(entry, at);
@@ -166,7 +187,7 @@ function grantNext(entry: Entry, cycle: u64): void {
 }
 
 /** Serves the first request of the queue at a cycle at which the domain may do what it asks. */
-function grantHead(entry: Entry, at: u64): void {
+export function grantHead(entry: Entry, at: u64): void {
   const cpu = changetype<Cpu>(entry.queueHead);
   entry.queueHead = cpu.requestNext;
   if (entry.queueHead == 0) entry.queueTail = 0;
@@ -174,8 +195,15 @@ function grantHead(entry: Entry, at: u64): void {
   const self = <u16>(core.bit + 1);
   const ready = cpu.requestWrite != 0 ? decideWrite(entry, core, at) : decideRead(entry, core, at);
   const arrival = ready + core.latency;
-  expectLine(core, arrival);
-  schedule(arrival, EventClass.FILL, changetype<usize>(cpu), entry.owner == self ? 1 : 0);
+  const mayWrite = entry.owner == self;
+  if (replaying) assertFill(arrival, mayWrite);
+  else sendFill(cpu, arrival, mayWrite);
+}
+
+/** @returns the event's node */
+export function sendFill(cpu: Cpu, arrival: u64, mayWrite: bool): usize {
+  expectLine(cpu.core, arrival);
+  return schedule(arrival, EventClass.FILL, changetype<usize>(cpu), mayWrite ? 1 : 0);
 }
 
 function decideWrite(entry: Entry, core: Core, at: u64): u64 {
@@ -222,6 +250,33 @@ export function expectLine(core: Core, arrival: u64): void {
   if (others == 0 || arrival > core.lineArrivalMax) core.lineArrivalMax = arrival;
 }
 
+/** Takes expectLine() back. A bound that isn't known any more becomes one that has passed, which says nothing. */
+export function unexpectLine(core: Core, arrival: u64): void {
+  const left = --core.lineArrivals;
+  const wasMin = arrival == core.lineArrivalMin;
+  if (left == 0) {
+    core.lineArrivalMin = NEVER;
+  } else if (left == 1) {
+    core.lineArrivalMin = core.lineArrivalMax = wasMin ? core.lineArrivalMax : core.lineArrivalMin;
+  } else {
+    if (wasMin) core.lineArrivalMin = 0;
+    if (arrival == core.lineArrivalMax) core.lineArrivalMax = 0;
+  }
+}
+
+/** @returns the event's node */
+export function sendInvalidation(entry: Entry, core: Core, arrival: u64): usize {
+  expectLine(core, arrival);
+  const subject = changetype<usize>(entry) | ((<usize>(core.bit >>> 6)) << 1);
+  return schedule(arrival, EventClass.INVALIDATE, subject, (<u64>1) << ((<u64>core.bit) & 63));
+}
+
+export function sendDowngrade(entry: Entry, core: Core, arrival: u64): usize {
+  expectLine(core, arrival);
+  const subject = changetype<usize>(entry) | ((<usize>(core.bit >>> 6)) << 1) | INVALIDATION_DOWNGRADE;
+  return schedule(arrival, EventClass.INVALIDATE, subject, (<u64>1) << ((<u64>core.bit) & 63));
+}
+
 /** Takes the line from every core in the directory mask. @returns when the last acknowledgement is in. */
 function invalidateAll(entry: Entry, at: u64): u64 {
   const directory = directoryMask(entry);
@@ -241,7 +296,7 @@ function invalidateWord(entry: Entry, word: u32, victims: u64, at: u64): u64 {
   const batching = (machine().accelerations & Acceleration.INVALIDATION_BATCHING) != 0;
   let ready = at;
   for (let rest = victims; rest != 0; rest &= rest - 1) {
-    const latency = enlist(entry, (word << 6) + <u32>ctz(rest), at);
+    const latency = replaying ? 0 : enlist(entry, (word << 6) + <u32>ctz(rest), at);
     if (latency == 0) continue;
     victims &= ~(rest & (0 - rest));
     ready = max(ready, at + 2 * latency);
@@ -255,11 +310,11 @@ function invalidateWord(entry: Entry, word: u32, victims: u64, at: u64): u64 {
       rest ^= bit;
       const core = coreInDomain(entry.domain, (word << 6) + <u32>ctz(bit));
       if (core.latency != latency) continue;
-      expectLine(core, at + latency);
+      if (!replaying) expectLine(core, at + latency);
       batch |= bit;
       if (!batching) break;
     }
-    schedule(at + latency, EventClass.INVALIDATE, subject, batch);
+    if (!replaying) schedule(at + latency, EventClass.INVALIDATE, subject, batch);
     ready = max(ready, at + 2 * latency);
     victims ^= batch;
   }
@@ -270,21 +325,25 @@ function downgradeOwner(entry: Entry, at: u64): u64 {
   const bit = entry.owner - 1;
   const core = coreInDomain(entry.domain, bit);
   const arrival = at + core.latency;
-  expectLine(core, arrival);
-  const subject = changetype<usize>(entry) | ((<usize>(bit >>> 6)) << 1) | INVALIDATION_DOWNGRADE;
-  schedule(arrival, EventClass.INVALIDATE, subject, (<u64>1) << ((<u64>bit) & 63));
+  if (!replaying) sendDowngrade(entry, core, arrival);
   return arrival + core.latency;
 }
 
 function askHome(entry: Entry, write: u32, at: u64): void {
   entry.pending = 1;
   entry.pendingWrite = <u8>write;
+  const foreseen = foreseeQuestion(entry, at);
+  entry.home.asking++;
+  if (!foreseen) sendToHome(entry, at + hop(entry.domain.node, entry.home.node));
+}
+
+export function sendToHome(entry: Entry, arrival: u64): void {
   machine().directoryEvents++;
-  schedule(at + hop(entry.domain.node, entry.home.node), EventClass.HOME, changetype<usize>(entry), 0);
+  schedule(arrival, EventClass.HOME, changetype<usize>(entry), 0);
 }
 
 /** The home takes the line, or the right to write it, from this domain. A pending request of the domain doesn't delay it. */
-function serveRecall(entry: Entry, recall: Recall, at: u64): void {
+export function serveRecall(entry: Entry, recall: Recall, at: u64): void {
   let ready = at;
   if (recall == Recall.INVALIDATE) {
     ready = invalidateAll(entry, at);
@@ -303,7 +362,7 @@ function serveRecall(entry: Entry, recall: Recall, at: u64): void {
 /** Takes all requests that reach homes in a cycle; those for one home in order of domain number. */
 export function homeArrivals(cycle: u64): void {
   const list = machine().touched;
-  let touched: usize = 0;
+  touched = 0;
   let node = take(cycle, EventClass.HOME);
   while (changetype<usize>(node) != 0) {
     const next = changetype<EventNode>(node.next);
@@ -340,7 +399,7 @@ function enqueueAtHome(home: Home, entry: Entry): void {
   if (changetype<usize>(after) == 0) home.queueTail = entry;
 }
 
-function serveHome(home: Home, cycle: u64): void {
+export function serveHome(home: Home, cycle: u64): void {
   while (home.recalls == 0 && changetype<usize>(home.queueHead) != 0) {
     const entry = home.queueHead;
     home.queueHead = entry.nextAtHome;
@@ -368,7 +427,7 @@ function serveHomeWrite(home: Home, entry: Entry, at: u64): void {
   else answer(home, at + (entry.holds != 0 ? 0 : timing(Timing.MEMORY_LATENCY)), LineState.MODIFIED);
 }
 
-function heldElsewhere(home: Home, entry: Entry): bool {
+export function heldElsewhere(home: Home, entry: Entry): bool {
   return home.holders > <u32>entry.holds;
 }
 
@@ -391,9 +450,13 @@ function recallHolders(home: Home, requester: Entry, at: u64): void {
 
 function sendRecall(home: Home, holder: Entry, recall: Recall, at: u64): void {
   home.recalls++;
-  machine().directoryEvents++;
   const arrival = at + hop(home.node, holder.domain.node);
-  schedule(arrival, EventClass.CACHE, changetype<usize>(holder), (<u64>CacheMessage.RECALL) | ((<u64>recall) << 8));
+  if (!replaying) sendToCache(holder, CacheMessage.RECALL, recall, arrival);
+}
+
+export function sendToCache(entry: Entry, message: CacheMessage, detail: u32, arrival: u64): void {
+  machine().directoryEvents++;
+  schedule(arrival, EventClass.CACHE, changetype<usize>(entry), (<u64>message) | ((<u64>detail) << 8));
 }
 
 /** A recalled domain is done at `ready`: it sends the data to whoever asked and an acknowledgement to the home. */
@@ -426,8 +489,8 @@ function conclude(home: Home, arrival: u64, state: LineState): void {
   if (state == LineState.MODIFIED) home.owner = entry;
   const completion = arrival + hop(entry.domain.node, home.node);
   home.free = max(home.free, completion) + timing(Timing.HOME_OCCUPANCY);
-  machine().directoryEvents++;
-  schedule(arrival, EventClass.CACHE, changetype<usize>(entry), (<u64>CacheMessage.ANSWER) | ((<u64>state) << 8));
+  if (replaying) assertAnswer(arrival, state);
+  else sendToCache(entry, CacheMessage.ANSWER, state, arrival);
 }
 
 // --- deliveries at cores ---------------------------------------------------------------------------------------------

@@ -65,7 +65,9 @@ if (offsetof<Entry>() > ENTRY_FIELDS) ERROR("Entry outgrew ENTRY_FIELDS");
 @unmanaged
 export class Home {
   line: u32;
-  node: u32;
+  node: u16;
+  /** Domains that have asked and not been answered. */
+  asking: u16;
   firstEntry: Entry;
   /** Entries whose domain holds the line. */
   holders: u32;
@@ -76,10 +78,12 @@ export class Home {
   queueHead: Entry;
   queueTail: Entry;
   queueBefore: Entry;
-  touched: u32;
-  /** The transaction under way: who asked, how many recalls are undecided, when the data will be there. */
+  touched: u16;
+  /** The transaction under way: how many recalls are undecided, who asked, when the data will be there. */
+  recalls: u16;
   requester: Entry;
-  recalls: u32;
+  /** The one that has been computed ahead (memory/foreseen.ts), or 0: then all of the above stands as it is. */
+  foreseen: usize;
   dataAt: u64;
   /** Idle: when the next request can be served. During a transaction: when the last acknowledgement so far is in. */
   free: u64;
@@ -229,6 +233,13 @@ export function demandEntry(line: u32, domain: Domain): Entry {
   return changetype<usize>(entry) != 0 ? entry : addEntry(home, domain);
 }
 
+/** The entry of a line in a domain, or null while there is none. */
+export function knownEntry(line: u32, domain: Domain): Entry {
+  const word = load<u32>(wordOf(line));
+  if ((word & 3) != LineKind.HOME) return changetype<Entry>(0);
+  return findEntry(changetype<Home>(<usize>(word & ~3)), domain);
+}
+
 function take(bytes: usize): usize {
   const m = machine();
   const start = m.directoryNext;
@@ -251,7 +262,7 @@ function openHome(line: u32, word: u32): Home {
 
   const home = changetype<Home>(take(HOME_BYTES));
   home.line = line;
-  home.node = nodeOfLine(line);
+  home.node = <u16>nodeOfLine(line);
   if (kind == LineKind.OWNED) {
     const core = coreAt(ownerIn(word));
     const entry = addEntry(home, core.domain);

@@ -11,7 +11,7 @@ import { Spin, SpinLine, advanceTurns, spinLineOf, spinOf, unparkTo, unparkToTic
 import { EventClass, isTaken, schedule } from "../time/wheel.ts";
 import { loadBytes, storeBytes } from "./access.ts";
 import { forgetInCore } from "./copies.ts";
-import { CacheMessage, dropCopy, enqueueLate, expectLine } from "./directory.ts";
+import { CacheMessage, dropCopy, enqueueLate, expectLine, sendInvalidation } from "./directory.ts";
 import { Entry } from "./lines.ts";
 import { addressOfLine } from "./map.ts";
 import {
@@ -122,6 +122,16 @@ export function enlistLate(entry: Entry, core: Core, cycle: u64): bool {
   forgetInCore(core, addressOfLine(entry.home.line), true);
   continueTrain(entry);
   return true;
+}
+
+/** Whether a thread of a core spins on a line: then an invalidation is more than a message that ends a copy. */
+export function isSpunOn(core: Core, line: u32): bool {
+  if (core.watchers == 0) return false;
+  for (let thread: u32 = 0; thread < core.threadCount; thread++) {
+    const cpu = threadOf(core, thread);
+    if (cpu.parked != 0 && changetype<usize>(spinLineOf(spinOf(cpu), line)) != 0) return true;
+  }
+  return false;
 }
 
 /** Whether no thread of a core is doing anything but spinning or waiting, or must see the line go. */
@@ -411,12 +421,6 @@ function block(cpu: Cpu, spin: Spin, entry: Entry, member: Member): void {
   cpu.requestWrite = 0;
   cpu.requestEntry = changetype<usize>(entry);
   cpu.requestArrival = cycleOf(member.loadTicks) + member.latency;
-}
-
-function sendInvalidation(entry: Entry, core: Core, arrival: u64): void {
-  expectLine(core, arrival);
-  const subject = changetype<usize>(entry) | ((<usize>(core.bit >>> 6)) << 1);
-  schedule(arrival, EventClass.INVALIDATE, subject, (<u64>1) << ((<u64>core.bit) & 63));
 }
 
 /** A blocked CPU's fill is on its way, or its request is: or it waits at the last-level cache. */

@@ -112,6 +112,10 @@ function trainOf(entry: Entry): Train {
   return changetype<Train>(train.entry == changetype<usize>(entry) ? changetype<usize>(train) : 0);
 }
 
+export function hasTrain(entry: Entry): bool {
+  return changetype<Train>(entry.domain.train).entry == changetype<usize>(entry);
+}
+
 // @ts-ignore: decorator
 @inline
 function exists(train: Train): bool {

@@ -10,6 +10,7 @@ import { Acceleration, Timing } from "../../src/abi.ts";
 import { Core, Cpu, threadOf } from "../cpu.ts";
 import { machine, timing } from "../machine.ts";
 import { parkedUntil } from "./spin.ts";
+import { quietUntil } from "./wheel.ts";
 
 /** Ticks before which an instruction may start; valid for the CPU that is being run. */
 export let hitLimit: u64 = 0;
@@ -51,13 +52,15 @@ export function startCycle(cpu: Cpu): u64 {
 export function computeLimits(cpu: Cpu, cycle: u64, delivering: bool): void {
   const m = machine();
   const core = cpu.core;
-  const least = delivering ? cycle : cycle + 1;
+  let least = delivering ? cycle : cycle + 1;
   let hit = least;
   let other = least;
   if ((m.accelerations & Acceleration.RUN_AHEAD) != 0) {
+    const quiet = min(quietUntil(cycle), siblingsQuietUntil(cpu, cycle));
+    least = max(least, quiet);
     // With nothing under way at any cache or home, a request must travel before it can send an invalidation.
-    hit = cycle + (m.directoryEvents == 0 ? 2 * <u64>m.leastLineLatency : <u64>m.leastLineLatency);
-    other = cycle + m.leastInterruptLatency;
+    hit = quiet + (m.directoryEvents == 0 ? 2 * <u64>m.leastLineLatency : <u64>m.leastLineLatency);
+    other = quiet + m.leastInterruptLatency;
     if (core.lineArrivals != 0) hit = min(hit, known(core.lineArrivalMin, cycle, least));
   }
   hit = min(hit, m.stop);
@@ -112,6 +115,18 @@ export function shrinkLimits(arrival: u64): void {
   if (ticks < observeLimit) observeLimit = ticks;
 }
 
+/** An event has been added: what follows from it may reach the running CPU one latency behind it. */
+// @ts-ignore: decorator
+@inline
+export function limitByEvent(cycle: u64): void {
+  const m = machine();
+  const hit = ticksOf(cycle + m.leastLineLatency);
+  const other = ticksOf(cycle + m.leastInterruptLatency);
+  if (hit < hitLimit) hitLimit = hit;
+  if (other < otherLimit) otherLimit = other;
+  if (other < observeLimit) observeLimit = other;
+}
+
 /** The least of several arrivals goes stale when its message lands before others: then it says nothing. */
 // @ts-ignore: decorator
 @inline
@@ -145,6 +160,20 @@ function siblingLimit(cpu: Cpu, cycle: u64, least: u64): u64 {
     limit = min(limit, known(sibling.deadlineCycle, cycle, least));
   }
   return limit;
+}
+
+/** A cycle before which no sibling does anything: while the core is being run, no event stands for that. */
+function siblingsQuietUntil(cpu: Cpu, cycle: u64): u64 {
+  const core = cpu.core;
+  let quiet = u64.MAX_VALUE;
+  if (core.threadCount == 1) return quiet;
+  for (let thread: u32 = 0; thread < core.threadCount; thread++) {
+    const sibling = threadOf(core, thread);
+    if (sibling == cpu) continue;
+    if (isStepping(sibling)) quiet = min(quiet, max(cycle, startCycle(sibling)));
+    else if (sibling.parked != 0) quiet = min(quiet, max(cycle, parkedUntil(sibling)));
+  }
+  return quiet;
 }
 
 /** Which of two threads of a core goes first. */

@@ -14,8 +14,9 @@ import {
   homeArrivals,
   landLine,
 } from "../memory/directory.ts";
+import { concludeForeseen, foreseenOf, takeApart } from "../memory/foreseen.ts";
 import { Entry } from "../memory/lines.ts";
-import { enlistLate, settleMembers } from "../memory/member.ts";
+import { enlistLate, isSpunOn, settleMembers } from "../memory/member.ts";
 import { FILL_FROM_SIBLING, takeFromSibling } from "../memory/siblings.ts";
 import { checkTrain } from "../memory/train.ts";
 import { addressOfLine } from "../memory/map.ts";
@@ -24,7 +25,7 @@ import { ticksOf } from "./bounds.ts";
 import { continueAfterDelivery, runCompleted, runCore } from "./run.ts";
 import { parkedLineUse, parkedUntil, unpark } from "./spin.ts";
 import { LineUse, endWatch } from "./watch.ts";
-import { EventClass, EventNode, advance, closeCycle, release, settle, take, wheelIsEmpty } from "./wheel.ts";
+import { EventClass, EventNode, advance, closeCycle, leaveRest, release, settle, take, wheelIsEmpty } from "./wheel.ts";
 
 /** Runs until every event earlier than `stop` has happened, or something ends the run before. */
 export function runUntil(stop: u64): RunStatus {
@@ -67,6 +68,8 @@ function takeInvalidations(cycle: u64): void {
   let node = take(cycle, EventClass.INVALIDATE);
   while (changetype<usize>(node) != 0) {
     const next = changetype<EventNode>(node.next);
+    // The event concerns several cores: until the last of them, it isn't over.
+    leaveRest(node);
     machine().events++;
     const subject = node.subject;
     let cores = node.argument;
@@ -76,11 +79,14 @@ function takeInvalidations(cycle: u64): void {
     const downgrade = (subject & INVALIDATION_DOWNGRADE) != 0;
     if (cores == 0) checkTrain(entry, cycle);
     while (cores != 0) {
-      invalidateCore(entry, first + <u32>ctz(cores), downgrade, cycle);
+      const core = <u32>ctz(cores);
       cores &= cores - 1;
+      if (cores == 0) leaveRest(next);
+      invalidateCore(entry, first + core, downgrade, cycle);
     }
     node = next;
   }
+  leaveRest(changetype<EventNode>(0));
 }
 
 /** A core loses a line, or the right to write it; whoever of its threads waited for just that goes on. */
@@ -88,6 +94,7 @@ function invalidateCore(entry: Entry, bit: u32, downgrade: bool, cycle: u64): vo
   const core = coreInDomain(entry.domain, bit);
   const line = entry.home.line;
   landLine(core);
+  if (entry.home.foreseen != 0 && isSpunOn(core, line)) takeApart(entry.home, cycle);
   if (!downgrade && core.watchers != 0 && enlistLate(entry, core, cycle)) return;
   if (core.watchers != 0) disturbWatchers(core, line, downgrade, cycle);
   // Parked threads have been stepped up to this cycle while the line was still there.
@@ -111,6 +118,7 @@ function takeFills(cycle: u64): void {
   let node = take(cycle, EventClass.FILL);
   while (changetype<usize>(node) != 0) {
     const next = changetype<EventNode>(node.next);
+    leaveRest(next);
     machine().events++;
     const cpu = changetype<Cpu>(node.subject);
     const argument = node.argument;
@@ -125,7 +133,9 @@ function takeFills(cycle: u64): void {
 }
 
 function fill(cpu: Cpu, mayWrite: bool, cycle: u64): void {
-  gainCopy(changetype<Entry>(cpu.requestEntry), cpu.core.bit, mayWrite);
+  const entry = changetype<Entry>(cpu.requestEntry);
+  if (entry.home.foreseen == changetype<usize>(foreseenOf(cpu))) concludeForeseen(entry.home);
+  gainCopy(entry, cpu.core.bit, mayWrite);
   cpu.state = CpuState.RUNNING;
   cpu.clock = ticksOf(cycle);
   runCompleted(cpu, cycle);
@@ -143,6 +153,7 @@ function takeMessages(cycle: u64): void {
   let node = take(cycle, EventClass.MESSAGE);
   while (changetype<usize>(node) != 0) {
     const next = changetype<EventNode>(node.next);
+    leaveRest(next);
     machine().events++;
     deliver(node, cycle);
     release(node);
@@ -154,6 +165,7 @@ function takeRuns(cycle: u64): void {
   let node = take(cycle, EventClass.RUN);
   while (changetype<usize>(node) != 0) {
     const next = changetype<EventNode>(node.next);
+    leaveRest(next);
     machine().events++;
     const core = changetype<Core>(node.subject);
     release(node);

@@ -86,6 +86,7 @@ function runSiblings(core: Core, cycle: u64, delivering: bool): void {
       if (changetype<usize>(cpu) == 0) break;
       const before = cpu.clock;
       const leave = runThread(cpu, cycle, delivering, false);
+      if (leave == Leave.LIMIT && isAlone(core, cpu)) return;
       // A thread that must wait for a sibling has just woken it.
       if (cpu.clock != before || !isStepping(cpu) || leave == Leave.SIBLING) {
         progress = true;
@@ -94,6 +95,15 @@ function runSiblings(core: Core, cycle: u64, delivering: bool): void {
     }
     if (!progress) return;
   }
+}
+
+/** Whether no other thread of the core can go on. */
+function isAlone(core: Core, cpu: Cpu): bool {
+  for (let thread: u32 = 0; thread < core.threadCount; thread++) {
+    const sibling = threadOf(core, thread);
+    if (sibling != cpu && isStepping(sibling)) return false;
+  }
+  return true;
 }
 
 /** The thread that comes after `rank` others in the order of (cycle, CPU number), or null. */

@@ -8,6 +8,7 @@
 import { StopReason } from "../../src/abi.ts";
 import { NEVER } from "../cpu.ts";
 import { machine, reserve, stopMachine } from "../machine.ts";
+import { limitByEvent } from "./bounds.ts";
 
 /** What happens within one cycle, in this order; nothing creates an event of the same or an earlier class in its cycle. */
 export enum EventClass {
@@ -200,6 +201,7 @@ export function schedule(cycle: u64, eventClass: EventClass, subject: usize, arg
   node.argument = argument;
   node.when = (min(cycle, LAST_CYCLE - 1) << 3) | (<u64>eventClass);
   place(node);
+  limitByEvent(cycle);
   return address;
 }
 
@@ -295,6 +297,24 @@ export function take(cycle: u64, eventClass: EventClass): EventNode {
   store<u32>(head, 0);
   taken = eventClass + 1;
   return changetype<EventNode>(first);
+}
+
+/** What is left of the list that has been taken, once its present event is over: for quietUntil(). */
+let rest: usize = 0;
+
+// @ts-ignore: decorator
+@inline
+export function leaveRest(next: EventNode): void {
+  rest = changetype<usize>(next);
+}
+
+/** While an event of `cycle` is served: a cycle before which no other event is left. */
+export function quietUntil(cycle: u64): u64 {
+  const slot = (<usize>cycle) & (SLOTS - 1);
+  const lists = heads + (slot << 5);
+  if (rest != 0) return cycle;
+  if ((load<u64>(lists) | load<u64>(lists, 8) | load<u64>(lists, 16) | load<u64>(lists, 24)) != 0) return cycle;
+  return (cycle & ~(<u64>(SLOTS - 1))) + <u64>nextOccupied(0, slot + 1);
 }
 
 /** Called when every class of a cycle is done. */

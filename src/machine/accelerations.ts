@@ -13,6 +13,8 @@ export const accelerationFlags = {
   invalidationBatching: Acceleration.INVALIDATION_BATCHING,
   /** Spinners that lose a line and will find it unchanged stay parked. */
   spinTrains: Acceleration.SPIN_TRAINS,
+  /** A line's way from one last-level-cache domain to another is computed when it is asked for. */
+  foresight: Acceleration.FORESIGHT,
 } as const;
 
 export type AccelerationName = keyof typeof accelerationFlags;
