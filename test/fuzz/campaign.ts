@@ -18,6 +18,7 @@ export interface CampaignOptions {
 
 export interface Total {
   inputs: number;
+  operations: number;
   seconds: number;
   findings: number;
   readonly outcomes: Map<string, number>;
@@ -31,13 +32,15 @@ const NONE = -1;
 export async function runCampaign(jobs: readonly Job[], options: CampaignOptions): Promise<Map<string, Total>> {
   const totals = new Map<string, Total>();
   for (const { target } of jobs) {
-    if (!totals.has(target)) totals.set(target, { inputs: 0, seconds: 0, findings: 0, outcomes: new Map() });
+    if (!totals.has(target))
+      totals.set(target, { inputs: 0, operations: 0, seconds: 0, findings: 0, outcomes: new Map() });
   }
   const queue = [...jobs];
   let inputs = 0;
   const finished = (job: Job, { outcomes, findings, ...done }: Done): void => {
     const total = totals.get(job.target) as Total;
     total.inputs += done.inputs;
+    total.operations += done.operations;
     total.seconds += done.seconds;
     total.findings += findings.length;
     for (const [outcome, count] of outcomes) total.outcomes.set(outcome, (total.outcomes.get(outcome) ?? 0) + count);
@@ -113,7 +116,13 @@ class Thread {
     await this.end();
     const number = Math.max(first, Atomics.load(this.#at, 0));
     const finding = { target, seed, number, problem, input: "the command draws it again" };
-    return { inputs: number - first + 1, outcomes: new Map(), findings: [finding], seconds: this.#patienceMs / 1000 };
+    return {
+      inputs: number - first + 1,
+      operations: 0,
+      outcomes: new Map(),
+      findings: [finding],
+      seconds: this.#patienceMs / 1000,
+    };
   }
 
   async end(): Promise<void> {

@@ -11,24 +11,34 @@ import { checkedCore } from "../support/bare-machine.ts";
 import type { Random } from "../support/random.ts";
 import { runCampaign, type Total } from "./campaign.ts";
 import { arm64CodeTarget, arm64Dialect } from "./code/arm64.ts";
-import type { Dialect } from "./code/input.ts";
-import { buildMachine, load, openCode } from "./code/target.ts";
+import type { CodeInput, Dialect } from "./code/input.ts";
+import { buildMachine, openCode } from "./code/target.ts";
+import { load } from "./code/trial.ts";
 import { x86CodeTarget, x86Dialect } from "./code/x86-64.ts";
 import { cpulistTarget } from "./cpulists.ts";
+import { arm64RegisterTarget } from "./registers/arm64.ts";
+import { firmwareTarget } from "./registers/firmware.ts";
+import { x86RegisterTarget } from "./registers/x86-64.ts";
 import { commandFor, describeFinding, randomOf, runInputs, type Finding } from "./run.ts";
 import { resultTable } from "./table.ts";
 import { ACCEPTED, BrokenProperty, type Target } from "./target.ts";
 import { targetNamed, targets } from "./targets.ts";
 
 const INPUTS = 2000;
+/** Each is a program of hundreds of operations. */
+const PROGRAMS = 200;
+const programs = new Set([x86RegisterTarget.name, arm64RegisterTarget.name, firmwareTarget.name]);
 
 afterEach(() => void vi.restoreAllMocks());
 
 describe("every target", () => {
   it.each(targets.map(({ name }) => name))("%s takes or refuses what it is given", async (name) => {
-    const results = await runInputs(targetNamed(name), checkedCore, { seed: 20_261_121, first: 0, count: INPUTS });
+    const count = programs.has(name) ? PROGRAMS : INPUTS;
+    const results = await runInputs(targetNamed(name), checkedCore, { seed: 20_261_121, first: 0, count });
     expect(results.findings.map(describeFinding)).toEqual([]);
-    expect(results.inputs).toBe(INPUTS);
+    expect(results.inputs).toBe(count);
+    // Most programs get far, and further with each turn.
+    if (programs.has(name)) expect(results.operations).toBeGreaterThan(20 * count);
     // Inputs that all end in the same way would try one thing only.
     expect(results.outcomes.size).toBeGreaterThan(1);
   });
@@ -137,12 +147,16 @@ describe("the harness", () => {
     expect(finding?.input).toMatch(/^\{"format":"/);
   });
 
-  it("finds a machine whose state depends on how it was run", async () => {
+  it.each<[string, Target<CodeInput>, number, RegExp]>([
+    ["code", x86CodeTarget, 0, /BrokenProperty: state with .* off, cut in three/],
+    ["registers", arm64RegisterTarget, 0, /BrokenProperty: state with .* off, cut in three/],
+    ["registers, copied", firmwareTarget, 1, /BrokenProperty: state of a copy made at cycle/],
+  ])("finds a machine whose state depends on how it was run: %s", async (_, target, first, problem) => {
     let calls = 0n;
     vi.spyOn(Core.prototype, "digest").mockImplementation(() => calls++);
-    const [finding] = await findingsOf(x86CodeTarget as Target<never>, 1);
-    expect(finding?.problem).toMatch(/BrokenProperty: state with .* off, cut in three/);
-    expect(finding?.input).toMatch(/"contents":\[\["0x/);
+    const { findings } = await runInputs(target, checkedCore, { seed: 9, first, count: 1 });
+    expect(findings[0]?.problem).toMatch(problem);
+    expect(findings[0]?.input).toMatch(/"contents":\[\["0x/);
   });
 
   it.each([
@@ -164,13 +178,19 @@ describe("the harness", () => {
   });
 
   it("prints a table", () => {
-    const total: Total = { inputs: 3000, seconds: 2, findings: 1, outcomes: new Map([[ACCEPTED, 2998]]) };
+    const total: Total = {
+      inputs: 3000,
+      operations: 90_000,
+      seconds: 2,
+      findings: 1,
+      outcomes: new Map([[ACCEPTED, 2998]]),
+    };
     expect(resultTable(new Map([["some", { ...total, outcomes: total.outcomes.set("XML_LIMIT", 1) }]]), 4)).toBe(
       [
-        "target  inputs  accepted  seconds  inputs/s  findings",
-        "some     3,000     2,998      2.0     1,500         1",
+        "target  inputs  accepted  seconds  inputs/s  operations  findings",
+        "some     3,000     2,998      2.0     1,500      90,000         1",
         "    accepted 2,998, XML_LIMIT 1",
-        "all      3,000                4.0       750         1",
+        "all      3,000                4.0       750      90,000         1",
       ].join("\n"),
     );
   });

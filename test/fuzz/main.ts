@@ -20,6 +20,10 @@ const usage = `npm run fuzz -- [options]
 
 Without options: the whole campaign, 15 to 40 minutes on two processors.
 
+The register and firmware targets try hundreds of operations with each input; a million of each in a minute:
+
+  npm run fuzz -- --target x86-registers --target arm64-registers --target firmware-calls --count 5000
+
   --target NAME    only this target (may be repeated)
   --seed N         seed of all inputs, default 1
   --total N        inputs in all, shared out among the targets, default ${TOTAL.toLocaleString("en-US")}
@@ -109,7 +113,7 @@ async function main(): Promise<void> {
   if (options.help) console.log(usage);
   else if (options.list) {
     for (const { name, share, what } of targets) {
-      console.log(`${name.padEnd(14)} ${share.toLocaleString("en-US").padStart(9)}  ${what}`);
+      console.log(`${name.padEnd(15)} ${share.toLocaleString("en-US").padStart(9)}  ${what}`);
     }
   } else if (!(await fuzz(options))) process.exitCode = 1;
 }

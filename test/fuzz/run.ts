@@ -25,6 +25,8 @@ export interface Finding {
 
 export interface Results {
   inputs: number;
+  /** Of all inputs; 0 for targets that don't count any. */
+  operations: number;
   /** By outcome: ACCEPTED, another word of the target's, or the code of a refusal. */
   readonly outcomes: Map<string, number>;
   readonly findings: Finding[];
@@ -45,12 +47,13 @@ export async function runInputs<Input>(
   { seed, first, count }: Range,
   starting: (number: number) => void = () => undefined,
 ): Promise<Results> {
-  const results: Results = { inputs: 0, outcomes: new Map(), findings: [] };
+  const results: Results = { inputs: 0, operations: 0, outcomes: new Map(), findings: [] };
   let subject = await target.open(core);
   for (let number = first; number < first + count; number++) {
     starting(number);
     results.inputs++;
     const outcome = tryOne(target, subject, seed, number);
+    results.operations += subject.operations?.() ?? 0;
     if (typeof outcome === "string") {
       results.outcomes.set(outcome, (results.outcomes.get(outcome) ?? 0) + 1);
       continue;

@@ -15,6 +15,8 @@ export interface Subject<Input> {
    * @returns ACCEPTED, or in a word how it ended
    */
   attempt(input: Input, number: number): string;
+  /** Operations that the input tried last has got to; for targets whose inputs are programs of such. */
+  operations?(): number;
   /** The input as it would be written into a test. */
   show(input: Input): string;
 }

@@ -5,6 +5,9 @@ import { arm64CodeTarget } from "./code/arm64.ts";
 import { x86CodeTarget } from "./code/x86-64.ts";
 import { cpulistTarget } from "./cpulists.ts";
 import { hwlocTarget } from "./hwloc-xml.ts";
+import { arm64RegisterTarget } from "./registers/arm64.ts";
+import { firmwareTarget } from "./registers/firmware.ts";
+import { x86RegisterTarget } from "./registers/x86-64.ts";
 import { scenarioTarget } from "./scenarios.ts";
 import { snapshotTarget } from "./snapshots.ts";
 import type { Target } from "./target.ts";
@@ -16,6 +19,9 @@ export type AnyTarget = Target<unknown>;
 export const targets: readonly AnyTarget[] = [
   x86CodeTarget,
   arm64CodeTarget,
+  x86RegisterTarget,
+  arm64RegisterTarget,
+  firmwareTarget,
   topologyTarget,
   hwlocTarget,
   cpulistTarget,

@@ -30,7 +30,7 @@ export interface Observation {
 }
 
 /** The digest, and what counts all that has happened. */
-export function stateOf(machine: BareMachine): string {
+export function stateOf(machine: Pick<BareMachine, "core" | "counter">): string {
   // Brings parked CPUs up to date, so that what they retire is counted to the instruction.
   const digest = machine.core.digest().toString(16);
   const counts = [Counter.NOW, Counter.RETIRED, Counter.MISSES, Counter.INTERRUPTS].map((one) => machine.counter(one));

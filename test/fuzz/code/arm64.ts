@@ -26,7 +26,7 @@ const BLOCK_SPSR = 264;
 const BLOCK_VBAR = 272;
 const BLOCK_GICR = 280;
 
-export const arm64CodeTarget = codeTarget("arm64-code", 3_000_000, arm64Dialect);
+export const arm64CodeTarget = codeTarget("arm64-code", 2_850_000, arm64Dialect);
 
 export function arm64Dialect(): Dialect {
   const corpus = makeCorpus();

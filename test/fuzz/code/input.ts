@@ -32,12 +32,20 @@ export interface Start {
   readonly cycle: number;
 }
 
+/** The host powers a CPU on while the machine runs; `cycle` counts from then. */
+export interface HostCall {
+  readonly at: number;
+  readonly start: Start;
+}
+
 export interface CodeInput {
   /** Which of the target's machines. */
   readonly machine: number;
   readonly rights: readonly { readonly page: number; readonly attributes: number }[];
   readonly contents: readonly Content[];
   readonly starts: readonly Start[];
+  /** Ascending. */
+  readonly calls?: readonly HostCall[];
   /** The last is where it ends; in the run that is compared, it is cut at the others. */
   readonly cycles: readonly number[];
   /** What is off in the run that is compared. */
@@ -148,7 +156,7 @@ function drawCycles(random: Random): number[] {
   return [random.between(1, end), random.between(1, end), end].sort((a, b) => a - b);
 }
 
-function drawOff(random: Random): Partial<Accelerations> {
+export function drawOff(random: Random): Partial<Accelerations> {
   return Object.fromEntries(accelerationNames.filter(() => random.chance(50)).map((name) => [name, false]));
 }
 

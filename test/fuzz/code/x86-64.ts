@@ -35,7 +35,7 @@ const DATA_SELECTOR = 0x10;
 const BLOCK_FRAME = 128;
 const BLOCK_IDT = 176;
 
-export const x86CodeTarget = codeTarget("x86-64-code", 3_000_000, x86Dialect);
+export const x86CodeTarget = codeTarget("x86-64-code", 2_850_000, x86Dialect);
 
 export function x86Dialect(): Dialect {
   const corpus = makeCorpus();
