@@ -30,11 +30,11 @@ export function systemRegister(op0: number, op1: number, crn: number, crm: numbe
 }
 
 export function mrs(code: A64, register: number, to: number): void {
-  code.word(0xd520_0000 | ((register & 0x7fff) << 5) | ((register & 0x8000) << 5) | to);
+  code.word(0xd520_0000 | (register << 5) | to);
 }
 
 export function msr(code: A64, register: number, from: number): void {
-  code.word(0xd500_0000 | ((register & 0x7fff) << 5) | ((register & 0x8000) << 5) | from);
+  code.word(0xd500_0000 | (register << 5) | from);
 }
 
 export const ICC_PMR_EL1 = systemRegister(3, 0, 4, 6, 0);
