@@ -17,6 +17,7 @@ import { CORE_BYTES, Core, Cpu, DOMAIN_BYTES, NEVER, coreAt, cpuAt, domainAt } f
 import { maskSet } from "./cpumask.ts";
 import { openApics, resetApic } from "./interrupts/apic/apic.ts";
 import { openGics, resetGic } from "./interrupts/gic/gic.ts";
+import { openDelivery } from "./interrupts/delivery.ts";
 import { enterHardwareId, openHardwareIds } from "./interrupts/hardwareIds.ts";
 import { openTargets, targetPresent } from "./interrupts/targets.ts";
 import { machine, openMemory, reserve, timing } from "./machine.ts";
@@ -65,12 +66,12 @@ export function initialize(address: usize): InitializeStatus {
   m.counterHz = word(Config.COUNTER_HZ);
   m.timing = configuration + word(Config.TIMING_TABLE);
   m.hopTable = configuration + word(Config.HOP_TABLE);
-  m.leastInterruptLatency = timing(Timing.INTERRUPT_LATENCY);
   m.halt = NEVER;
   m.breakCycle = NEVER;
   if (!openRegions()) return InitializeStatus.OUT_OF_MEMORY;
   attach();
   if (!buildDomains() || !buildCores() || !buildCpus() || !openTrains()) return InitializeStatus.BAD_CONFIGURATION;
+  m.leastInterruptLatency = leastInterruptLatency();
   return InitializeStatus.OK;
 }
 
@@ -101,15 +102,8 @@ function openRegions(): bool {
   const nodes = word(Config.EVENT_NODES);
   if (!openWheel(nodes) || !openMemoryMap(word(Config.RAM_BASE), word(Config.RAM_BYTES))) return false;
   if (!openLines(word(Config.DIRECTORY_BYTES), nodes) || !openCode(word(Config.CODE_BYTES))) return false;
-  if (
-    !openTrace(word(Config.TRACE_RECORDS)) ||
-    !openProbes() ||
-    !openHardwareIds() ||
-    !openTargets() ||
-    !openSpins() ||
-    !openForeseen()
-  )
-    return false;
+  if (!openTrace(word(Config.TRACE_RECORDS)) || !openProbes() || !openSpins() || !openForeseen()) return false;
+  if (!openHardwareIds() || !openTargets() || !openDelivery()) return false;
   return m.architecture == Architecture.X86_64 ? openApics() : openGics();
 }
 
@@ -124,11 +118,16 @@ function maskWordsOfLargestDomain(): u32 {
 
 function buildDomains(): bool {
   const m = machine();
+  const domainsOfNode = reserve((<usize>m.nodes) << 2, 8);
+  if (domainsOfNode == 0) return false;
   for (let index: u32 = 0; index < m.domains; index++) {
     const domain = domainAt(index);
     domain.index = index;
     domain.node = entry(Config.DOMAIN_NODE_TABLE, index);
     if (domain.node >= m.nodes || domain.coreCount == 0) return false;
+    const counter = domainsOfNode + ((<usize>domain.node) << 2);
+    domain.rank = load<u32>(counter);
+    store<u32>(counter, domain.rank + 1);
     domain.cores = reserve((<usize>domain.coreCount) << 2, 8);
     domain.onlineMask = reserve((<usize>m.maskWords) << 3, 8);
     if (domain.cores == 0 || domain.onlineMask == 0) return false;
@@ -180,6 +179,15 @@ function buildCpus(): bool {
     if (index >= m.cpus || !enterHardwareId(hardwareId(index), index)) return false;
   }
   return true;
+}
+
+/** Between different CPUs: threads of a core are the nearest, where there are any. */
+function leastInterruptLatency(): u32 {
+  let least = timing(Timing.INTERRUPT_LATENCY);
+  for (let index: u32 = 0; index < machine().cores; index++) {
+    if (coreAt(index).threadCount > 1) least = min(least, timing(Timing.SIBLING_INTERRUPT_LATENCY));
+  }
+  return least;
 }
 
 function openTrains(): bool {

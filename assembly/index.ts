@@ -6,6 +6,7 @@ import { machine } from "./machine.ts";
 import { allocate, initialize } from "./build.ts";
 import { cpuAt } from "./cpu.ts";
 import { digestMachine, digestOfCpu } from "./digest.ts";
+import { deliveryDelay, deliveryLosses, setDelivery } from "./interrupts/delivery.ts";
 import { Message, send } from "./interrupts/message.ts";
 import { warmLine } from "./memory/lines.ts";
 import { lineOf, mapPages } from "./memory/map.ts";
@@ -173,6 +174,19 @@ export function startCpuAt(index: u32, pc: u64, stack: u64, argument: u64, cycle
   cpu.startStack = stack;
   cpu.startArgument = argument;
   send(cpu, <u64>Message.START, cycle);
+}
+
+/** Faults of delivery: see interrupts/delivery.ts. */
+export function setDeliveryOf(index: u32, kind: i32, delay: u64, lose: u32): void {
+  setDelivery(cpuAt(index), kind, delay, lose);
+}
+
+export function deliveryDelayOf(index: u32, kind: i32): u64 {
+  return deliveryDelay(cpuAt(index), kind);
+}
+
+export function deliveryLossesOf(index: u32, kind: i32): u32 {
+  return deliveryLosses(cpuAt(index), kind);
 }
 
 /** Which `TraceKind`s are recorded, a bit each. */

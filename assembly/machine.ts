@@ -105,6 +105,9 @@ export class Machine {
   /** CPUs that there are, and those that the interrupt being sent is for: cpumasks. */
   presentMask: usize;
   targetMask: usize;
+  /** Faults of delivery by target and kind, and whether any was ever set (interrupts/delivery.ts). */
+  deliveryFaults: usize;
+  deliveryFaultsSet: u32;
 }
 
 // @ts-ignore: AssemblyScript reserves the bytes at compile time

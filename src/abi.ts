@@ -209,11 +209,17 @@ export enum Timing {
   SIBLING_LATENCY,
   /** A line that no cache holds, from its home's decision to the data. */
   MEMORY_LATENCY,
-  /** Interrupt message between two CPUs of one node; between nodes the hop latency is added. */
+  /** Interrupt message between two CPUs of one last-level-cache domain; between domains the hop latency is added. */
   INTERRUPT_LATENCY,
+  /** Between threads of one core. */
+  SIBLING_INTERRUPT_LATENCY,
   SELF_INTERRUPT_LATENCY,
   /** One sender's messages leave it this far apart. */
   INTERRUPT_MESSAGE_GAP,
+  /** A multicast reaches the CPUs that one copy of it is for this far apart; 0: all at once. */
+  INTERRUPT_MEMBER_SKEW,
+  /** The copies that a broadcast is made into leave this far apart; 0: all at once. */
+  INTERRUPT_COPY_SKEW,
   DEVICE_LATENCY,
   FIRMWARE_CALL,
   WAKE_HLT,
@@ -306,6 +312,26 @@ export enum Counter {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
+// Delivery: what a fault may hold up or lose on the way to a CPU, by kind.
+
+export enum DeliveryKind {
+  /** Fixed and lowest-priority interrupts of x86; SGIs and other interrupts of the GIC. */
+  INTERRUPT = 0,
+  NMI = 1,
+  SMI = 2,
+  INIT = 3,
+  /** SIPI; the power-on of CPU_ON, or by the host. */
+  STARTUP = 4,
+  /** Interrupts that firmware in EL3 takes: how an SDEI event is signalled. */
+  EL3 = 5,
+  /** SEV of another PE. */
+  EVENT = 6,
+}
+export const DELIVERY_KINDS = 7;
+/** Number of losses that never ends. */
+export const LOSE_ALL = 0xffffffff;
+
+// ---------------------------------------------------------------------------------------------------------------------
 // Trace ring: fixed-size records, drained by the host.
 
 export const TRACE_RECORD_BYTES = 40;
@@ -329,6 +355,8 @@ export enum TraceKind {
   WAKE = 6,
   CPU_STARTED = 7,
   CONSOLE = 8,
+  /** A message that a fault has lost on its way: subject as of the interrupt, value the `DeliveryKind`. */
+  INTERRUPT_LOST = 9,
 }
 
 /** Probe flags. */

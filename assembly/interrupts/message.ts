@@ -15,6 +15,7 @@ import { signalEvent } from "../time/watch.ts";
 import { EventClass, EventNode, schedule } from "../time/wheel.ts";
 import { trace } from "../trace/ring.ts";
 import { apicAccept } from "./apic/apic.ts";
+import { isDiverted } from "./delivery.ts";
 import { gicAccept, gicSetDistributor } from "./gic/gic.ts";
 import { serveRedistributor } from "./gic/redistributor.ts";
 import { pendingEndsWait, wakeFromWait } from "./wake.ts";
@@ -39,17 +40,29 @@ export enum Message {
 
 /** Sends a message that arrives at a cycle after now. */
 export function send(target: Cpu, argument: u64, arrival: u64): void {
-  if (target.interruptArrivals++ == 0 || arrival < target.interruptArrivalMin) target.interruptArrivalMin = arrival;
+  const others = target.interruptArrivals++;
+  if (others == 0 || arrival < target.interruptArrivalMin) target.interruptArrivalMin = arrival;
+  if (others == 0 || arrival > target.interruptArrivalMax) target.interruptArrivalMax = arrival;
   schedule(arrival, EventClass.MESSAGE, changetype<usize>(target), argument);
 }
 
-/** Cycles that an interrupt message takes from one CPU to another. */
+/** A message has landed. */
+// @ts-ignore: decorator
+@inline
+function land(cpu: Cpu): void {
+  const left = --cpu.interruptArrivals;
+  if (left == 0) cpu.interruptArrivalMin = NEVER;
+  else if (left == 1) cpu.interruptArrivalMin = cpu.interruptArrivalMax;
+}
+
+/** Cycles that an interrupt message takes from one CPU to another, if it is for that one alone. */
 export function interruptLatency(from: Cpu, to: Cpu): u64 {
   if (from == to) return timing(Timing.SELF_INTERRUPT_LATENCY);
+  if (from.core == to.core) return timing(Timing.SIBLING_INTERRUPT_LATENCY);
   const base = <u64>timing(Timing.INTERRUPT_LATENCY);
-  const fromNode = from.core.domain.node;
-  const toNode = to.core.domain.node;
-  return fromNode == toNode ? base : base + hop(fromNode, toNode);
+  const fromDomain = from.core.domain;
+  const toDomain = to.core.domain;
+  return fromDomain == toDomain ? base : base + hop(fromDomain.node, toDomain.node);
 }
 
 /**
@@ -68,9 +81,9 @@ export function redistributorLatency(from: Cpu, to: Cpu): u64 {
   return from == to ? <u64>timing(Timing.DEVICE_LATENCY) : interruptLatency(from, to);
 }
 
-/** Sends one interrupt message that left at `departs`. */
-export function sendInterrupt(sender: Cpu, target: Cpu, departs: u64, vector: u32, mode: u32): void {
-  const arrival = departs + interruptLatency(sender, target);
+/** Sends one interrupt message that left at `departs`; `skew`: so many cycles more, as one of several targets. */
+export function sendInterrupt(sender: Cpu, target: Cpu, departs: u64, vector: u32, mode: u32, skew: u64 = 0): void {
+  const arrival = departs + interruptLatency(sender, target) + skew;
   machine().interruptCount++;
   trace(TraceKind.INTERRUPT_SENT, sender, departs, vector | (mode << 8), target.index, arrival, 0);
   send(target, (<u64>Message.INTERRUPT) | ((<u64>vector) << 8) | ((<u64>mode) << 16), arrival);
@@ -99,7 +112,8 @@ export function deliver(node: EventNode, cycle: u64): void {
     }
     return;
   }
-  if (--cpu.interruptArrivals == 0) cpu.interruptArrivalMin = NEVER;
+  land(cpu);
+  if (isDiverted(cpu, argument, cycle)) return;
   switch ((<i32>argument) & 0xff) {
     case Message.INTERRUPT:
       acceptInterrupt(cpu, (<u32>(argument >>> 8)) & 0xff, (<u32>(argument >>> 16)) & 0xff, cycle);

@@ -11,6 +11,7 @@ import {
   CPU_WAIT_KIND,
   Counter,
   CpuState,
+  type DeliveryKind,
   InitializeStatus,
   MAX_PROBES,
   Probe,
@@ -34,6 +35,7 @@ import type { Topology } from "../topology/index.ts";
 import { checkCapacities, checkWhole, checkWord, checkWritable } from "./checks.ts";
 import { accelerationBits, type Accelerations } from "./accelerations.ts";
 import { configurationBlock } from "./configuration.ts";
+import { deliveryKind, deliveryOf, deliveryWords, type Delivery, type DeliveryKindName } from "./delivery.ts";
 import { loadImage } from "./load-image.ts";
 import { nearestNames } from "./names.ts";
 import { memoryUse, ramOf, roundUp, type MemoryUse, type Ram } from "./ram.ts";
@@ -230,6 +232,28 @@ export class Machine {
     const cycle = Math.max(options.cycle ?? 0, this.cycle + 1);
     this.#starts.set(cpu, cycle);
     this.#core.startCpu(cpu, { pc: BigInt(pc), stack: BigInt(stack), argument, cycle: BigInt(cycle) });
+  }
+
+  /**
+   * Faults the way to a CPU: from this cycle on, messages of a kind that would arrive there arrive later, or not at all. Those
+   * that are under way already are concerned; none overtakes an earlier one of its kind. What was set before is replaced;
+   * `{}` puts the way in order.
+   * @throws NAME_UNKNOWN, OPTION_INVALID
+   */
+  setDelivery(cpu: number, kind: DeliveryKindName, delivery: Delivery): void {
+    const index = this.#deliveryTo(cpu, kind);
+    this.#core.setDelivery(cpu, index, deliveryWords(delivery));
+  }
+
+  /** What has been set, with the losses that are left. @throws NAME_UNKNOWN, OPTION_INVALID */
+  delivery(cpu: number, kind: DeliveryKindName): Required<Delivery> {
+    const index = this.#deliveryTo(cpu, kind);
+    return deliveryOf(this.#core.delivery(cpu, index));
+  }
+
+  #deliveryTo(cpu: number, kind: DeliveryKindName): DeliveryKind {
+    this.#record(cpu);
+    return deliveryKind(kind, this.timing.architecture);
   }
 
   /** Everything before this cycle has happened. */

@@ -16,6 +16,9 @@ const halfHandoff =
 const beyondHops = "what handoffs between domains leave beside two hops; as the models of machines";
 const noFigure = "no published figure; order of magnitude of the machines at hand";
 
+const noMulticastFigure =
+  "no published figure of bare metal; a few cycles of an interconnect per message, and below 570 ns per target of a broadcast with its function call (ThunderX2, ipi_benchmark)";
+
 const shared = {
   simple: chosen(1, 1, 1, "definition of the issue slot"),
   load: chosen(1, 1, 4, "pipelined hits share issue slots with other instructions"),
@@ -24,6 +27,14 @@ const shared = {
   multiply: chosen(4, 2, 12, dumps),
   sibling: chosen(8, 6, 12, `handoffs between SMT siblings of Intel's and AMD's servers; ${handoffs}`),
   memory: chosen(80, 30, 140, "no published figure; so that a load from the node's memory takes 110 to 150 ns in all"),
+  siblingInterrupt: chosen(
+    480,
+    240,
+    500,
+    "no published figure; as between cores, less both ways between core and interconnect",
+  ),
+  interruptMember: chosen(4, 1, 50, noMulticastFigure),
+  interruptCopy: chosen(10, 2, 100, noMulticastFigure),
   device: chosen(100, 50, 500, noFigure),
   cpuOn: chosen(10_000, 9_000, 300_000, "Trusted Firmware-A docs/perf: wake from CPU_OFF, N1SDP and Juno"),
   firmwareCall: chosen(80, 60, 1500, "Trusted Firmware-A docs/perf: half of PSCI_VERSION, N1SDP to Juno"),

@@ -117,6 +117,8 @@ function randomTiming(architecture: Architecture, random: Random, most: number):
     ]),
   ) as Record<TimingParameter, Sourced>;
   parameters.relax = sourced(random.between(1, 40));
+  parameters.interruptMember = ns(0);
+  parameters.interruptCopy = ns(0);
   return {
     ...(architecture === "x86-64" ? genericX86 : genericArm64),
     clockMhz: sourced(1000),
