@@ -39,7 +39,7 @@ export interface Delivery {
 
 /** The core's number of a kind. @throws NAME_UNKNOWN, OPTION_INVALID for one that the architecture doesn't have */
 export function deliveryKind(name: DeliveryKindName, architecture: Architecture): DeliveryKind {
-  const found = (deliveryKinds as Partial<Record<string, DeliveryKindDescription>>)[name];
+  const found = Object.hasOwn(deliveryKinds, name) ? (deliveryKinds[name] as DeliveryKindDescription) : undefined;
   const allowed = Object.entries(deliveryKinds)
     .filter(([, kind]) => kind.architectures.includes(architecture))
     .map(([one]) => one)
