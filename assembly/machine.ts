@@ -29,6 +29,8 @@ export class Machine {
   architecture: u32;
   cpus: u32;
   cores: u32;
+  /** Threads of the core that has most. */
+  mostThreads: u32;
   domains: u32;
   nodes: u32;
   /** Set of `Acceleration` bits. */

@@ -16,7 +16,7 @@ import { serveDistributor } from "../interrupts/gic/distributor.ts";
 import { Message, redistributorLatency, send } from "../interrupts/message.ts";
 import { machine, timing } from "../machine.ts";
 import { ticksOf } from "../time/bounds.ts";
-import { EventClass, EventNode, release, schedule, take } from "../time/wheel.ts";
+import { EventClass, EventNode, release, schedule, sortBySubject, take } from "../time/wheel.ts";
 import { servePl011 } from "./pl011.ts";
 import { servePort } from "./port.ts";
 
@@ -69,7 +69,7 @@ export function redistributorOffset(address: u64): u32 {
 
 /** Serves all that reaches devices in a cycle, in order of CPU number. */
 export function deviceArrivals(cycle: u64): void {
-  let list = sortByCpu(take(cycle, EventClass.DEVICE));
+  let list = sortBySubject(take(cycle, EventClass.DEVICE));
   while (changetype<usize>(list) != 0) {
     const node = list;
     list = changetype<EventNode>(node.next);
@@ -81,26 +81,6 @@ export function deviceArrivals(cycle: u64): void {
     // Who switched the machine off gets no answer.
     if (cpu.state != CpuState.DEAD) send(cpu, <u64>Message.ANSWER, cycle + latencyOf(device));
   }
-}
-
-/** Insertion sort: more than one access in a cycle is rare. */
-function sortByCpu(list: EventNode): EventNode {
-  let sorted: usize = 0;
-  let rest = changetype<usize>(list);
-  while (rest != 0) {
-    const node = changetype<EventNode>(rest);
-    rest = node.next;
-    let before: usize = 0;
-    let after = sorted;
-    while (after != 0 && changetype<EventNode>(after).subject < node.subject) {
-      before = after;
-      after = changetype<EventNode>(after).next;
-    }
-    node.next = after;
-    if (before == 0) sorted = changetype<usize>(node);
-    else changetype<EventNode>(before).next = changetype<usize>(node);
-  }
-  return changetype<EventNode>(sorted);
 }
 
 function serve(cpu: Cpu, device: Device, cycle: u64): void {

@@ -39,8 +39,9 @@ export interface Delivery {
 
 /** The core's number of a kind. @throws NAME_UNKNOWN, OPTION_INVALID for one that the architecture doesn't have */
 export function deliveryKind(name: DeliveryKindName, architecture: Architecture): DeliveryKind {
-  const found = Object.hasOwn(deliveryKinds, name) ? (deliveryKinds[name] as DeliveryKindDescription) : undefined;
-  const allowed = Object.entries(deliveryKinds)
+  const kinds: Readonly<Record<string, DeliveryKindDescription>> = deliveryKinds;
+  const found = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
+  const allowed = Object.entries(kinds)
     .filter(([, kind]) => kind.architectures.includes(architecture))
     .map(([one]) => one)
     .join(", ");

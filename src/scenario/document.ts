@@ -40,7 +40,8 @@ const active = v.optional(text("first, all, or CPUs such as 0,4-7"), "first");
 /** CPUs that the call is about, such as the one to take offline; by default the last ones. */
 const targets = v.optional(text("CPUs such as 0,4-7"));
 const cpuNumber = whole(0, scenarioLimits.cpus - 1);
-const callCount = v.optional(whole(1, scenarioLimits.rounds), 1);
+/** By default what the policy says, mostly 1. */
+const callCount = v.optional(whole(1, scenarioLimits.rounds));
 const delayUs = v.optional(within(0, scenarioLimits.functionUs));
 const alsoMost = `a list of at most ${scenarioLimits.also} calls`;
 
