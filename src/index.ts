@@ -43,6 +43,7 @@ export {
   type RestoreOptions,
   type RunEnd,
 } from "./machine/machine.ts";
+export { deliveryKinds, type Delivery, type DeliveryKindName } from "./machine/delivery.ts";
 export { SNAPSHOT_VERSION } from "./machine/snapshot/format.ts";
 export { accelerationNames, type AccelerationName, type Accelerations } from "./machine/accelerations.ts";
 export { TraceLog, type TraceRecord } from "./machine/trace-log.ts";

@@ -1,4 +1,4 @@
-// What was published of ipi_benchmark. None of it was measured on a machine of the timing models, and most of it in guests,
+// What was published of calls between CPUs, mostly measured with ipi_benchmark. None of it was measured on a machine of the timing models, and most of it in guests,
 // where sending traps to a hypervisor: orders of magnitude, no targets.
 
 import type { Confidence } from "../timing/index.ts";
@@ -28,7 +28,7 @@ export interface PublishedInterrupts {
 
 /** One dry run in the raw sample. That it is as long elsewhere is a guess. */
 const DRY_RUN_NS = 30;
-const post = "linux-arm-kernel, 19 Dec 2017, v2";
+const post = "ipi_benchmark, linux-arm-kernel, 19 Dec 2017, v2";
 const dryRuns = `given in dry runs, taken for ${DRY_RUN_NS} ns each`;
 
 function call(run: number | Range, whole?: number | Range): PublishedCall {
@@ -64,7 +64,7 @@ function inDryRuns(
 const skylakeGuest = {
   architecture: "x86-64",
   where: "guest",
-  source: "Linux commit 4180bf1b655a",
+  source: "ipi_benchmark, Linux commit 4180bf1b655a",
   confidence: "B",
 } as const;
 
@@ -76,7 +76,7 @@ export const publishedInterrupts: readonly PublishedInterrupts[] = [
     self: call(100, 174),
     one: call(1240, 1790),
     all: whole(25_700),
-    source: "published kernel log",
+    source: "ipi_benchmark, published kernel log",
     confidence: "A",
   },
   {
@@ -107,7 +107,7 @@ export const publishedInterrupts: readonly PublishedInterrupts[] = [
     self: call(51, 111),
     one: call([1320, 1450], [1730, 1750]),
     all: whole(1560, 1760),
-    source: "kvm list, 2021",
+    source: "ipi_benchmark, kvm list, 2021",
     confidence: "B",
   },
   inDryRuns("ThunderX2, 112 CPUs", "bare metal", [9, 18], [81, 110], 2106),
@@ -147,7 +147,7 @@ export const publishedInterrupts: readonly PublishedInterrupts[] = [
     self: call(19, 35),
     one: call(1110, 1500),
     all: whole(39_800, 43_600),
-    source: "linuxppc-dev, Nov 2025",
+    source: "ipi_benchmark, linuxppc-dev, Nov 2025",
     confidence: "B",
   },
 ];

@@ -54,7 +54,7 @@ function moduleLines(interrupts: InterruptsReport, palette: Palette): string[] {
 
 function singleLines(interrupts: InterruptsReport, palette: Palette): string[] {
   const row = (name: string, run: string, back: string, what: string): string =>
-    `  ${name.padEnd(36)}${run.padStart(12)}${back.padStart(14)}   ${palette.faint(what)}`.trimEnd();
+    `  ${name.padEnd(36)}${run.padStart(16)}${back.padStart(18)}   ${palette.faint(what)}`.trimEnd();
   const singles = [
     ["self", "self", "a call without an interrupt"],
     ["one", `CPU ${interrupts.target}`, ""],

@@ -4,6 +4,7 @@
 import * as v from "valibot";
 import { AllstopError } from "../errors.ts";
 import { loadKinds, type LoadKind } from "../faults/load.ts";
+import { deliveryKinds, type DeliveryKindName } from "../machine/delivery.ts";
 
 export const SCENARIO_FORMAT = "allstop.scenario/1";
 
@@ -14,6 +15,7 @@ export const scenarioLimits = {
   limitUs: 60_000_000,
   functionUs: 10_000_000,
   also: 15,
+  lost: 1_000_000,
 } as const;
 
 function whole(least: number, most: number) {
@@ -30,6 +32,9 @@ function text(what: string) {
   const allowed = `${what}: a text of 1 to 4096 characters`;
   return v.pipe(v.string(allowed), v.minLength(1, allowed), v.maxLength(4096, allowed));
 }
+
+const deliveryNames = Object.keys(deliveryKinds) as DeliveryKindName[];
+const lostAllowed = `a whole number from 1 to ${scenarioLimits.lost}, or "all"`;
 
 const kinds = Object.keys(loadKinds) as LoadKind[];
 const loadKind = v.picklist(kinds, kinds.join(", "));
@@ -99,6 +104,25 @@ const schema = v.strictObject({
       ),
     }),
     {},
+  ),
+  /** What goes wrong. */
+  faults: v.optional(
+    v.strictObject({
+      /** Messages to these CPUs that come later than the timing model says, or not at all. */
+      delivery: v.optional(
+        v.array(
+          v.strictObject({
+            cpus: text("CPUs such as 0,4-7"),
+            kind: v.picklist(deliveryNames, deliveryNames.join(", ")),
+            delayNs: v.optional(within(0, scenarioLimits.limitUs * 1000)),
+            delayCycles: v.optional(whole(0, Number.MAX_SAFE_INTEGER)),
+            /** How many of them are lost, the first ones. */
+            lost: v.optional(v.union([whole(1, scenarioLimits.lost), v.literal("all")], lostAllowed)),
+          }),
+          "a list",
+        ),
+      ),
+    }),
   ),
   /** Simulated time after which the run is given up. */
   limitUs: v.optional(within(1, scenarioLimits.limitUs), 1_000_000),

@@ -86,7 +86,7 @@ function expandRequest(call: Call, at: string, { topology, online, startTurns }:
 function targetsOf(
   { targets: text }: Call,
   at: string,
-  { name, request }: Policy,
+  { name, request, measures }: Policy,
   requester: number,
   topology: Topology,
   online: readonly number[],
@@ -106,6 +106,12 @@ function targetsOf(
       at: place.at,
       value: absent,
       allowed: formatCpuList(present),
+    });
+  }
+  if (measures !== undefined && listed.some((cpu) => cpu === requester || !online.includes(cpu))) {
+    throw new AllstopError("SCENARIO_INVALID", "the CPU to interrupt", {
+      ...place,
+      allowed: "an online CPU that is not the requester",
     });
   }
   if (request.startsTarget && listed.some((cpu) => cpu === requester || !online.includes(cpu))) {

@@ -118,6 +118,7 @@ export function buildMachine(
     writeRequest(machine, request, index);
   });
   for (const cpu of online) machine.start(cpu, kernelSymbols.entry, { argument: BigInt(cpu) });
+  for (const { cpu, kind, delivery } of expanded.deliveries) machine.setDelivery(cpu, kind, delivery);
   return machine;
 }
 

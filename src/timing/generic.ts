@@ -88,7 +88,7 @@ export const genericX86: TimingModel = {
       500,
       240,
       1000,
-      "between a posted IPI less sender and receiver cost, 242 ns (Shinjuku, NSDI 2019, table 1), and an IPI on the bare metal until its function runs, 1,240 ns (ipi_benchmark)",
+      "between a posted IPI less sender and receiver cost, 242 ns (Shinjuku, NSDI 2019, table 1), and an IPI of a server until its function runs, 1,240 ns (ipi_benchmark, unidentified server)",
     ),
     selfInterrupt: chosen(100, 50, 300, `${noFigure}; the self case of ipi_benchmark takes no interrupt`),
     interruptGap: chosen(20, 5, 100, noFigure),
