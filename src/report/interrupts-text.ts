@@ -81,7 +81,7 @@ function wayLines(interrupts: InterruptsReport, arch: Report["machine"]["arch"],
     palette.faint(row("a function on all others, by", ["sent", "first", "half", "last", "returned"])),
     ...(["broadcast", "lists", "each"] as const).flatMap((name) => {
       const found = caseOf(interrupts, name);
-      if (found?.fanOut == null) return [];
+      if (found === undefined || found.fanOut === null) return [];
       const { sendNs, firstNs, medianNs, lastNs } = found.fanOut;
       const line = row(
         ways[name][arch],

@@ -18,8 +18,7 @@ export const scenarioLimits = {
   lost: 1_000_000,
 } as const;
 
-function whole(least: number, most: number) {
-  const allowed = `a whole number from ${least} to ${most}`;
+function whole(least: number, most: number, allowed = `a whole number from ${least} to ${most}`) {
   return v.pipe(v.number(allowed), v.integer(allowed), v.minValue(least, allowed), v.maxValue(most, allowed));
 }
 
@@ -117,7 +116,7 @@ const schema = v.strictObject({
             delayNs: v.optional(within(0, scenarioLimits.limitUs * 1000)),
             delayCycles: v.optional(whole(0, Number.MAX_SAFE_INTEGER)),
             /** How many of them are lost, the first ones. */
-            lost: v.optional(v.union([whole(1, scenarioLimits.lost), v.literal("all")], lostAllowed)),
+            lost: v.optional(v.union([whole(1, scenarioLimits.lost, lostAllowed), v.literal("all")], lostAllowed)),
           }),
           "a list",
         ),

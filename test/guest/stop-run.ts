@@ -164,7 +164,7 @@ export async function runStop(document: Omit<ScenarioInput, "format">, options: 
 export function violations(run: StopRun): string[] {
   const found: string[] = [];
   const { online, machine, expanded } = run;
-  const { rounds } = expanded.scenario.policy;
+  const [{ rounds }] = expanded.requests;
   const must = (good: boolean, what: string): void => {
     if (!good) found.push(what);
   };
