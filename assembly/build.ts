@@ -15,7 +15,7 @@ import {
 import { arm64 } from "./arm64/cpu.ts";
 import { CORE_BYTES, Core, Cpu, DOMAIN_BYTES, NEVER, coreAt, cpuAt, domainAt } from "./cpu.ts";
 import { maskSet } from "./cpumask.ts";
-import { openApics, resetApic } from "./interrupts/apic/apic.ts";
+import { openApics, resetApic } from "./interrupts/apic/record.ts";
 import { openGics, resetGic } from "./interrupts/gic/gic.ts";
 import { openDelivery } from "./interrupts/delivery.ts";
 import { enterHardwareId, openHardwareIds } from "./interrupts/hardwareIds.ts";
@@ -66,6 +66,7 @@ export function initialize(address: usize): InitializeStatus {
   m.counterHz = word(Config.COUNTER_HZ);
   m.timing = configuration + word(Config.TIMING_TABLE);
   m.hopTable = configuration + word(Config.HOP_TABLE);
+  m.apicMode = word(Config.APIC_MODE);
   m.halt = NEVER;
   m.breakCycle = NEVER;
   if (!openRegions()) return InitializeStatus.OUT_OF_MEMORY;

@@ -4,8 +4,8 @@
 import { ARM64_SP_SLOT, Architecture, CPU_REGISTERS, CpuState, LINE_BYTES, X86_REGISTERS } from "../src/abi.ts";
 import { arm64Digest } from "./arm64/digest.ts";
 import { Cpu, coreAt, cpuAt, threadOf } from "./cpu.ts";
-import { apicDigest } from "./interrupts/apic/apic.ts";
 import { deliveryDigest } from "./interrupts/delivery.ts";
+import { apicDigest } from "./interrupts/apic/record.ts";
 import { gicDigest } from "./interrupts/gic/gic.ts";
 import { machine } from "./machine.ts";
 import {

@@ -189,6 +189,11 @@ export function deliveryLossesOf(index: u32, kind: i32): u32 {
   return deliveryLosses(cpuAt(index), kind);
 }
 
+/** x86: a source of a CPU's own, a `LocalInterrupt`, signals at `cycle`, which is behind now. */
+export function signalLocalInterrupt(index: u32, source: u32, cycle: u64): void {
+  send(cpuAt(index), (<u64>Message.LOCAL) | ((<u64>source) << 8), cycle);
+}
+
 /** Which `TraceKind`s are recorded, a bit each. */
 export function setTraceMask(mask: u32): void {
   machine().traceMask = mask;

@@ -98,6 +98,8 @@ export class Machine {
   loopHeads: usize;
   shadow: usize;
   apics: usize;
+  /** x86: `ApicMode` that local APICs are reset to. */
+  apicMode: u32;
   gics: usize;
   /** GICD_CTLR */
   distributor: u32;

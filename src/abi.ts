@@ -2,7 +2,7 @@
 // Only what TypeScript and AssemblyScript read alike: numeric constants, arithmetic on them, plain enums.
 
 /** Changes whenever anything below does; the boundary file refuses a core with another number. */
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 export enum Architecture {
   X86_64 = 0,
@@ -47,6 +47,8 @@ export enum Device {
   FIRMWARE = 4,
   /** Not in memory: the x86 I/O ports. */
   PORTS = 5,
+  /** The page of the accessing CPU's own local APIC, in xAPIC mode. */
+  LOCAL_APIC = 6,
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -200,6 +202,8 @@ export enum Timing {
   COST_PORT,
   COST_FLUSH_LINE,
   COST_WRITE_BACK_ALL,
+  /** Load or store of a register of the local APIC in xAPIC mode; of its ICR: COST_SEND_INTERRUPT. */
+  COST_APIC_ACCESS,
 
   // Latencies, in cycles.
   /** A last-level cache serves one request for a line, then is busy with that line for this long. */
@@ -229,6 +233,10 @@ export enum Timing {
   /** PSCI CPU_ON to the first instruction of the target. */
   CPU_ON_LATENCY,
 
+  // Frequencies, in kHz.
+  /** Core crystal clock, which x86's APIC timer counts. */
+  APIC_TIMER_CLOCK,
+
   COUNT,
 }
 
@@ -246,6 +254,8 @@ export enum Config {
   CLOCK_MHZ,
   /** Generic timer frequency (CNTFRQ_EL0), Hz. */
   COUNTER_HZ,
+  /** x86: bits 11:10 of IA32_APIC_BASE, as firmware hands over. */
+  APIC_MODE,
   RAM_BASE,
   RAM_BYTES,
   EVENT_NODES,
@@ -399,6 +409,24 @@ export enum LinuxVector {
   ERROR_APIC = 0xfe,
   SPURIOUS_APIC = 0xff,
 }
+
+/** Sources of a CPU's own that the host can make signal (SDM 3A 11.5.1). */
+export enum LocalInterrupt {
+  /** A pulse on a pin of the local APIC. */
+  LINT0 = 0,
+  LINT1 = 1,
+  /** A performance counter overflows. */
+  PERFORMANCE_COUNTER = 2,
+  THERMAL = 3,
+  /** A corrected machine check. */
+  CMCI = 4,
+  /** INTR is asserted by something that is gone when the CPU asks for its vector (SDM 3A 11.9). */
+  SPURIOUS = 5,
+}
+
+/** The page of the local APICs in xAPIC mode. */
+export const XAPIC_BASE = 0xfee0_0000;
+export const XAPIC_BYTES = 0x1000;
 
 /** Debug console and exit ports of the x86 platform (the ones QEMU offers as isa-debugcon and isa-debug-exit). */
 export const X86_PORT_CONSOLE = 0xe9;

@@ -35,6 +35,8 @@ export { formatNs, plain, reportLines, type Palette } from "./report/text.ts";
 export {
   Machine,
   type CpuView,
+  type LocalApicMode,
+  type LocalInterruptSource,
   type MachineOptions,
   type MachineStop,
   type MemoryUse,

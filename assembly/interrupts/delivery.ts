@@ -8,7 +8,8 @@ import { Cpu } from "../cpu.ts";
 import { mix } from "../digest.ts";
 import { machine, reserve } from "../machine.ts";
 import { trace } from "../trace/ring.ts";
-import { DeliveryMode } from "./apic/apic.ts";
+import { MESSAGE_MODE } from "./apic/accept.ts";
+import { DeliveryMode } from "./apic/deliveryMode.ts";
 import { Message, send } from "./message.ts";
 
 /** Of one target and kind. All zero: as the timing model says. */
@@ -29,7 +30,7 @@ if (offsetof<DeliveryFault>() > FAULT_BYTES) ERROR("DeliveryFault outgrew its by
 const CPU_FAULT_BYTES: usize = FAULT_BYTES * DELIVERY_KINDS;
 
 /** Set in the argument of a message that has been held up already. */
-const HELD_UP: u64 = (<u64>1) << 31;
+const HELD_UP: u64 = (<u64>1) << 63;
 const NO_KIND: i32 = -1;
 
 /** Reserves the faults, of which none is touched before the first is set. @returns false when memory is exhausted */
@@ -70,7 +71,7 @@ export function deliveryLosses(cpu: Cpu, kind: i32): u32 {
 function kindOf(argument: u64): i32 {
   switch ((<i32>argument) & 0xff) {
     case Message.INTERRUPT:
-      return kindOfMode((<i32>(argument >>> 16)) & 0xff);
+      return kindOfMode(<i32>((<u32>(argument >>> 16)) & MESSAGE_MODE));
     case Message.EVENT:
       return DeliveryKind.EVENT;
     case Message.START:

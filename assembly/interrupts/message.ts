@@ -14,15 +14,16 @@ import { unpark } from "../time/spin.ts";
 import { signalEvent } from "../time/watch.ts";
 import { EventClass, EventNode, schedule } from "../time/wheel.ts";
 import { trace } from "../trace/ring.ts";
-import { apicAccept } from "./apic/apic.ts";
 import { isDiverted } from "./delivery.ts";
+import { MESSAGE_MODE, apicAccept } from "./apic/accept.ts";
+import { signalLocally } from "./apic/lvt.ts";
 import { gicAccept, gicSetDistributor } from "./gic/gic.ts";
 import { serveRedistributor } from "./gic/redistributor.ts";
 import { pendingEndsWait, wakeFromWait } from "./wake.ts";
 
 /** Low byte of a MESSAGE event's argument; the subject is the target's Cpu record. */
 export enum Message {
-  /** Second byte: vector (x86) or INTID (arm64); third byte: x86 delivery mode. */
+  /** Second byte: vector (x86) or INTID (arm64); third and fourth byte: x86 delivery mode (apic/accept.ts). */
   INTERRUPT = 0,
   /** A device has answered the CPU's access. */
   ANSWER = 1,
@@ -36,6 +37,8 @@ export enum Message {
   START = 5,
   /** No message: a timer of the CPU's own fires (time/deadline.ts). */
   DEADLINE = 6,
+  /** x86: the host makes a source of the CPU's own signal; second byte: `LocalInterrupt`. */
+  LOCAL = 7,
 }
 
 /** Sends a message that arrives at a cycle after now. */
@@ -85,7 +88,7 @@ export function redistributorLatency(from: Cpu, to: Cpu): u64 {
 export function sendInterrupt(sender: Cpu, target: Cpu, departs: u64, vector: u32, mode: u32, skew: u64 = 0): void {
   const arrival = departs + interruptLatency(sender, target) + skew;
   machine().interruptCount++;
-  trace(TraceKind.INTERRUPT_SENT, sender, departs, vector | (mode << 8), target.index, arrival, 0);
+  trace(TraceKind.INTERRUPT_SENT, sender, departs, vector | ((mode & MESSAGE_MODE) << 8), target.index, arrival, 0);
   send(target, (<u64>Message.INTERRUPT) | ((<u64>vector) << 8) | ((<u64>mode) << 16), arrival);
   if (target == sender) shrinkLimits(arrival);
 }
@@ -116,7 +119,7 @@ export function deliver(node: EventNode, cycle: u64): void {
   if (isDiverted(cpu, argument, cycle)) return;
   switch ((<i32>argument) & 0xff) {
     case Message.INTERRUPT:
-      acceptInterrupt(cpu, (<u32>(argument >>> 8)) & 0xff, (<u32>(argument >>> 16)) & 0xff, cycle);
+      acceptInterrupt(cpu, (<u32>(argument >>> 8)) & 0xff, (<u32>(argument >>> 16)) & 0xffff, cycle);
       break;
     case Message.ANSWER:
       answerDevice(cpu, cycle);
@@ -136,6 +139,10 @@ export function deliver(node: EventNode, cycle: u64): void {
       gicSetDistributor(cpu, <u32>(argument >>> 32));
       settlePending(cpu, cycle);
       break;
+    case Message.LOCAL:
+      signalLocally(cpu, (<i32>(argument >>> 8)) & 0xff, cycle);
+      settlePending(cpu, cycle);
+      break;
     default:
       startCpu(cpu, cycle);
       break;
@@ -144,8 +151,8 @@ export function deliver(node: EventNode, cycle: u64): void {
 }
 
 function acceptInterrupt(cpu: Cpu, vector: u32, mode: u32, cycle: u64): void {
-  trace(TraceKind.INTERRUPT_ARRIVED, cpu, cycle, vector | (mode << 8), cpu.index, 0, 0);
-  if (machine().architecture == Architecture.X86_64) apicAccept(cpu, vector, mode);
+  trace(TraceKind.INTERRUPT_ARRIVED, cpu, cycle, vector | ((mode & MESSAGE_MODE) << 8), cpu.index, 0, 0);
+  if (machine().architecture == Architecture.X86_64) apicAccept(cpu, vector, mode, cycle);
   else gicAccept(cpu, vector);
   settlePending(cpu, cycle);
 }

@@ -69,6 +69,21 @@ function broadcastSkew(sender: Cpu, target: Cpu, member: u64, copy: u64): u64 {
   return <u64>(node + domain.rank) * copy + <u64>target.slot * member;
 }
 
+/** Keeps one member: the `choice`th in order of CPU number, modulo how many there are. */
+export function keepOneTarget(choice: u32): void {
+  const mask = machine().targetMask;
+  let count: u32 = 0;
+  for (let index = maskNext(mask, end, first); index < end; index = maskNext(mask, end, index + 1)) count++;
+  if (count == 0) return;
+  let chosen = maskNext(mask, end, first);
+  for (let left = choice % count; left > 0; left--) chosen = maskNext(mask, end, chosen + 1);
+  maskZero(mask, machine().cpus);
+  first = u32.MAX_VALUE;
+  end = 0;
+  isBroadcast = false;
+  targetCpu(cpuAt(chosen));
+}
+
 /** Sends the message to each member and empties the set. */
 export function sendToTargets(sender: Cpu, vector: u32, mode: u32): void {
   const mask = machine().targetMask;

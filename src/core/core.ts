@@ -2,7 +2,15 @@
 // and a trap becomes an error that leaves the instance unusable.
 
 import { instantiateSync, type ASUtil } from "@assemblyscript/loader";
-import { ABI_VERSION, Counter, type DeliveryKind, type Region, type RunStatus, type Warmth } from "../abi.ts";
+import {
+  ABI_VERSION,
+  Counter,
+  type DeliveryKind,
+  type LocalInterrupt,
+  type Region,
+  type RunStatus,
+  type Warmth,
+} from "../abi.ts";
 import { AllstopError } from "../errors.ts";
 import type { MaskOperations } from "./mask-operations.ts";
 
@@ -18,6 +26,7 @@ type CoreExports = {
   setDeliveryOf(cpu: number, kind: number, delay: bigint, lose: number): void;
   deliveryDelayOf(cpu: number, kind: number): bigint;
   deliveryLossesOf(cpu: number, kind: number): number;
+  signalLocalInterrupt(cpu: number, source: number, cycle: bigint): void;
   setProbe(address: bigint, flags: number, registers: number): number;
   setTraceMask(mask: number): void;
   clearTrace(): void;
@@ -116,6 +125,10 @@ export class Core {
       delay: this.#call("deliveryDelayOf", (raw) => raw.deliveryDelayOf(cpu, kind)),
       lose: this.#call("deliveryLossesOf", (raw) => raw.deliveryLossesOf(cpu, kind)) >>> 0,
     };
+  }
+
+  signalLocalInterrupt(cpu: number, source: LocalInterrupt, cycle: bigint): void {
+    this.#call("signalLocalInterrupt", (raw) => raw.signalLocalInterrupt(cpu, source, cycle));
   }
 
   /** @returns the probe's number, or -1 when there are too many */

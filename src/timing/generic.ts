@@ -84,6 +84,8 @@ export const genericX86: TimingModel = {
     port: chosen(50, 20, 500, noFigure),
     flushLine: chosen(100, 5, 251, dumps),
     writeBackAll: chosen(2_000_000, 100_000, 10_000_000, noFigure),
+    apicAccess: chosen(60, 20, 200, `${noFigure}; an uncached access that does not leave the core`),
+    apicTimerClock: chosen(25_000, 19_200, 100_000, "core crystal clock of Intel's server parts (Intel SDM 3B 20.7.3)"),
     interrupt: chosen(
       500,
       240,
@@ -143,6 +145,8 @@ export const genericArm64: TimingModel = {
     port: chosen(50, 20, 500, "not used on arm64"),
     flushLine: chosen(60, 20, 200, noFigure),
     writeBackAll: chosen(1_000_000, 100_000, 10_000_000, "not used on arm64"),
+    apicAccess: chosen(60, 20, 200, "not used on arm64"),
+    apicTimerClock: chosen(25_000, 19_200, 100_000, "not used on arm64"),
     interrupt: chosen(500, 300, 1500, "part of the 2.1 us that an IPI takes in a guest (vGIC SGI patch, Linux v6.5)"),
     selfInterrupt: chosen(200, 100, 500, noFigure),
     interruptGap: chosen(20, 5, 100, noFigure),

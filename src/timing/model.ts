@@ -50,7 +50,7 @@ export function timingTable(model: TimingModel): Uint32Array {
     throw new AllstopError("OPTION_INVALID", "issue width", { value: model.issueWidth.value, allowed: "1, 2, 4 or 8" });
   }
   table[Timing.ISSUE_SHIFT] = shift;
-  for (const [name, { index, unit, least, leastCycles }] of Object.entries(timingParameters)) {
+  for (const [name, { index, unit, least, leastCycles }] of Object.entries<ParameterDescription>(timingParameters)) {
     const { value } = model.parameters[name as TimingParameter];
     if (!Number.isFinite(value) || value < least) {
       throw new AllstopError("OPTION_INVALID", `timing parameter ${name}`, {
@@ -63,7 +63,9 @@ export function timingTable(model: TimingModel): Uint32Array {
         ? Math.round(value)
         : unit === "cycles"
           ? Math.round(value * 2 ** shift)
-          : cyclesOf(model, value, leastCycles);
+          : unit === "kHz"
+            ? Math.round(value)
+            : cyclesOf(model, value, leastCycles);
   }
   return table;
 }

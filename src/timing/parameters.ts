@@ -3,7 +3,7 @@
 import { Timing } from "../abi.ts";
 
 /** `ticks` are simple-instruction slots of the issue width: a cycle has `issueWidth` of them. */
-export type TimingUnit = "cycles" | "ticks" | "ns";
+export type TimingUnit = "cycles" | "ticks" | "ns" | "kHz";
 
 /**
  * How much a figure is worth: `A` raw measurement data was read; `B` a figure in a publication, patch or driver table; `C`
@@ -61,6 +61,7 @@ export const timingParameters = {
   port: cycles(Timing.COST_PORT, "IN, OUT, beside the device's latency"),
   flushLine: cycles(Timing.COST_FLUSH_LINE, "CLFLUSH"),
   writeBackAll: cycles(Timing.COST_WRITE_BACK_ALL, "WBINVD"),
+  apicAccess: cycles(Timing.COST_APIC_ACCESS, "load or store of a register of the local APIC in xAPIC mode"),
   llcOccupancy: latency(Timing.LLC_OCCUPANCY, "a last-level cache is busy with a line after serving a request for it"),
   homeOccupancy: latency(Timing.HOME_OCCUPANCY, "a home is busy with a line after serving a request for it"),
   sibling: latency(
@@ -90,6 +91,12 @@ export const timingParameters = {
   wakeWfi: latency(Timing.WAKE_WFI, "interrupt to first instruction, out of WFI"),
   wakeWfe: latency(Timing.WAKE_WFE, "event to first instruction, out of WFE"),
   cpuOn: latency(Timing.CPU_ON_LATENCY, "PSCI CPU_ON to the first instruction of the CPU"),
+  apicTimerClock: {
+    unit: "kHz",
+    index: Timing.APIC_TIMER_CLOCK,
+    least: 1,
+    what: "core crystal clock: what the APIC timer counts, and the TSC is a multiple of (CPUID 15H)",
+  },
 } as const satisfies Record<string, ParameterDescription>;
 
 export type TimingParameter = keyof typeof timingParameters;

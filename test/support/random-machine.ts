@@ -113,7 +113,7 @@ function randomTiming(architecture: Architecture, random: Random, most: number):
   const parameters = Object.fromEntries(
     Object.entries(timingParameters).map(([name, { unit }]) => [
       name,
-      unit === "ns" ? ns(1) : sourced(random.between(1, 4)),
+      unit === "ns" ? ns(1) : unit === "kHz" ? sourced(1_000_000) : sourced(random.between(1, 4)),
     ]),
   ) as Record<TimingParameter, Sourced>;
   parameters.relax = sourced(random.between(1, 40));
