@@ -18,7 +18,10 @@ function chosen(value: number): Sourced {
 
 export function plainTiming(architecture: "x86-64" | "arm64", figures: Figures = {}): TimingModel {
   const parameters = Object.fromEntries(
-    (Object.keys(timingParameters) as TimingParameter[]).map((name) => [name, chosen(figures[name] ?? (name === "apicTimerClock" ? 1_000_000 : 1))]),
+    (Object.keys(timingParameters) as TimingParameter[]).map((name) => [
+      name,
+      chosen(figures[name] ?? (name === "apicTimerClock" ? 1_000_000 : 1)),
+    ]),
   ) as Record<TimingParameter, Sourced>;
   const { cache = 1, node = 1, package: inPackage = node, machine = inPackage } = figures;
   return {

@@ -16,7 +16,6 @@ import { Apic, apicMode, apicOf } from "./record.ts";
 import { Register, definedBits, isWritable, readRegister, registerValue, writeRegister } from "./registers.ts";
 
 const PAGE_OFFSET: u64 = 0xfff;
-const NOTHING: u64 = u64.MAX_VALUE;
 /** LDR, and ICR's upper half: a destination in bits 31:24. DFR: the model in bits 31:28, the rest ones. */
 const DESTINATION: u32 = 0xff00_0000;
 const DESTINATION_SHIFT: u64 = 32;
@@ -28,7 +27,7 @@ export function accessXapic(cpu: Cpu, address: u64, size: u32, write: bool, valu
   const isAccess = apicMode(cpu) == ApicMode.XAPIC && size == 4 && (offset & 15) == 0;
   const apic = apicOf(cpu);
   const register = <i32>(offset >>> 4);
-  let result = NOTHING;
+  let result = u64.MAX_VALUE >>> (64 - ((<u64>size) << 3));
   if (isAccess && write) writeXapic(cpu, apic, register, <u32>value);
   else if (isAccess) result = <u64>readXapic(cpu, apic, register);
   const sends = isAccess && write && register == Register.ICR;
