@@ -167,7 +167,7 @@ export class OperationWriter {
 
   /** Software enable, destinations, and entries of the LVT. */
   prepare(): void {
-    this.#write(0xf0, 0x100 | this.#vector());
+    this.#write(0xf0, 0x100 | this.#random.between(16, 255));
     if (this.#mode === "xapic") {
       this.#write(0xe0, this.#random.pick([0xffff_ffff, 0x0fff_ffff]));
       this.#write(0xd0, (this.#random.next() << 24) >>> 0);
@@ -197,19 +197,22 @@ export class OperationWriter {
     const random = this.#random;
     const kind = random.between(0, 99);
     if (random.chance(40)) this.#pause();
-    if (kind < 25) this.#send();
-    else if (kind < 45) this.#timer();
-    else if (kind < 60) this.#read(random.chance(85) ? random.pick(readable) : random.pick(others));
+    if (kind < 22) this.#send();
+    else if (kind < 37) this.#timer();
+    else if (kind < 50) this.#read(random.chance(85) ? random.pick(readable) : random.pick(others));
     else if (kind < 70) this.#window();
     else if (kind < 78) this.#write(0xb0, random.chance(95) ? 0 : 1);
     else if (kind < 82)
       this.#write(random.pick(lvtOffsets.filter((offset) => offset !== 0x320 && offset !== 0x370)), this.#entry());
     else if (kind < 86) this.#cr8();
     else if (kind < 89) this.#write(0x80, random.between(0, random.chance(90) ? 255 : 511));
-    else if (kind < 92) this.#write(0xf0, random.pick([0, 0x100, 0x100, 0x100]) | this.#vector());
+    else if (kind < 92) this.#write(0xf0, random.pick([0, 0x100, 0x100, 0x100]) | random.between(16, 255));
     else if (kind < 94) this.#write(0x280, random.chance(90) ? 0 : 1);
     else if (kind < 96)
-      this.#write(random.pick([...readable, ...others].filter((offset) => offset !== ICR)), random.next() & 0xff);
+      this.#write(
+        random.pick([...readable, ...others].filter((offset) => offset !== ICR && offset !== 0xf0)),
+        random.next() & 0xff,
+      );
     else this.#base();
   }
 
