@@ -2,10 +2,11 @@
 
 import type { Image } from "../asm/index.ts";
 import { AllstopError } from "../errors.ts";
+import { xapicBindings } from "../guest/irqchip/xapic.ts";
 import { buildKernel, kernelSymbols, perCpuOffsets, requestOffsets } from "../guest/kernel.ts";
 import { ActiveCpus } from "../guest/load/parameters.ts";
 import { CpuMask } from "../guest/lib/mask.ts";
-import { Machine, type RunEnd } from "../machine/machine.ts";
+import { Machine, type LocalApicMode, type RunEnd } from "../machine/machine.ts";
 import type { Accelerations } from "../machine/accelerations.ts";
 import { fanOutCases, probeBenchmark, readBenchmark, type InterruptMeasurement } from "../measure/ipi-benchmark.ts";
 import { probeRendezvous, readTimelines, type Timeline } from "../measure/timeline.ts";
@@ -27,6 +28,8 @@ export interface RunOptions {
   readonly image?: Image;
   /** Options of the guest's image, by name, beyond what the scenario says. */
   readonly parameters?: Readonly<Record<string, number | bigint>>;
+  /** x86-64: the mode of the local APICs, and so the driver of the guest; "x2apic" if not given. */
+  readonly localApic?: LocalApicMode;
 }
 
 /** Turns of the settling loop before a call: long enough for every CPU to be back at what it does. */
@@ -76,10 +79,15 @@ const watchInterrupts: Watch = (machine, { online, requests: [{ requester, targe
 };
 
 /** The kernel that a scenario needs: its policies' routines, with the run's numbers as constants. */
-export function kernelFor(expanded: ExpandedScenario, parameters: RunOptions["parameters"] = {}): Image {
+export function kernelFor(
+  expanded: ExpandedScenario,
+  parameters: RunOptions["parameters"] = {},
+  localApic: LocalApicMode = "x2apic",
+): Image {
   const { topology, timing, policy, requests, online } = expanded;
   const [, ...also] = requests;
-  const bindings = [...also.flatMap((request) => request.policy.bindings), ...policy.bindings];
+  const driver = localApic === "xapic" ? xapicBindings : [];
+  const bindings = [...driver, ...also.flatMap((request) => request.policy.bindings), ...policy.bindings];
   return buildKernel({
     architecture: timing.architecture,
     cpus: topology.cpus.length,
@@ -100,8 +108,8 @@ export function kernelFor(expanded: ExpandedScenario, parameters: RunOptions["pa
 
 /** A machine with the scenario's kernel, its CPUs about to start. */
 export async function prepareMachine(expanded: ExpandedScenario, options: RunOptions = {}): Promise<Machine> {
-  const image = options.image ?? kernelFor(expanded, options.parameters);
-  return buildMachine(await loadCore(options.core), expanded, options.accelerations, image);
+  const image = options.image ?? kernelFor(expanded, options.parameters, options.localApic);
+  return buildMachine(await loadCore(options.core), expanded, options.accelerations, image, options.localApic);
 }
 
 /** prepareMachine() on a compiled core. */
@@ -110,9 +118,13 @@ export function buildMachine(
   expanded: ExpandedScenario,
   accelerations: Partial<Accelerations> = {},
   image: Image = kernelFor(expanded),
+  localApic?: LocalApicMode,
 ): Machine {
   const { topology, timing, requests, online } = expanded;
-  const machine = Machine.build(core, { topology, timing, image, accelerations });
+  const machine = Machine.build(core, {
+    ...{ topology, timing, image, accelerations },
+    ...(localApic === undefined ? {} : { localApic }),
+  });
   writeLoads(machine, expanded);
   requests.forEach((request, index) => {
     writeRequest(machine, request, index);

@@ -1,8 +1,8 @@
 // What the rules about the local APIC are stated with: small programs, one per CPU, that note what they read, which
 // interrupts they take, and which accesses raise #GP, in that order.
 
-import { Counter, StopReason } from "../../../src/abi.ts";
-import type { LocalInterrupt } from "../../../src/abi.ts";
+import { Counter } from "../../../src/abi.ts";
+import type { LocalInterrupt, StopReason } from "../../../src/abi.ts";
 import { buildTopology } from "../../../src/topology/index.ts";
 import { R14, RAX, RCX, RDX, RSP } from "../../instructions/x86-64/code.ts";
 import { BareMachine, PAGE_RW, PAGE_RX } from "../../support/bare-machine.ts";

@@ -2,7 +2,7 @@
 
 import { RAX, RCX, RDX, RSP } from "../../instructions/x86-64/code.ts";
 import type { Random } from "../../support/random.ts";
-import { X64 } from "../../support/x64.ts";
+import type { X64 } from "../../support/x64.ts";
 import { lvtOffsets, type Mode } from "./model.ts";
 
 /** One instruction under observation; EDX:EAX, or EAX, is what it writes, and is seen as it starts. */
