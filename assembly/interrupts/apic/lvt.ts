@@ -119,25 +119,25 @@ export function signalLocally(cpu: Cpu, source: LocalInterrupt, cycle: u64): voi
     else if (source == LocalInterrupt.LINT0) externalInterrupt(cpu, 0, cycle);
     return;
   }
+  if (source != LocalInterrupt.SPURIOUS) {
+    signalLvt(cpu, apic, entryOf(source), cycle);
+    return;
+  }
+  apic.spuriousDue = 1;
+  updatePending(cpu, apic);
+}
+
+function entryOf(source: LocalInterrupt): i32 {
   switch (source) {
     case LocalInterrupt.LINT0:
-      signalLvt(cpu, apic, Lvt.LINT0, cycle);
-      break;
+      return Lvt.LINT0;
     case LocalInterrupt.LINT1:
-      signalLvt(cpu, apic, Lvt.LINT1, cycle);
-      break;
+      return Lvt.LINT1;
     case LocalInterrupt.PERFORMANCE_COUNTER:
-      signalLvt(cpu, apic, Lvt.PERFORMANCE, cycle);
-      break;
+      return Lvt.PERFORMANCE;
     case LocalInterrupt.THERMAL:
-      signalLvt(cpu, apic, Lvt.THERMAL, cycle);
-      break;
-    case LocalInterrupt.CMCI:
-      signalLvt(cpu, apic, Lvt.CMCI, cycle);
-      break;
-    default: // SPURIOUS
-      apic.spuriousDue = 1;
-      updatePending(cpu, apic);
-      break;
+      return Lvt.THERMAL;
+    default:
+      return Lvt.CMCI;
   }
 }
