@@ -3,6 +3,7 @@
 
 import { describe, expect, it } from "vitest";
 import { Counter, LocalInterrupt, Probe, StopReason, TraceKind } from "../../../src/abi.ts";
+import { accelerationNames } from "../../../src/machine/accelerations.ts";
 import { buildTopology } from "../../../src/topology/index.ts";
 import { RAX, RDX } from "../../instructions/x86-64/code.ts";
 import { BareMachine, PAGE_RW, PAGE_RX, type TraceRecord } from "../../support/bare-machine.ts";
@@ -64,7 +65,10 @@ function experiment(seed: number): Experiment {
     ...{ apicTimerClock: crystalKhz, exceptionEntry: random.between(1, 20), relax: random.between(1, 9) },
   });
   const topology = buildTopology({ packages: 1, coresPerLlc: apicIds.length, apicIds });
-  const machine = new BareMachine({ architecture: "x86-64", topology, timing, localApic: mode, traceRecords: 1 << 16 });
+  // The same is to be seen whatever the accelerations.
+  const accelerations = Object.fromEntries(accelerationNames.map((name) => [name, random.chance(75)]));
+  const options = { topology, timing, accelerations, localApic: mode, traceRecords: 1 << 16 };
+  const machine = new BareMachine({ architecture: "x86-64", ...options });
   // Without an APIC, LINT0 is the input of an 8259's interrupts, which this platform doesn't have.
   const mayDisable = random.chance(60);
   const steps = load(machine, random, apicIds, mode, mayDisable);
