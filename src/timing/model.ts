@@ -2,7 +2,7 @@
 
 import { Timing } from "../abi.ts";
 import { AllstopError } from "../errors.ts";
-import { timingParameters, type Sourced, type TimingParameter } from "./parameters.ts";
+import { timingParameters, type ParameterDescription, type Sourced, type TimingParameter } from "./parameters.ts";
 
 /**
  * One-way latencies of cache-line messages, ns. A line that one core has modified and another asks for crosses `cache` four
