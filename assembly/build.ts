@@ -67,6 +67,12 @@ export function initialize(address: usize): InitializeStatus {
   m.timing = configuration + word(Config.TIMING_TABLE);
   m.hopTable = configuration + word(Config.HOP_TABLE);
   m.apicMode = word(Config.APIC_MODE);
+  m.shutdownState = word(Config.SHUTDOWN_STATE);
+  m.apicCoreShift = word(Config.APIC_CORE_SHIFT);
+  m.apicCacheShift = word(Config.APIC_CACHE_SHIFT);
+  m.apicDieShift = word(Config.APIC_DIE_SHIFT);
+  m.apicPackageShift = word(Config.APIC_PACKAGE_SHIFT);
+  m.tscTable = word(Config.TSC_TABLE) == 0 ? 0 : configuration + word(Config.TSC_TABLE);
   m.halt = NEVER;
   m.breakCycle = NEVER;
   if (!openRegions()) return InitializeStatus.OUT_OF_MEMORY;

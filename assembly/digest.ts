@@ -56,6 +56,7 @@ export function digestMachine(): u64 {
   hash = 0;
   mix(m.now);
   mix(m.architecture);
+  mix(m.systemControl);
   for (let index: u32 = 0; index < m.cpus; index++) digestCpu(cpuAt(index));
   digestLines();
   mix(eventsInFlight());

@@ -1,6 +1,6 @@
 // The ABI of the core: all that the host may call. Numbers only; everything larger is read and written in linear memory.
 
-import { ABI_VERSION, Counter, PAGE_BYTES, PAGE_SHIFT, Region, RunStatus, Warmth } from "../src/abi.ts";
+import { ABI_VERSION, Counter, DeliveryMode, PAGE_BYTES, PAGE_SHIFT, Region, RunStatus, Warmth } from "../src/abi.ts";
 // First, since constants of the records are needed by what it leads to.
 import { machine } from "./machine.ts";
 import { allocate, initialize } from "./build.ts";
@@ -15,6 +15,7 @@ import { runUntil } from "./time/loop.ts";
 import { catchUpAll } from "./time/run.ts";
 import { retiredBy } from "./time/spin.ts";
 import { setProbe } from "./trace/probe.ts";
+import { x86 } from "./x86/cpu.ts";
 import {
   maskAnd,
   maskAndNot,
@@ -192,6 +193,33 @@ export function deliveryLossesOf(index: u32, kind: i32): u32 {
 /** x86: a source of a CPU's own, a `LocalInterrupt`, signals at `cycle`, which is behind now. */
 export function signalLocalInterrupt(index: u32, source: u32, cycle: u64): void {
   send(cpuAt(index), (<u64>Message.LOCAL) | ((<u64>source) << 8), cycle);
+}
+
+// --- x86: what the host sends to CPUs ---------------------------------------------------------------------------------
+// `cycle` is always behind now.
+
+/** A message of any delivery mode reaches a CPU's local APIC. */
+export function sendInterruptAt(index: u32, vector: u32, mode: DeliveryMode, cycle: u64): void {
+  send(cpuAt(index), (<u64>Message.INTERRUPT) | ((<u64>vector) << 8) | ((<u64>mode) << 16), cycle);
+}
+
+/** @param duration cycles in system-management mode, less than 2^32; 0: the timing model's */
+export function sendSmiAt(index: u32, duration: u32, cycle: u64): void {
+  send(cpuAt(index), (<u64>Message.SMI) | ((<u64>duration) << 32), cycle);
+}
+
+/** @param source SYSTEM_CONTROL_SERR or SYSTEM_CONTROL_IOCHK */
+export function raiseSystemNmiAt(source: u32, cycle: u64): void {
+  send(cpuAt(0), (<u64>Message.SYSTEM_NMI) | ((<u64>source) << 8), cycle);
+}
+
+/** Where a CPU begins by INIT and start-up IPI; the bootstrap processor by INIT. */
+export function setStartupEntry(index: u32, pc: u64, stack: u64, argument: u64): void {
+  const state = x86(cpuAt(index));
+  state.startupGiven = 1;
+  state.startupPc = pc;
+  state.startupStack = stack;
+  state.startupArgument = argument;
 }
 
 /** Which `TraceKind`s are recorded, a bit each. */

@@ -103,6 +103,17 @@ export class Machine {
   gics: usize;
   /** GICD_CTLR */
   distributor: u32;
+  /** x86: TSC of each CPU at cycle 0, 8 bytes each; or 0: all 0. */
+  tscTable: usize;
+  /** x86: nonzero: shutdown is a state of the CPU, and doesn't stop the machine. */
+  shutdownState: u32;
+  /** x86: fields of an APIC id, as the least significant bits that tell apart what is below. */
+  apicCoreShift: u32;
+  apicCacheShift: u32;
+  apicDieShift: u32;
+  apicPackageShift: u32;
+  /** x86: I/O port 0x61 (devices/port.ts). */
+  systemControl: u32;
   hardwareIds: usize;
   hardwareIdCount: u32;
   wheel: usize;

@@ -84,6 +84,10 @@ export enum WaitKind {
   MWAIT = 2,
   WFI = 3,
   WFE = 4,
+  /** x86: INIT has been taken; a start-up IPI begins anew. */
+  STARTUP = 5,
+  /** x86: shutdown, where the platform lets a CPU stay in it. */
+  SHUTDOWN = 6,
 }
 
 /** A CPU's record: what both architectures have, then CPU_REGISTERS, then what only one has (see CPU_BYTES). */
@@ -137,6 +141,8 @@ export enum StopReason {
   EVENT_POOL_EXHAUSTED = 6,
   DIRECTORY_POOL_EXHAUSTED = 7,
   CODE_POOL_EXHAUSTED = 8,
+  /** x86: an INIT of the bootstrap processor, or a start-up IPI, and the host has told no entry; real mode isn't modelled. */
+  NO_STARTUP_ENTRY = 9,
 }
 
 export enum InitializeStatus {
@@ -230,8 +236,10 @@ export enum Timing {
   WAKE_MWAIT,
   WAKE_WFI,
   WAKE_WFE,
-  /** PSCI CPU_ON to the first instruction of the target. */
+  /** PSCI CPU_ON, or a start-up IPI, to the first instruction of the target. */
   CPU_ON_LATENCY,
+  /** x86: time in system-management mode, where the SMI doesn't come with a time of its own. */
+  SMM_DURATION,
 
   // Frequencies, in kHz.
   /** Core crystal clock, which x86's APIC timer counts. */
@@ -284,6 +292,15 @@ export enum Config {
   DOMAIN_NODE_TABLE,
   /** Table: NODES x NODES words: one-way latency between domains of the nodes, or domain to home, cycles >= 1. */
   HOP_TABLE,
+  /** x86: nonzero: shutdown is a state of the CPU; else the platform stops the machine. */
+  SHUTDOWN_STATE,
+  /** x86: least significant bits of an APIC id that tell apart threads of a core, and so on: CPUID leaves 4, 0xb, 0x1f. */
+  APIC_CORE_SHIFT,
+  APIC_CACHE_SHIFT,
+  APIC_DIE_SHIFT,
+  APIC_PACKAGE_SHIFT,
+  /** Table, or 0: two words per CPU: TSC at cycle 0, low and high. */
+  TSC_TABLE,
   COUNT,
 }
 export const CPU_ABSENT = 0xffffffff;
@@ -367,6 +384,13 @@ export enum TraceKind {
   CONSOLE = 8,
   /** A message that a fault has lost on its way: subject as of the interrupt, value the `DeliveryKind`. */
   INTERRUPT_LOST = 9,
+  /** x86: a CPU is in system-management mode, and executes nothing, until the cycle `value`. */
+  SMM_ENTERED = 10,
+  SMM_LEFT = 11,
+  /** x86: INIT has been taken; subject: whether the CPU is the bootstrap processor. */
+  INIT_TAKEN = 12,
+  /** x86: shutdown entered; subject: vector of the exception that could not be delivered. */
+  SHUTDOWN = 13,
 }
 
 /** Probe flags. */
@@ -431,6 +455,26 @@ export const XAPIC_BYTES = 0x1000;
 /** Debug console and exit ports of the x86 platform (the ones QEMU offers as isa-debugcon and isa-debug-exit). */
 export const X86_PORT_CONSOLE = 0xe9;
 export const X86_PORT_EXIT = 0xf4;
+/** NMI status and control of a PC (Intel 500 Series PCH datasheet 2, NMI_STS_CNT). */
+export const X86_PORT_SYSTEM_CONTROL = 0x61;
+/** Its bits: sources of the NMI, and what disables and clears each. */
+export const SYSTEM_CONTROL_SERR = 0x80;
+export const SYSTEM_CONTROL_IOCHK = 0x40;
+export const SYSTEM_CONTROL_IOCHK_DISABLE = 0x08;
+export const SYSTEM_CONTROL_SERR_DISABLE = 0x04;
+
+/** ICR delivery modes (SDM 3A 11.6.1). */
+export enum DeliveryMode {
+  FIXED = 0,
+  LOWEST_PRIORITY = 1,
+  SMI = 2,
+  NMI = 4,
+  INIT = 5,
+  /** ICR only. */
+  STARTUP = 6,
+  /** LVT only: the vector comes from an 8259. */
+  EXTINT = 7,
+}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // arm64 platform: the memory map of QEMU's virt board, so that an image for it runs unchanged.

@@ -3,14 +3,13 @@
 // A fault acts where a message would arrive, not where it is sent: so what the host sets between two runs holds for every
 // message that has not arrived by then, however far ahead its sender has run.
 
-import { DELIVERY_KINDS, DeliveryKind, LOSE_ALL, TraceKind } from "../../src/abi.ts";
+import { DELIVERY_KINDS, DeliveryKind, DeliveryMode, LOSE_ALL, TraceKind } from "../../src/abi.ts";
 import { Cpu } from "../cpu.ts";
 import { mix } from "../digest.ts";
 import { machine, reserve } from "../machine.ts";
 import { trace } from "../trace/ring.ts";
 import { MESSAGE_MODE } from "./apic/accept.ts";
-import { DeliveryMode } from "./apic/deliveryMode.ts";
-import { Message, send } from "./message.ts";
+import { MESSAGE_KIND, Message, send } from "./message.ts";
 
 /** Of one target and kind. All zero: as the timing model says. */
 @unmanaged
@@ -30,7 +29,7 @@ if (offsetof<DeliveryFault>() > FAULT_BYTES) ERROR("DeliveryFault outgrew its by
 const CPU_FAULT_BYTES: usize = FAULT_BYTES * DELIVERY_KINDS;
 
 /** Set in the argument of a message that has been held up already. */
-const HELD_UP: u64 = (<u64>1) << 63;
+const HELD_UP: u64 = 1 << 7;
 const NO_KIND: i32 = -1;
 
 /** Reserves the faults, of which none is touched before the first is set. @returns false when memory is exhausted */
@@ -69,7 +68,7 @@ export function deliveryLosses(cpu: Cpu, kind: i32): u32 {
 
 /** What a fault can be about; answers of devices and accesses to redistributors aren't. */
 function kindOf(argument: u64): i32 {
-  switch ((<i32>argument) & 0xff) {
+  switch ((<i32>argument) & MESSAGE_KIND) {
     case Message.INTERRUPT:
       return kindOfMode(<i32>((<u32>(argument >>> 16)) & MESSAGE_MODE));
     case Message.EVENT:

@@ -26,8 +26,8 @@ export function enterHardwareId(id: u64, cpu: u32): bool {
   return true;
 }
 
-/** The CPU with an id, or null. */
-export function cpuWithId(id: u64): Cpu {
+/** Position of the first id that is not below one. */
+function positionOf(id: u64): u32 {
   const m = machine();
   let low: u32 = 0;
   let high = m.hardwareIdCount;
@@ -36,6 +36,19 @@ export function cpuWithId(id: u64): Cpu {
     if (load<u64>(m.hardwareIds + <usize>middle * ENTRY_BYTES) < id) low = middle + 1;
     else high = middle;
   }
+  return low;
+}
+
+/** CPUs whose ids differ from one in their lowest `bits` at most. */
+export function countIds(id: u64, bits: u32): u32 {
+  const first = (id >>> bits) << bits;
+  return positionOf(first + ((<u64>1) << bits)) - positionOf(first);
+}
+
+/** The CPU with an id, or null. */
+export function cpuWithId(id: u64): Cpu {
+  const m = machine();
+  const low = positionOf(id);
   const entry = m.hardwareIds + <usize>low * ENTRY_BYTES;
   if (low >= m.hardwareIdCount || load<u64>(entry) != id) return changetype<Cpu>(0);
   return cpuAt(load<u32>(entry, ENTRY_CPU));

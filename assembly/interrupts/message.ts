@@ -5,6 +5,7 @@ import { Architecture, CpuState, Timing, TraceKind } from "../../src/abi.ts";
 import { timersFire } from "../architecture.ts";
 import { Cpu, NEVER, cpuAt, hop } from "../cpu.ts";
 import { machine, timing } from "../machine.ts";
+import { raiseSystemNmi } from "../devices/port.ts";
 import { answerDevice } from "../devices/transaction.ts";
 import { startCpu } from "../firmware/start.ts";
 import { shrinkLimits, startCycle, ticksOf } from "../time/bounds.ts";
@@ -14,6 +15,7 @@ import { unpark } from "../time/spin.ts";
 import { signalEvent } from "../time/watch.ts";
 import { EventClass, EventNode, schedule } from "../time/wheel.ts";
 import { trace } from "../trace/ring.ts";
+import { smiArrives } from "../x86/systemEvents.ts";
 import { isDiverted } from "./delivery.ts";
 import { MESSAGE_MODE, apicAccept } from "./apic/accept.ts";
 import { signalLocally } from "./apic/lvt.ts";
@@ -21,7 +23,7 @@ import { gicAccept, gicSetDistributor } from "./gic/gic.ts";
 import { serveRedistributor } from "./gic/redistributor.ts";
 import { pendingEndsWait, wakeFromWait } from "./wake.ts";
 
-/** Low byte of a MESSAGE event's argument; the subject is the target's Cpu record. */
+/** Bits 6:0 of a MESSAGE event's argument; the subject is the target's Cpu record. Bit 7: held up (delivery.ts). */
 export enum Message {
   /** Second byte: vector (x86) or INTID (arm64); third and fourth byte: x86 delivery mode (apic/accept.ts). */
   INTERRUPT = 0,
@@ -39,7 +41,13 @@ export enum Message {
   DEADLINE = 6,
   /** x86: the host makes a source of the CPU's own signal; second byte: `LocalInterrupt`. */
   LOCAL = 7,
+  /** x86: an SMI of the platform; bits 63:32: cycles in system-management mode, or 0. */
+  SMI = 9,
+  /** x86: the platform's NMI line; second byte: source, a bit of port 0x61. */
+  SYSTEM_NMI = 8,
 }
+
+export const MESSAGE_KIND: i32 = 0x7f;
 
 /** Sends a message that arrives at a cycle after now. */
 export function send(target: Cpu, argument: u64, arrival: u64): void {
@@ -117,7 +125,7 @@ export function deliver(node: EventNode, cycle: u64): void {
   }
   land(cpu);
   if (isDiverted(cpu, argument, cycle)) return;
-  switch ((<i32>argument) & 0xff) {
+  switch ((<i32>argument) & MESSAGE_KIND) {
     case Message.INTERRUPT:
       acceptInterrupt(cpu, (<u32>(argument >>> 8)) & 0xff, (<u32>(argument >>> 16)) & 0xffff, cycle);
       break;
@@ -141,6 +149,14 @@ export function deliver(node: EventNode, cycle: u64): void {
       break;
     case Message.LOCAL:
       signalLocally(cpu, (<i32>(argument >>> 8)) & 0xff, cycle);
+      settlePending(cpu, cycle);
+      break;
+    case Message.SMI:
+      smiArrives(cpu, cycle, argument >>> 32);
+      settlePending(cpu, cycle);
+      break;
+    case Message.SYSTEM_NMI:
+      raiseSystemNmi(cpu, (<u32>(argument >>> 8)) & 0xff);
       settlePending(cpu, cycle);
       break;
     default:

@@ -5,7 +5,7 @@ import { Cpu } from "../cpu.ts";
 import { timing } from "../machine.ts";
 import { cycleOf, ticksOf } from "../time/bounds.ts";
 import { trace } from "../trace/ring.ts";
-import { mwaitUnmasks } from "../x86/wait.ts";
+import { leaveHalt, mwaitUnmasks, systemStateMasks } from "../x86/wait.ts";
 
 /** Stops a CPU at its next instruction; the caller has completed the waiting instruction. */
 export function beginWait(cpu: Cpu, kind: WaitKind): void {
@@ -22,6 +22,7 @@ export function pendingEndsWait(cpu: Cpu): bool {
   let masked = cpu.masked;
   if (cpu.waitKind == WaitKind.WFI) masked = 0;
   else if (cpu.waitKind == WaitKind.MWAIT) masked &= ~mwaitUnmasks(cpu);
+  else if (cpu.waitKind >= WaitKind.STARTUP) masked |= systemStateMasks(cpu.waitKind);
   return (cpu.pending & ~masked) != 0;
 }
 
@@ -33,6 +34,7 @@ export function wakeFromWait(cpu: Cpu, cycle: u64): void {
   const began = cycleOf(cpu.clock);
   if (cycle > began) cpu.clock = ticksOf(cycle + wakeLatency(cpu.waitKind));
   trace(TraceKind.WAKE, cpu, max(cycle, began), cpu.waitKind, cpu.index, 0, 0);
+  if (cpu.waitKind == WaitKind.HLT) leaveHalt(cpu);
   cpu.state = CpuState.RUNNING;
   cpu.waitKind = WaitKind.NONE;
 }
@@ -40,6 +42,7 @@ export function wakeFromWait(cpu: Cpu, cycle: u64): void {
 function wakeLatency(kind: WaitKind): u64 {
   switch (kind) {
     case WaitKind.HLT:
+    case WaitKind.SHUTDOWN:
       return timing(Timing.WAKE_HLT);
     case WaitKind.MWAIT:
       return timing(Timing.WAKE_MWAIT);

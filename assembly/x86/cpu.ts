@@ -76,13 +76,17 @@ export const EFER_LME: u64 = (<u64>1) << 8;
 export const EFER_LMA: u64 = (<u64>1) << 10;
 export const EFER_NXE: u64 = (<u64>1) << 11;
 
-/** A one-instruction shadow over interrupts (X86State.shadow): of the instruction that is next, or begun by the one just done. */
+/** What lasts for one instruction (X86State.shadow): the one that is next, or with OPENING the one behind it. */
 export enum Shadow {
   NONE = 0,
   /** STI: covers the next instruction. */
   STI = 1,
   /** MOV SS, POP SS: debug traps too. */
   STACK = 2,
+  /** Those that hold off interrupts and NMIs. */
+  HOLDING = 3,
+  /** IRET has loaded RF: it is set during the next instruction, which clears it when it is complete. Holds nothing off. */
+  RESUME = 8,
   /** Added by the instruction that opens a shadow; taken away when that instruction is complete. */
   OPENING = 4,
 }
@@ -96,8 +100,8 @@ export class X86State {
   shadow: u32;
   /** From the delivery of an NMI until an IRETQ, complete or not (SDM 3A 6.7.1). */
   nmiBlocked: u32;
-  /** The CPU waits in MWAIT, or has just left it: its monitor is done with. ECX of the MWAIT plus one. */
-  mwait: u32;
+  /** What the CPU's next instruction has to deal with first: a `Waited` (x86/wait.ts). */
+  waited: u32;
 
   // The event being delivered, or raised and not yet delivered, while Cpu.delivery is not 0.
   eventVector: u32;
@@ -110,7 +114,8 @@ export class X86State {
   eventReturn: u64;
   /** What an ENTER that waits has stored already. */
   enterStored: u32;
-  padding: u32;
+  /** Nonzero between two iterations of a string instruction. */
+  repeating: u32;
 
   es: u16;
   cs: u16;
@@ -153,12 +158,22 @@ export class X86State {
   apicBase: u64;
   tscAux: u64;
 
+  /** Cycles in system-management mode that the SMI which is pending asks for. */
+  smmCycles: u64;
+
   // Bytes of an instruction in a writable page, as far as they have been fetched; of use only to the instruction that
   // is started again (x86/fetch.ts).
   fetched: u32;
   reserved: u32;
   fetchLow: u64;
   fetchHigh: u64;
+
+  // Where INIT and start-up IPIs lead to, instead of real mode, once the host has said so: no state of the CPU.
+  startupGiven: u32;
+  reserved2: u32;
+  startupPc: u64;
+  startupStack: u64;
+  startupArgument: u64;
 }
 
 export const X86_STATE_OFFSET: usize = CPU_REGISTERS + 24 * 8;
@@ -198,7 +213,7 @@ export function updateMasked(cpu: Cpu): void {
   let masked: u32 = 0;
   if ((state.rflags & RFLAGS_IF) == 0) masked |= Pending.IRQ;
   if (state.nmiBlocked != 0) masked |= Pending.NMI;
-  if (state.shadow != Shadow.NONE) masked |= Pending.IRQ | Pending.NMI;
+  if ((state.shadow & Shadow.HOLDING) != 0) masked |= Pending.IRQ | Pending.NMI;
   if (masked != cpu.masked) cpu.loopVisits = 0;
   cpu.masked = masked;
 }

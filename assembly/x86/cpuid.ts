@@ -6,17 +6,18 @@ import { Cpu } from "../cpu.ts";
 import { ApicMode } from "../interrupts/apic/base.ts";
 import { apicId, apicMode } from "../interrupts/apic/record.ts";
 import { machine, timing } from "../machine.ts";
+import { countIds } from "../interrupts/hardwareIds.ts";
 import { RAX, RBX, RCX, RDX, readR, writeR } from "./cpu.ts";
 
-const HIGHEST_BASIC: u32 = 0x16;
+const HIGHEST_BASIC: u32 = 0x1f;
 const HIGHEST_EXTENDED: u32 = 0x8000_0008;
 
 /** "allstop-core" in EBX, EDX, ECX. */
 const VENDOR_EBX: u32 = 0x736c_6c61;
 const VENDOR_EDX: u32 = 0x2d70_6f74;
 const VENDOR_ECX: u32 = 0x6572_6f63;
-/** Family 6, model 0, stepping 0. */
-const SIGNATURE: u32 = 0x600;
+/** Family 6, model 0, stepping 0: EAX of leaf 1; in EDX after INIT. */
+export const CPUID_SIGNATURE: u32 = 0x600;
 
 // Leaf 1, ECX and EDX.
 const MONITOR: u32 = 1 << 3;
@@ -101,15 +102,19 @@ function answerBasic(cpu: Cpu, leaf: u32, subleaf: u32): void {
       ecx = VENDOR_ECX;
       break;
     case 1: {
-      const threads = cpu.core.threadCount;
-      eax = SIGNATURE;
-      ebx = ((apicId(cpu) & 0xff) << 24) | (min<u32>(threads, 255) << 16) | CLFLUSH_LINE;
+      // Room for ids in a package, and whether more than one of its CPUs exists (SDM 3A 9.9.3).
+      const ids = min<u32>(255, (<u32>1) << min<u32>(machine().apicPackageShift, 8));
+      eax = CPUID_SIGNATURE;
+      ebx = ((apicId(cpu) & 0xff) << 24) | (ids << 16) | CLFLUSH_LINE;
       ecx = MONITOR | CX16 | X2APIC | MOVBE | POPCNT | TSC_DEADLINE;
-      edx = DE | PSE | TSC | MSR | PAE | CX8 | APIC | PGE | CMOV | CLFSH | (threads > 1 ? HTT : 0);
+      edx = DE | PSE | TSC | MSR | PAE | CX8 | APIC | PGE | CMOV | CLFSH | (machine().apicPackageShift != 0 ? HTT : 0);
       // As if there were none (SDM 3A 11.4.3).
       if (apicMode(cpu) == ApicMode.DISABLED) edx &= ~APIC;
       break;
     }
+    case 4:
+      answerCache(subleaf);
+      break;
     case 5:
       eax = MONITOR_LINE;
       ebx = MONITOR_LINE;
@@ -126,9 +131,7 @@ function answerBasic(cpu: Cpu, leaf: u32, subleaf: u32): void {
       edx = SERIALIZE;
       break;
     case 0xb:
-      // No level is described; the x2APIC id is there all the same.
-      ecx = subleaf & 0xff;
-      edx = apicId(cpu);
+      answerTopology(cpu, subleaf, false);
       break;
     case 0x15: {
       // The TSC counts the machine's clock: the core crystal clock, which is the APIC timer's, times EBX / EAX.
@@ -143,6 +146,9 @@ function answerBasic(cpu: Cpu, leaf: u32, subleaf: u32): void {
     case 0x16:
       eax = ebx = machine().clockMhz;
       break;
+    case 0x1f:
+      answerTopology(cpu, subleaf, true);
+      break;
     default:
       break;
   }
@@ -155,6 +161,71 @@ function greatestCommonDivisor(a: u32, b: u32): u32 {
     b = rest;
   }
   return a;
+}
+
+/** Level types of leaves 0xb and 0x1f (SDM 2A, CPUID, table 3-8). */
+enum LevelType {
+  INVALID = 0,
+  SMT = 1,
+  CORE = 2,
+  DIE = 5,
+}
+
+/**
+ * Extended topology enumeration: a sub-leaf per level, with the bits to shift an x2APIC id right to get that of the next
+ * level, and the CPUs that there are of this one. Leaf 0xb knows threads and cores, 0x1f also dies; the domain of a
+ * last-level cache has no type of its own: leaf 4 tells of it. EDX is the x2APIC id, whatever the sub-leaf.
+ */
+function answerTopology(cpu: Cpu, subleaf: u32, dies: bool): void {
+  const m = machine();
+  const packages = m.apicPackageShift;
+  // A level that tells nothing apart is left out.
+  const hasDies = dies && m.apicDieShift != packages;
+  let type: u32 = LevelType.INVALID;
+  let shift: u32 = 0;
+  if (subleaf == 0) {
+    type = LevelType.SMT;
+    shift = m.apicCoreShift;
+  } else if (subleaf == 1) {
+    type = LevelType.CORE;
+    shift = hasDies ? m.apicDieShift : packages;
+  } else if (subleaf == 2 && hasDies) {
+    type = LevelType.DIE;
+    shift = packages;
+  }
+  if (type != LevelType.INVALID) {
+    eax = shift;
+    ebx = min<u32>(countIds(apicId(cpu), shift), 0xffff);
+  }
+  ecx = (subleaf & 0xff) | (type << 8);
+  edx = apicId(cpu);
+}
+
+// Leaf 4: cache types, and properties.
+const DATA_CACHE: u32 = 1;
+const UNIFIED_CACHE: u32 = 3;
+const SELF_INITIALIZING: u32 = 1 << 8;
+const FULLY_ASSOCIATIVE: u32 = 1 << 9;
+const LINE_LESS_ONE: u32 = 63;
+/** No capacity is modelled: as many lines as can be told of. */
+const WAYS_LESS_ONE: u32 = 0x3ff << 22;
+
+/** Deterministic cache parameters: the caches of a core, then the one that its domain shares (SDM 3A 9.9.3.2). */
+function answerCache(subleaf: u32): void {
+  const m = machine();
+  if (subleaf > 1) return;
+  const isLast = subleaf == 1;
+  const sharers = idsBelow(isLast ? m.apicCacheShift : m.apicCoreShift, 0xfff);
+  const cores = idsBelow(m.apicPackageShift - m.apicCoreShift, 0x3f);
+  const level: u32 = isLast ? 3 : 1;
+  eax = (isLast ? UNIFIED_CACHE : DATA_CACHE) | (level << 5) | SELF_INITIALIZING | FULLY_ASSOCIATIVE;
+  eax |= (sharers << 14) | (cores << 26);
+  ebx = LINE_LESS_ONE | WAYS_LESS_ONE;
+}
+
+/** Ids that differ in so many bits at most, less one. */
+function idsBelow(bits: u32, most: u32): u32 {
+  return min<u32>(most, ((<u32>1) << min<u32>(bits, 16)) - 1);
 }
 
 function answerExtended(leaf: u32): void {

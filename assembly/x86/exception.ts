@@ -4,10 +4,11 @@
 // Raising only notes what happened and sets Cpu.delivery. Delivery has accesses to make and may have to wait for lines in
 // the middle; x86TakePending() starts it and goes on with it.
 
-import { CpuState, StopReason, Timing, TraceKind, X86Vector } from "../../src/abi.ts";
+import { CpuState, StopReason, Timing, TraceKind, WaitKind, X86Vector } from "../../src/abi.ts";
 import { Cpu, Pending } from "../cpu.ts";
 import { apicTakeInterrupt } from "../interrupts/apic/priority.ts";
-import { stopMachine, timing } from "../machine.ts";
+import { beginWait } from "../interrupts/wake.ts";
+import { machine, stopMachine, timing } from "../machine.ts";
 import {
   Access,
   checkRights,
@@ -42,15 +43,22 @@ import {
 } from "./cpu.ts";
 import { readStatus } from "./flags.ts";
 import { Step } from "./step.ts";
+import { takeSystemEvent } from "./systemEvents.ts";
+import { forgetHalt, systemStateMasks } from "./wait.ts";
 
 export enum EventFlag {
   ERROR_CODE = 1,
   /** INT n, INT3: the gate's DPL counts, and faults of the delivery are not external to the program. */
   SOFTWARE = 2,
-  /** RF is set in the frame, so that a code breakpoint would not fire again (SDM 3B 17.3.1.1). */
-  FAULT = 4,
+  /**
+   * RF is set in the frame, so that a code breakpoint would not fire again (SDM 3B 18.3.1.1): of faults, and of whatever comes
+   * between two iterations of a string instruction.
+   */
+  RESUME = 4,
   /** Interrupts and NMI: as the first of two events they are benign. */
   INTERRUPT = 8,
+  /** A trap of the instruction that is done: SMI and INIT come before it. */
+  TRAP = 16,
 }
 
 /** Cpu.delivery: raised and not begun; under way. */
@@ -71,6 +79,7 @@ function raise(cpu: Cpu, vector: u32, flags: u32, error: u32, returnAddress: u64
   const state = x86(cpu);
   closeJournal(cpu);
   state.enterStored = 0;
+  state.repeating = 0;
   state.eventVector = vector;
   state.eventFlags = flags;
   state.eventError = error;
@@ -82,11 +91,11 @@ function raise(cpu: Cpu, vector: u32, flags: u32, error: u32, returnAddress: u64
 
 /** A fault of the instruction at cpu.pc, without error code. */
 export function fault(cpu: Cpu, vector: X86Vector): Step {
-  return raise(cpu, vector, EventFlag.FAULT, 0, cpu.pc);
+  return raise(cpu, vector, EventFlag.RESUME, 0, cpu.pc);
 }
 
 export function faultWithCode(cpu: Cpu, vector: X86Vector, error: u32): Step {
-  return raise(cpu, vector, EventFlag.FAULT | EventFlag.ERROR_CODE, error, cpu.pc);
+  return raise(cpu, vector, EventFlag.RESUME | EventFlag.ERROR_CODE, error, cpu.pc);
 }
 
 export function undefinedOpcode(cpu: Cpu): Step {
@@ -110,7 +119,11 @@ export function softwareInterrupt(cpu: Cpu, vector: u32, returnAddress: u64): St
 /** TF was set when the instruction before cpu.pc began (SDM 3B 17.3.1.4). */
 export function singleStepTrap(cpu: Cpu): void {
   x86(cpu).dr6 |= DR6_BS;
-  trap(cpu, X86Vector.DEBUG, cpu.pc);
+  raise(cpu, X86Vector.DEBUG, EventFlag.TRAP | resumeBetweenIterations(cpu), 0, cpu.pc);
+}
+
+function resumeBetweenIterations(cpu: Cpu): u32 {
+  return x86(cpu).repeating != 0 ? EventFlag.RESUME : 0;
 }
 
 /** Something that the architecture defines and this version doesn't model. */
@@ -161,6 +174,7 @@ export function fetchFault(cpu: Cpu, address: u64): Leave {
 
 /** Takes the most urgent of what is pending, or goes on with what has been raised. */
 export function x86TakePending(cpu: Cpu): void {
+  if (isAtBoundary(cpu) && takeSystemEvent(cpu)) return;
   if (cpu.delivery == 0) acceptInterrupt(cpu);
   else if (cpu.delivery == RAISED) beginException(cpu);
   while (true) {
@@ -169,6 +183,11 @@ export function x86TakePending(cpu: Cpu): void {
     // The delivery has raised a second exception.
     cpu.delivery = DELIVERING;
   }
+}
+
+/** A trap that has been raised belongs to the instruction before the boundary. */
+function isAtBoundary(cpu: Cpu): bool {
+  return cpu.delivery == 0 || (cpu.delivery == RAISED && (x86(cpu).eventFlags & EventFlag.TRAP) != 0);
 }
 
 /** Recognition order at a boundary: NMI before maskable interrupts (SDM 3A table 6-2). */
@@ -183,8 +202,9 @@ function acceptInterrupt(cpu: Cpu): void {
     vector = apicTakeInterrupt(cpu);
   }
   trace(TraceKind.INTERRUPT_TAKEN, cpu, startCycle(cpu), vector, cpu.index, cpu.pc, 0);
-  raise(cpu, vector, EventFlag.INTERRUPT, 0, cpu.pc);
+  raise(cpu, vector, EventFlag.INTERRUPT | resumeBetweenIterations(cpu), 0, cpu.pc);
   cpu.delivery = DELIVERING;
+  forgetHalt(cpu);
   // A string instruction that is left here starts anew later.
   cpu.resumed = 0;
   updateMasked(cpu);
@@ -305,7 +325,8 @@ function writeFrame(cpu: Cpu, external: u32): bool {
   const bottom = top - bytes;
   if (!isCanonical(bottom) || !isCanonical(top - 1)) return second(cpu, X86Vector.STACK_FAULT, external);
   if (!checkRights(bottom, bytes, true)) return interrupted(cpu);
-  const rf = (state.eventFlags & EventFlag.FAULT) != 0 ? RFLAGS_RF : 0;
+  const resumes = (state.eventFlags & EventFlag.RESUME) != 0 || (state.shadow & Shadow.RESUME) != 0;
+  const rf = resumes ? RFLAGS_RF : 0;
   const rflags = <u64>(state.rflags | readStatus(changetype<usize>(cpu)) | rf);
   push(cpu, top - 8, <u64>state.ss);
   push(cpu, top - 16, readR(changetype<usize>(cpu), RSP));
@@ -382,15 +403,30 @@ function second(cpu: Cpu, vector: X86Vector, error: u32): bool {
     (first == Severity.PAGE_FAULT && then != Severity.BENIGN);
   const delivered: u32 = doubled ? X86Vector.DOUBLE_FAULT : vector;
   // Faults of a delivery point to the instruction at whose boundary the event was, or that raised it.
-  raise(cpu, delivered, EventFlag.FAULT | EventFlag.ERROR_CODE, doubled ? 0 : error, cpu.pc);
+  raise(cpu, delivered, EventFlag.RESUME | EventFlag.ERROR_CODE, doubled ? 0 : error, cpu.pc);
   trace(TraceKind.EXCEPTION, cpu, startCycle(cpu), delivered, cpu.index, cpu.pc, detail(cpu));
   return false;
 }
 
-/** An exception during the delivery of a double fault: shutdown (SDM 3A 6.15, interrupt 8). */
+/**
+ * An exception during the delivery of a double fault: shutdown (SDM 3A 6.15, interrupt 8). A PC's chipset resets the machine
+ * then: unless it shall not, the machine stops. What ends the state leaves RIP where the exception was.
+ */
 function shutDown(cpu: Cpu, vector: u32): void {
-  stopMachine(StopReason.TRIPLE_FAULT, cpu.index, cpu.pc, startCycle(cpu), vector);
+  const state = x86(cpu);
+  const cycle = startCycle(cpu);
   closeJournal(cpu);
   cpu.delivery = 0;
-  cpu.state = CpuState.DEAD;
+  cpu.resumed = 0;
+  state.eventFlags = state.eventVector = state.eventError = 0;
+  state.eventReturn = 0;
+  state.shadow = Shadow.NONE;
+  updateMasked(cpu);
+  trace(TraceKind.SHUTDOWN, cpu, cycle, vector, cpu.index, cpu.pc, 0);
+  if (machine().shutdownState == 0) {
+    stopMachine(StopReason.TRIPLE_FAULT, cpu.index, cpu.pc, cycle, vector);
+    cpu.state = CpuState.DEAD;
+  } else if ((cpu.pending & ~cpu.masked & ~systemStateMasks(WaitKind.SHUTDOWN)) == 0) {
+    beginWait(cpu, WaitKind.SHUTDOWN);
+  }
 }

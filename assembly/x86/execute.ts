@@ -47,7 +47,7 @@ import { alu32, alu64 } from "./integer.ts";
 import { Alu, Op, X86, X86Flag, wide } from "./operations.ts";
 import { executeRare } from "./rare.ts";
 import { Step } from "./step.ts";
-import { leaveMwait } from "./wait.ts";
+import { leaveWait } from "./wait.ts";
 
 // @ts-ignore: decorator
 @inline
@@ -100,7 +100,10 @@ function completeSingle(cpu: Cpu, trapped: bool): Leave {
 export function x86Execute(cpu: Cpu, must: bool): Leave {
   const base = changetype<usize>(cpu);
   const state = x86(cpu);
-  if (state.mwait != 0) leaveMwait(cpu);
+  if (state.waited != 0) {
+    const leave = leaveWait(cpu);
+    if (leave != Leave.NONE) return leave;
+  }
   let pc = cpu.pc;
   let clock = cpu.clock;
   let retired = cpu.retired;

@@ -21,6 +21,7 @@ import {
   RFLAGS_RF,
   RFLAGS_STATUS,
   RSP,
+  Shadow,
   isCanonical,
   readR,
   updateMasked,
@@ -179,7 +180,10 @@ function interruptReturn(cpu: Cpu, d: X86): Step {
   state.cs = <u16>selector;
   state.ss = <u16>stackSelector;
   writeR(base, RSP, load<u64>(POPPED, 24));
-  loadFlags(cpu, <u32>load<u64>(POPPED, 16), size == 2 ? RFLAGS_LOADED & 0xffff : RFLAGS_LOADED);
+  const rflags = <u32>load<u64>(POPPED, 16);
+  loadFlags(cpu, rflags, size == 2 ? RFLAGS_LOADED & 0xffff : RFLAGS_LOADED);
+  // An IRET that begins with RF set has cleared it before it loads it.
+  if (size != 2 && (rflags & RFLAGS_RF) != 0) state.shadow = Shadow.RESUME | Shadow.OPENING;
   cpu.pc = target;
   return Step.JUMP;
 }

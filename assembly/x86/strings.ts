@@ -34,7 +34,11 @@ export function executeString(cpu: Cpu, d: X86, operation: i32): Step {
     if (!iterate(cpu, d, operation)) return Step.ACCESS;
     const left = counter(base, d) - 1;
     setCounter(base, d, left);
-    if (left == 0 || isOver(base, d, operation)) return Step.NEXT;
+    if (left == 0 || isOver(base, d, operation)) {
+      state.repeating = 0;
+      return Step.NEXT;
+    }
+    state.repeating = 1;
     cpu.clock += d.cost;
     if (single || cpu.clock >= hitLimit) return Step.REPEAT;
   }

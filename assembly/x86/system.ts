@@ -91,7 +91,7 @@ function enableInterrupts(cpu: Cpu): Step {
   const state = x86(cpu);
   if ((state.rflags & RFLAGS_IF) == 0) {
     state.rflags |= RFLAGS_IF;
-    state.shadow |= Shadow.STI | Shadow.OPENING;
+    state.shadow = Shadow.STI | Shadow.OPENING;
   }
   return Step.RECHECK;
 }

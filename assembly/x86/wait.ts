@@ -6,12 +6,22 @@ import { beginWait } from "../interrupts/wake.ts";
 import { lineOf } from "../memory/map.ts";
 import { locate } from "../memory/access.ts";
 import { observeLimit } from "../time/bounds.ts";
+import { Leave } from "../time/leave.ts";
 import { unwatchLine, watchLine } from "../time/watch.ts";
 import { withSegment } from "./address.ts";
 import { RAX, RCX, RFLAGS_IF, readR, x86 } from "./cpu.ts";
 import { generalProtection } from "./exception.ts";
 import { X86 } from "./operations.ts";
 import { Step } from "./step.ts";
+
+/** What a CPU waits in, or has just left (X86State.waited). */
+enum Waited {
+  NOTHING = 0,
+  MWAIT = 1,
+  MWAIT_BREAKING_ON_MASKED = 2,
+  /** It was in HLT when an SMI came. */
+  HALT_RESTARTS = 3,
+}
 
 /** ECX of MWAIT: masked interrupts end the wait too. */
 const BREAK_ON_MASKED: u64 = 1;
@@ -53,18 +63,45 @@ export function mwait(cpu: Cpu): Step {
     unwatchLine(cpu);
     return Step.RECHECK;
   }
-  x86(cpu).mwait = <u32>extensions + 1;
+  x86(cpu).waited = extensions == 0 ? Waited.MWAIT : Waited.MWAIT_BREAKING_ON_MASKED;
   beginWait(cpu, WaitKind.MWAIT);
   return Step.WAIT;
 }
 
 /** What ends the wait of a CPU in MWAIT although it is masked. */
 export function mwaitUnmasks(cpu: Cpu): u32 {
-  return x86(cpu).mwait == <u32>BREAK_ON_MASKED + 1 ? Pending.IRQ : 0;
+  return x86(cpu).waited == Waited.MWAIT_BREAKING_ON_MASKED ? Pending.IRQ : 0;
 }
 
-/** The CPU executes again: whatever ended its MWAIT, the monitor is no longer armed. */
-export function leaveMwait(cpu: Cpu): void {
-  x86(cpu).mwait = 0;
+/**
+ * What doesn't end shutdown, or the wait for a start-up IPI, masked or not. Shutdown ends by NMI, SMI and INIT (SDM 3A 6.15,
+ * interrupt 8); an NMI that is blocked, since the CPU shut down in an NMI handler, waits.
+ */
+export function systemStateMasks(kind: WaitKind): u32 {
+  return kind == WaitKind.SHUTDOWN ? Pending.IRQ : u32.MAX_VALUE;
+}
+
+/** HLT ends. After a system-management interrupt the CPU halts again (SDM 3C 32.10): so it has auto HALT restart set. */
+export function leaveHalt(cpu: Cpu): void {
+  if ((cpu.pending & Pending.SMI) != 0) x86(cpu).waited = Waited.HALT_RESTARTS;
+}
+
+/** An interrupt or NMI is taken behind the HLT, or INIT: it doesn't halt again. */
+export function forgetHalt(cpu: Cpu): void {
+  if (x86(cpu).waited == Waited.HALT_RESTARTS) x86(cpu).waited = Waited.NOTHING;
+}
+
+/** The CPU executes again. @returns whether it does; a halt goes on that system-management mode has interrupted */
+export function leaveWait(cpu: Cpu): Leave {
+  const state = x86(cpu);
+  if (state.waited == Waited.HALT_RESTARTS) {
+    if (cpu.clock >= observeLimit) return Leave.LIMIT;
+    state.waited = Waited.NOTHING;
+    beginWait(cpu, WaitKind.HLT);
+    return Leave.WAITING;
+  }
+  // Whatever ended MWAIT, the monitor is no longer armed.
+  state.waited = Waited.NOTHING;
   unwatchLine(cpu);
+  return Leave.NONE;
 }

@@ -6,6 +6,7 @@ import {
   ABI_VERSION,
   Counter,
   type DeliveryKind,
+  type DeliveryMode,
   type LocalInterrupt,
   type Region,
   type RunStatus,
@@ -27,6 +28,10 @@ type CoreExports = {
   deliveryDelayOf(cpu: number, kind: number): bigint;
   deliveryLossesOf(cpu: number, kind: number): number;
   signalLocalInterrupt(cpu: number, source: number, cycle: bigint): void;
+  sendInterruptAt(cpu: number, vector: number, mode: number, cycle: bigint): void;
+  sendSmiAt(cpu: number, duration: number, cycle: bigint): void;
+  raiseSystemNmiAt(source: number, cycle: bigint): void;
+  setStartupEntry(cpu: number, pc: bigint, stack: bigint, argument: bigint): void;
   setProbe(address: bigint, flags: number, registers: number): number;
   setTraceMask(mask: number): void;
   clearTrace(): void;
@@ -129,6 +134,26 @@ export class Core {
 
   signalLocalInterrupt(cpu: number, source: LocalInterrupt, cycle: bigint): void {
     this.#call("signalLocalInterrupt", (raw) => raw.signalLocalInterrupt(cpu, source, cycle));
+  }
+
+  /** x86: a message reaches a CPU's local APIC at a cycle behind now. */
+  sendInterrupt(cpu: number, vector: number, mode: DeliveryMode, cycle: bigint): void {
+    this.#call("sendInterruptAt", (raw) => raw.sendInterruptAt(cpu, vector, mode, cycle));
+  }
+
+  /** x86. @param duration cycles; 0: the timing model's */
+  sendSmi(cpu: number, duration: number, cycle: bigint): void {
+    this.#call("sendSmiAt", (raw) => raw.sendSmiAt(cpu, duration, cycle));
+  }
+
+  /** x86. @param source a bit of port 0x61 */
+  raiseSystemNmi(source: number, cycle: bigint): void {
+    this.#call("raiseSystemNmiAt", (raw) => raw.raiseSystemNmiAt(source, cycle));
+  }
+
+  /** x86: where INIT and start-up IPIs lead to. */
+  setStartupEntry(cpu: number, entry: { pc: bigint; stack: bigint; argument: bigint }): void {
+    this.#call("setStartupEntry", (raw) => raw.setStartupEntry(cpu, entry.pc, entry.stack, entry.argument));
   }
 
   /** @returns the probe's number, or -1 when there are too many */

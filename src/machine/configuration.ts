@@ -5,7 +5,9 @@ import { AllstopError } from "../errors.ts";
 import { cyclesOf, hopCycles, timingTable, type TimingModel } from "../timing/index.ts";
 import type { LocalApicMode } from "./local-apic.ts";
 import { accelerationBits, type Accelerations } from "./accelerations.ts";
+import { apicIdShifts } from "../topology/hardware-ids.ts";
 import { nodeDistance, type Cpu, type Topology } from "../topology/index.ts";
+import { tscWords, type ShutdownMode, type TscOffsets } from "./system-events.ts";
 
 export interface Sizes {
   readonly ramBase: number;
@@ -13,6 +15,9 @@ export interface Sizes {
   readonly traceRecords: number;
   /** Mode of the local APICs at the start; x2APIC if not given. */
   readonly localApic?: LocalApicMode;
+  /** x86-64; see MachineOptions. */
+  readonly shutdown?: ShutdownMode;
+  readonly tscOffsets?: TscOffsets;
 }
 
 /** Bits 11:10 of IA32_APIC_BASE. */
@@ -86,7 +91,18 @@ export function configurationBlock(
   );
   words.table(Config.DOMAIN_NODE_TABLE, nodeOfDomain);
   words.table(Config.HOP_TABLE, hops(topology, timing));
+  if (timing.architecture === "x86-64") describeProcessors(words, topology, sizes);
   return words.finish();
+}
+
+function describeProcessors(words: Words, { cpus }: Topology, { shutdown = "stop", tscOffsets }: Sizes): void {
+  const shifts = apicIdShifts(cpus);
+  words.set(Config.APIC_CORE_SHIFT, shifts.core);
+  words.set(Config.APIC_CACHE_SHIFT, shifts.llc);
+  words.set(Config.APIC_DIE_SHIFT, shifts.die);
+  words.set(Config.APIC_PACKAGE_SHIFT, shifts.package);
+  words.set(Config.SHUTDOWN_STATE, shutdown === "wait" ? 1 : 0);
+  if (tscOffsets !== undefined) words.table(Config.TSC_TABLE, tscWords(tscOffsets, cpus.length));
 }
 
 function clockMhz(timing: TimingModel): number {

@@ -41,12 +41,25 @@ import { loadImage } from "./load-image.ts";
 import { nearestNames } from "./names.ts";
 import { memoryUse, ramOf, roundUp, type MemoryUse, type Ram } from "./ram.ts";
 import { registerSlot } from "./registers.ts";
+import {
+  checkShutdown,
+  checkX86,
+  messageOf,
+  smmCycles,
+  systemNmiSource,
+  type InterruptMessage,
+  type ShutdownMode,
+  type StartupEntry,
+  type SystemNmiReason,
+  type TscOffsets,
+} from "./system-events.ts";
 import type { CpuView, MachineStop, ProbeHandle, ProbeOptions, RunEnd } from "./views.ts";
 import { loadMachine, saveMachine, type HostState, type MachineParts } from "./snapshot/snapshot.ts";
 import { TraceLog } from "./trace-log.ts";
 
 export type { MemoryUse } from "./ram.ts";
 export type { LocalApicMode, LocalInterruptSource } from "./local-apic.ts";
+export type { InterruptMessage, ShutdownMode, StartupEntry, SystemNmiReason, TscOffsets } from "./system-events.ts";
 export type { CpuView, MachineStop, ProbeHandle, ProbeOptions, RunEnd } from "./views.ts";
 
 export interface MachineOptions extends MachineParts {
@@ -57,10 +70,14 @@ export interface MachineOptions extends MachineParts {
   readonly localApic?: LocalApicMode;
   /** The core to run on, instead of the one that ships with the package. */
   readonly core?: CoreSource;
+  /** x86-64: what a triple fault does; `stop` if not given. */
+  readonly shutdown?: ShutdownMode;
+  /** x86-64: TSC of each CPU at cycle 0; 0 if not given. */
+  readonly tscOffsets?: TscOffsets;
 }
 
 /** What a snapshot's machine was built from; it is checked. */
-export type RestoreOptions = Omit<MachineOptions, "traceRecords" | "localApic">;
+export type RestoreOptions = Omit<MachineOptions, "traceRecords" | "localApic" | "shutdown" | "tscOffsets">;
 
 const NO_REGISTER = 0xff;
 const MOST_TRACE_RECORDS = 2 ** 24;
@@ -131,7 +148,17 @@ export class Machine {
     const ram = ramOf(image);
     const traceRecords = options.traceRecords ?? 65_536;
     checkWhole("records of the trace ring", traceRecords, 1, MOST_TRACE_RECORDS);
-    const sizes = { ramBase: ram.base, ramBytes: ram.bytes, traceRecords, localApic: checkedApicMode(options) };
+    if (options.shutdown !== undefined || options.tscOffsets !== undefined) {
+      checkX86(image.architecture, "shutdown and the TSC");
+    }
+    const sizes = {
+      ramBase: ram.base,
+      ramBytes: ram.bytes,
+      traceRecords,
+      localApic: checkedApicMode(options),
+      shutdown: checkShutdown(options.shutdown ?? "stop"),
+      ...(options.tscOffsets !== undefined && { tscOffsets: options.tscOffsets }),
+    };
     const block = configurationBlock(topology, timing, sizes, options.accelerations ?? {});
     const address = core.allocate(block.byteLength);
     new Uint32Array(core.buffer, address, block.length).set(block);
@@ -273,6 +300,74 @@ export class Machine {
     const cycle = options.cycle ?? this.cycle + 1;
     checkWhole("cycle of the interrupt", cycle, this.cycle + 1, Number.MAX_SAFE_INTEGER);
     this.#core.signalLocalInterrupt(cpu, which, BigInt(cycle));
+  }
+
+  // --- what comes from outside (x86-64) -----------------------------------------------------------------------------------------
+
+  /**
+   * A message that no CPU has sent reaches a CPU's local APIC, at a cycle that has not been run yet; the next one if not given.
+   * The CPU takes it at an instruction boundary, or not, as it does one of another CPU.
+   * @throws OPTION_INVALID
+   */
+  sendInterrupt(cpu: number, message: InterruptMessage, options: { cycle?: number } = {}): void {
+    const { vector, mode } = messageOf(message);
+    this.#core.sendInterrupt(this.#target(cpu, "local APICs"), vector, mode, this.#nextCycle(options.cycle));
+  }
+
+  /**
+   * An SMI of the platform reaches a CPU, which spends `durationCycles`, 1 to 2^32 - 1, in system-management mode; those of the
+   * timing model if not given. SMM is stolen time: what comes meanwhile waits. @throws OPTION_INVALID
+   */
+  sendSmi(cpu: number, options: { cycle?: number; durationCycles?: number } = {}): void {
+    const duration = smmCycles(options.durationCycles);
+    this.#core.sendSmi(this.#target(cpu, "SMIs"), duration, this.#nextCycle(options.cycle));
+  }
+
+  /**
+   * The platform signals a system error: port 0x61 shows its reason, and CPU 0 gets an NMI, unless the guest has disabled that
+   * source there, or has not cleared an earlier one. @throws OPTION_INVALID
+   */
+  raiseSystemNmi(reason: SystemNmiReason, options: { cycle?: number } = {}): void {
+    const source = systemNmiSource(reason);
+    this.#target(0, "system NMIs");
+    this.#core.raiseSystemNmi(source, this.#nextCycle(options.cycle));
+  }
+
+  /**
+   * Where start-up IPIs let CPUs begin, in 64-bit mode: real mode is not modelled. All but CPU 0, which waits for none. The entry
+   * finds its argument in RDI and the vector of the IPI, the page at which real mode would begin, in RSI. Without one, a start-up
+   * IPI that a CPU waits for stops the machine (NO_STARTUP_ENTRY). @throws NAME_UNKNOWN, OPTION_INVALID
+   */
+  setStartupEntry(entry: StartupEntry): void {
+    for (const { number, state } of this.topology.cpus) {
+      if (number !== 0 && state !== "absent") this.#setEntry(number, entry);
+    }
+  }
+
+  /** Where INIT lets CPU 0 begin, which never waits for a start-up IPI. @throws NAME_UNKNOWN, OPTION_INVALID */
+  setResetEntry(entry: StartupEntry): void {
+    this.#setEntry(this.#target(0, "INITs"), entry);
+  }
+
+  #setEntry(cpu: number, { pc, stackOf = () => 0, argumentOf = BigInt }: StartupEntry): void {
+    checkX86(this.image.architecture, "start-up IPIs");
+    const stack = stackOf(cpu);
+    const argument = argumentOf(cpu);
+    checkWhole("stack pointer", stack, 0, Number.MAX_SAFE_INTEGER);
+    checkWord("argument", argument);
+    this.#core.setStartupEntry(cpu, { pc: BigInt(this.address(pc)), stack: BigInt(stack), argument });
+  }
+
+  #target(cpu: number, what: string): number {
+    checkX86(this.image.architecture, what);
+    if (this.topology.cpus[cpu] !== undefined && this.topology.cpus[cpu].state !== "absent") return cpu;
+    throw new AllstopError("OPTION_INVALID", "no such CPU", { value: cpu, allowed: "present CPUs" });
+  }
+
+  /** A cycle at which the host can still let something happen. */
+  #nextCycle(cycle = this.cycle + 1): bigint {
+    checkWhole("cycle", cycle, this.cycle + 1, Number.MAX_SAFE_INTEGER);
+    return BigInt(cycle);
   }
 
   /** Everything before this cycle has happened. */

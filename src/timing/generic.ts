@@ -37,6 +37,12 @@ const shared = {
   interruptCopy: chosen(10, 2, 100, noMulticastFigure),
   device: chosen(100, 50, 500, noFigure),
   cpuOn: chosen(10_000, 9_000, 300_000, "Trusted Firmware-A docs/perf: wake from CPU_OFF, N1SDP and Juno"),
+  smm: chosen(
+    100_000,
+    10_000,
+    1_000_000,
+    "below the 150 us beyond which Intel's BIOS Implementation Test Suite warns of an SMI (Delgado and Karavanic, IISWC 2013)",
+  ),
   firmwareCall: chosen(80, 60, 1500, "Trusted Firmware-A docs/perf: half of PSCI_VERSION, N1SDP to Juno"),
 };
 

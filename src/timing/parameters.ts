@@ -90,7 +90,11 @@ export const timingParameters = {
   wakeMwait: latency(Timing.WAKE_MWAIT, "store or interrupt to first instruction, out of MWAIT"),
   wakeWfi: latency(Timing.WAKE_WFI, "interrupt to first instruction, out of WFI"),
   wakeWfe: latency(Timing.WAKE_WFE, "event to first instruction, out of WFE"),
-  cpuOn: latency(Timing.CPU_ON_LATENCY, "PSCI CPU_ON to the first instruction of the CPU"),
+  cpuOn: latency(
+    Timing.CPU_ON_LATENCY,
+    "PSCI CPU_ON, start-up IPI, or INIT of CPU 0, to the first instruction of the CPU",
+  ),
+  smm: latency(Timing.SMM_DURATION, "in system-management mode, for an SMI that doesn't say how long"),
   apicTimerClock: {
     unit: "kHz",
     index: Timing.APIC_TIMER_CLOCK,

@@ -114,6 +114,30 @@ export function packedApicIds(cpus: readonly PlacedCpu[]): number[] {
   });
 }
 
+/** Least bits of an APIC id that may differ within a core, a last-level cache's domain, a die, a package. */
+export interface ApicIdShifts {
+  readonly core: number;
+  readonly llc: number;
+  readonly die: number;
+  readonly package: number;
+}
+
+/** The field boundaries of a machine's APIC ids, whoever chose them. A cache that spans dies counts in its widest share. */
+export function apicIdShifts(cpus: readonly Cpu[]): ApicIdShifts {
+  const within = (level: "core" | "llc" | "die" | "package"): number => {
+    const firstIds = new Map<number, number>();
+    let different = 0;
+    for (const cpu of cpus) {
+      if (cpu.state === "absent") continue;
+      const first = firstIds.get(cpu[level]) ?? cpu.apicId;
+      firstIds.set(cpu[level], first);
+      different |= first ^ cpu.apicId;
+    }
+    return 32 - Math.clz32(different);
+  };
+  return { core: within("core"), llc: within("llc"), die: within("die"), package: within("package") };
+}
+
 /** MPIDR affinities by CPU number. `clusterCores` is the size of a cluster; undefined makes each LLC domain one. */
 export function styledMpidrs(cpus: readonly PlacedCpu[], style: MpidrStyle, clusterCores?: number): number[] {
   if (style === "linear") return cpus.map((cpu) => (cpu.state === "absent" ? nowhere : linearMpidr(cpu.number)));

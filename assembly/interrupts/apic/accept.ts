@@ -1,9 +1,8 @@
 // Messages of other CPUs' APICs, and of one's own, reach this one (Intel SDM 3A 11.6.2, 11.8.1, rev. 083).
 
-import { CpuState } from "../../../src/abi.ts";
-import { Cpu, Pending } from "../../cpu.ts";
-import { initArrives, smiArrives, startupArrives } from "../../x86/systemEvents.ts";
-import { DeliveryMode } from "./deliveryMode.ts";
+import { CpuState, DeliveryMode } from "../../../src/abi.ts";
+import { Cpu } from "../../cpu.ts";
+import { initArrives, nmiArrives, smiArrives, startupArrives } from "../../x86/systemEvents.ts";
 import { ApicError, noteError } from "./errors.ts";
 import { requestVector } from "./priority.ts";
 import { ApicMode } from "./base.ts";
@@ -27,7 +26,7 @@ export function apicAccept(cpu: Cpu, vector: u32, message: u32, cycle: u64): voi
       smiArrives(cpu, cycle);
       break;
     case DeliveryMode.NMI:
-      if (cpu.state != CpuState.OFFLINE) cpu.pending |= Pending.NMI;
+      nmiArrives(cpu);
       break;
     case DeliveryMode.INIT:
       initArrives(cpu, cycle);

@@ -9,11 +9,11 @@
 // knows nothing of the priorities of others. Where it doesn't know whom it means either, it can't choose, and refuses as
 // processors do that have no lowest-priority IPIs (SDM 3A 11.5.3, Redirectable IPI).
 
+import { DeliveryMode } from "../../../src/abi.ts";
 import { Cpu } from "../../cpu.ts";
 import { startCycle } from "../../time/bounds.ts";
 import { keepOneTarget, sendToTargets, targetAll, targetCpu, targetId, targetList } from "../targets.ts";
 import { MESSAGE_LOGICAL } from "./accept.ts";
-import { DeliveryMode } from "./deliveryMode.ts";
 import { ApicError, noteError } from "./errors.ts";
 import { Apic } from "./record.ts";
 

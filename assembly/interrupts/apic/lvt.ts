@@ -1,12 +1,11 @@
 // The local vector table: interrupts of the CPU's own sources (Intel SDM 3A 11.5.1, rev. 083).
 
-import { CpuState, LocalInterrupt, StopReason, TraceKind } from "../../../src/abi.ts";
+import { CpuState, DeliveryMode, LocalInterrupt, StopReason, TraceKind } from "../../../src/abi.ts";
 import { Cpu, Pending } from "../../cpu.ts";
 import { stopMachine } from "../../machine.ts";
 import { unpark } from "../../time/spin.ts";
 import { trace } from "../../trace/ring.ts";
 import { initArrives, smiArrives } from "../../x86/systemEvents.ts";
-import { DeliveryMode } from "./deliveryMode.ts";
 import { ApicError, noteError } from "./errors.ts";
 import { requestVector, updatePending } from "./priority.ts";
 import { ApicMode } from "./base.ts";

@@ -119,7 +119,7 @@ describe("CPUID", () => {
   it("answers beyond the highest leaf as for the highest basic one", () => {
     const guest = after((code) => {
       cpuid(code, 0).mov(R8, RAX);
-      code.mov(RAX, R8).raw(0x0f, 0xa2).mov(R9, RAX).mov(R10, RBX);
+      code.mov(RAX, R8).movShort(RCX, 0).raw(0x0f, 0xa2).mov(R9, RAX).mov(R10, RBX);
       cpuid(code, 0x1234).mov(R11, RAX).mov(RSI, RBX);
     });
     const [, highest, ebx, beyond, ebxBeyond] = guest.registers(0, R8, R9, R10, R11, RSI);

@@ -1,0 +1,115 @@
+// What a host sends to the CPUs of an x86-64 machine past their instructions, and how its platform takes shutdown: checked here.
+
+import { DeliveryMode, SYSTEM_CONTROL_IOCHK, SYSTEM_CONTROL_SERR } from "../abi.ts";
+import { AllstopError } from "../errors.ts";
+import { checkWhole } from "./checks.ts";
+
+/**
+ * What becomes of a CPU that shuts down (triple fault): `stop` ends the run, as a PC's chipset resets the machine; `wait` leaves
+ * the CPU in the shutdown state, until an NMI, SMI or INIT (Intel SDM 3A 6.15, interrupt 8).
+ */
+export type ShutdownMode = "stop" | "wait";
+
+/** TSC of each CPU at cycle 0, by CPU number; 0 for those that aren't listed. A negative offset is one modulo 2^64. */
+export type TscOffsets = readonly (number | bigint)[];
+
+/** A message to a local APIC (Intel SDM 3A 11.6.1). */
+export type InterruptMessage =
+  | { readonly kind: "fixed"; readonly vector: number }
+  | { readonly kind: "nmi" }
+  | { readonly kind: "smi" }
+  | { readonly kind: "init" }
+  /** `page`: address over 4096 at which real mode would begin. It isn't modelled: the entry finds the page in RSI. */
+  | { readonly kind: "startup"; readonly page?: number };
+
+/** Sources of the platform's NMI that port 0x61 tells of. */
+export type SystemNmiReason = "serr" | "iochk";
+
+/** Where a CPU begins by INIT or start-up IPI. */
+export interface StartupEntry {
+  /** Symbol or address; 64-bit mode, CPL 0, as at a start by the host. */
+  readonly pc: string | number;
+  /** RSP, by CPU number. */
+  readonly stackOf?: (cpu: number) => number;
+  /** RDI, by CPU number; its number if not given. */
+  readonly argumentOf?: (cpu: number) => bigint;
+}
+
+const MOST_CYCLES = 2 ** 32 - 1;
+
+/** @throws OPTION_INVALID */
+export function checkX86(architecture: "x86-64" | "arm64", what: string): void {
+  if (architecture === "x86-64") return;
+  throw new AllstopError("OPTION_INVALID", `${what} exist on x86-64 only`, {
+    value: architecture,
+    allowed: "a machine with an x86-64 image",
+  });
+}
+
+/** @throws OPTION_INVALID */
+export function checkShutdown(mode: ShutdownMode): ShutdownMode {
+  if (["stop", "wait"].includes(mode)) return mode;
+  throw new AllstopError("OPTION_INVALID", "what shutdown does", { value: mode, allowed: "stop or wait" });
+}
+
+/** Vector and delivery mode of a message. @throws OPTION_INVALID */
+export function messageOf(message: InterruptMessage): { readonly vector: number; readonly mode: DeliveryMode } {
+  switch (message.kind) {
+    case "fixed":
+      checkWhole("vector", message.vector, 0, 255);
+      return { vector: message.vector, mode: DeliveryMode.FIXED };
+    case "nmi":
+      return { vector: 2, mode: DeliveryMode.NMI };
+    case "smi":
+      return { vector: 0, mode: DeliveryMode.SMI };
+    case "init":
+      return { vector: 0, mode: DeliveryMode.INIT };
+    case "startup": {
+      const { page = 0 } = message;
+      checkWhole("page of the start-up IPI", page, 0, 255);
+      return { vector: page, mode: DeliveryMode.STARTUP };
+    }
+    default:
+      throw new AllstopError("OPTION_INVALID", "no such message", {
+        value: (message as { readonly kind: unknown }).kind,
+        allowed: "fixed, nmi, smi, init, startup",
+      });
+  }
+}
+
+/** Cycles in system-management mode, 0 for those of the timing model. @throws OPTION_INVALID */
+export function smmCycles(durationCycles: number | undefined): number {
+  if (durationCycles === undefined) return 0;
+  checkWhole("cycles in system-management mode", durationCycles, 1, MOST_CYCLES);
+  return durationCycles;
+}
+
+/** Bit of port 0x61. @throws OPTION_INVALID */
+export function systemNmiSource(reason: SystemNmiReason): number {
+  const sources = { serr: SYSTEM_CONTROL_SERR, iochk: SYSTEM_CONTROL_IOCHK };
+  if (Object.hasOwn(sources, reason)) return sources[reason];
+  throw new AllstopError("OPTION_INVALID", "no such reason of an NMI", {
+    value: reason,
+    allowed: Object.keys(sources).join(", "),
+  });
+}
+
+/** Two words per CPU. @throws OPTION_INVALID */
+export function tscWords(offsets: TscOffsets, cpus: number): Uint32Array {
+  checkWhole("number of TSC offsets", offsets.length, 0, cpus);
+  const words = new Uint32Array(2 * cpus);
+  for (const [cpu, offset] of offsets.entries()) {
+    if (typeof offset === "number")
+      checkWhole(`TSC offset of CPU ${cpu}`, offset, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+    const wide = BigInt(offset);
+    if (wide < -(1n << 63n) || wide >= 1n << 64n) {
+      throw new AllstopError("OPTION_INVALID", `TSC offset of CPU ${cpu}`, {
+        value: offset,
+        allowed: "-2^63 to 2^64 - 1",
+      });
+    }
+    words[2 * cpu] = Number(wide & 0xffff_ffffn);
+    words[2 * cpu + 1] = Number((wide >> 32n) & 0xffff_ffffn);
+  }
+  return words;
+}
