@@ -9,8 +9,10 @@ import {
   CPU_REGISTERS,
   CPU_RETIRED,
   CPU_STATE,
+  CPU_WAIT_KIND,
   Config,
   Counter,
+  type CpuState,
   PAGE_BYTES,
   PAGE_EXECUTE,
   PAGE_RAM,
@@ -27,6 +29,7 @@ import {
   TRACE_VALUE2,
   type RunStatus,
   type TraceKind,
+  type WaitKind,
 } from "../../src/abi.ts";
 import { Core } from "../../src/core/core.ts";
 import { loadCore } from "../../src/core/load.ts";
@@ -34,6 +37,7 @@ import type { Accelerations } from "../../src/machine/accelerations.ts";
 import type { LocalApicMode } from "../../src/machine/local-apic.ts";
 import { deviceWindows } from "../../src/machine/platform.ts";
 import { configurationBlock } from "../../src/machine/configuration.ts";
+import type { ShutdownMode, TscOffsets } from "../../src/machine/system-events.ts";
 import { genericArm64, genericX86 } from "../../src/timing/generic.ts";
 import type { TimingModel } from "../../src/timing/index.ts";
 import { buildTopology, topologyForCpus, type Topology } from "../../src/topology/index.ts";
@@ -54,6 +58,8 @@ export interface BareMachineOptions {
   readonly ramBytes?: number;
   readonly traceRecords?: number;
   readonly localApic?: LocalApicMode;
+  readonly shutdown?: ShutdownMode;
+  readonly tscOffsets?: TscOffsets;
   /** The compiled core; by default the one with assertions. */
   readonly core?: WebAssembly.Module;
   /** One-way latency of each core to its last-level cache, cycles, instead of the timing model's. */
@@ -80,6 +86,7 @@ export class BareMachine {
 
   constructor(options: BareMachineOptions) {
     const { architecture, cpus = 1, accelerations = {}, ramBytes = 4 * 2 ** 20, traceRecords = 4096 } = options;
+    const { shutdown = "stop", tscOffsets = [] } = options;
     this.ramBase = architecture === "x86-64" ? 0 : 0x4000_0000;
     this.core = new Core(options.core ?? checkedCore);
     const topology =
@@ -91,7 +98,14 @@ export class BareMachine {
     const block = configurationBlock(
       topology,
       timing,
-      { ramBase: this.ramBase, ramBytes, traceRecords, ...(options.localApic && { localApic: options.localApic }) },
+      {
+        ramBase: this.ramBase,
+        ramBytes,
+        traceRecords,
+        shutdown,
+        tscOffsets,
+        ...(options.localApic && { localApic: options.localApic }),
+      },
       accelerations,
     );
     if (options.coreLatencies !== undefined) {
@@ -172,8 +186,12 @@ export class BareMachine {
     return this.#view.getBigUint64(this.#record(cpu) + CPU_RETIRED, true);
   }
 
-  state(cpu: number): number {
+  state(cpu: number): CpuState {
     return this.#view.getUint32(this.#record(cpu) + CPU_STATE, true);
+  }
+
+  waitsIn(cpu: number): WaitKind {
+    return this.#view.getUint32(this.#record(cpu) + CPU_WAIT_KIND, true);
   }
 
   counter(which: Counter): bigint {

@@ -1,7 +1,7 @@
 // Random machines for the laws of time: random topology and latencies, and programs made of the snippets that stop paths
 // are made of (random-arm64.ts, random-x86/), so that events meet in every way.
 
-import { Warmth, type TraceKind } from "../../src/abi.ts";
+import { DeliveryMode, SYSTEM_CONTROL_SERR, Warmth, type TraceKind } from "../../src/abi.ts";
 import type { Accelerations } from "../../src/machine/accelerations.ts";
 import type { LocalApicMode } from "../../src/machine/local-apic.ts";
 import { genericArm64, genericX86 } from "../../src/timing/generic.ts";
@@ -53,6 +53,8 @@ export interface Guest {
 
 export interface RandomMachine {
   readonly seed: number;
+  /** Some of its CPUs end it. */
+  readonly fatal: boolean;
   readonly architecture: Architecture;
   readonly topology: Topology;
   /** The same machine with one CPU more, which is never started. */
@@ -60,6 +62,16 @@ export interface RandomMachine {
   readonly timing: TimingModel;
   readonly coreLatencies: (core: number) => number;
   readonly guest: Guest;
+  /** x86-64: what the platform sends, and TSCs. */
+  readonly events: readonly SystemEvent[];
+  readonly tscOffsets: readonly bigint[];
+}
+
+/** A message that no CPU has sent. */
+export interface SystemEvent {
+  readonly cpu: number;
+  readonly mode: DeliveryMode;
+  readonly cycle: number;
 }
 
 export interface MachineKind {
@@ -96,13 +108,37 @@ export function randomMachine(
   };
   return {
     seed,
+    fatal,
     architecture,
     topology,
     extended: () => buildTopology(withOneMore(shape, topology.cpus.length)),
     timing: randomTiming(architecture, random, most),
     coreLatencies: (core) => coreLatency[core] ?? 1,
     guest: architecture === "x86-64" ? x86Guest(random, layout) : arm64Guest(random, layout),
+    ...(architecture === "x86-64" ? randomPlatform(random, topology, most) : { events: [], tscOffsets: [] }),
   };
+}
+
+/** SMIs, NMIs, INITs with a start-up IPI or two behind them, and start-up IPIs that nobody waits for. */
+function randomPlatform(
+  random: Random,
+  { cpus }: Topology,
+  most: number,
+): Pick<RandomMachine, "events" | "tscOffsets"> {
+  const events: SystemEvent[] = [];
+  const count = random.chance(50) ? 0 : random.between(1, 12);
+  for (let i = 0; i < count; i++) {
+    const cpu = random.between(0, cpus.length - 1);
+    const mode = random.pick([DeliveryMode.SMI, DeliveryMode.NMI, DeliveryMode.INIT, DeliveryMode.STARTUP]);
+    const cycle = random.between(500, 12_000);
+    events.push({ cpu, mode, cycle });
+    if (mode !== DeliveryMode.INIT) continue;
+    for (let sipi = random.between(1, 2); sipi > 0; sipi--) {
+      events.push({ cpu, mode: DeliveryMode.STARTUP, cycle: cycle + random.between(1, 30 * most) });
+    }
+  }
+  const tscOffsets = random.chance(50) ? [] : cpus.map(() => BigInt(random.next()) << BigInt(random.between(0, 32)));
+  return { events, tscOffsets };
 }
 
 /** A last package that holds one CPU: it is offline, and shares a core or a cache with nobody. */
@@ -147,15 +183,12 @@ export interface BuildOptions {
 export function build(machine: RandomMachine, options: BuildOptions = {}): BareMachine {
   const { architecture, guest, timing, coreLatencies } = machine;
   const { accelerations = {}, topology = machine.topology, traceRecords = 1 << 16, traceKinds = [] } = options;
-  const bare = new BareMachine({
-    architecture,
-    topology,
-    timing,
-    accelerations,
-    coreLatencies,
-    traceRecords,
-    ...(guest.localApic && { localApic: guest.localApic }),
-  });
+  const { events, tscOffsets } = machine;
+  // Who ends its machine by a triple fault is not to stay in it.
+  const shutdown = machine.fatal ? "stop" : "wait";
+  const settings = { accelerations, coreLatencies, traceRecords, shutdown, tscOffsets } as const;
+  const localApic = guest.localApic && { localApic: guest.localApic };
+  const bare = new BareMachine({ architecture, topology, timing, ...settings, ...localApic });
   for (const { address, bytes, attributes, warm } of guest.maps) {
     bare.map(address, bytes, attributes);
     if (warm === true) bare.core.warm(BigInt(address), BigInt(bytes), Warmth.SHARED);
@@ -163,7 +196,12 @@ export function build(machine: RandomMachine, options: BuildOptions = {}): BareM
   for (const { address, bytes } of guest.contents) bare.write(address, bytes);
   guest.starts.forEach(({ pc, stack }, cpu) => {
     bare.start(cpu, pc, { stack, cycle: BigInt(1 + (cpu % 8)) });
+    if (architecture === "x86-64") {
+      bare.core.setStartupEntry(cpu, { pc: BigInt(pc), stack: BigInt(stack), argument: 0n });
+    }
   });
+  for (const { cpu, mode, cycle } of events) bare.core.sendInterrupt(cpu, 0x10, mode, BigInt(cycle));
+  if (events.length > 6) bare.core.raiseSystemNmi(SYSTEM_CONTROL_SERR, BigInt(events[0]!.cycle));
   bare.core.setTraceMask(traceKinds.reduce((mask, kind) => mask | (1 << kind), 0));
   return bare;
 }

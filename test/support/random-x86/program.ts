@@ -13,6 +13,7 @@ import { calls } from "./snippets/calls.ts";
 import { apic, prepareApic } from "./snippets/apic.ts";
 import { interrupts } from "./snippets/interrupts.ts";
 import { others } from "./snippets/others.ts";
+import { systemMessages } from "./snippets/systemMessages.ts";
 
 export function program(code: X64, random: Random, place: Place): void {
   const absolute = (displacement: number): Memory => ({ displacement });
@@ -43,7 +44,7 @@ function endMachine(code: X64, random: Random): void {
   const kind = random.between(0, 2);
   if (kind === 0) code.put({ opcode: [0x0f, 0x01], reg: 3, rm: { displacement: NO_IDT_POINTER } }).ud2();
   else if (kind === 1) code.set(RSP, 0xf00_0000).ud2();
-  else code.sendCommand(0x500);
+  else code.raw(0xdb, 0xe3); // FNINIT: there is no x87
 }
 
 /** The order is part of what a seed means. */
@@ -57,4 +58,5 @@ const snippets: readonly Snippet[] = [
   ...others,
   lockedSplit,
   ...apic,
+  systemMessages,
 ];
