@@ -136,7 +136,7 @@ describe("shutdown", () => {
       { shutdown: "wait" },
     );
     runTo(guest, "slow");
-    send(guest, NMI, { after: 1001 });
+    send(guest, NMI, { after: 1002 });
     guest.run(5000);
     expect([isDown(guest), guest.register(0, R8)]).toEqual([false, 1n]);
   });
