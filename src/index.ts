@@ -35,6 +35,7 @@ export { formatNs, plain, reportLines, type Palette } from "./report/text.ts";
 export {
   Machine,
   type CpuView,
+  type InterruptMessage,
   type LocalApicMode,
   type LocalInterruptSource,
   type MachineOptions,
@@ -44,6 +45,10 @@ export {
   type ProbeOptions,
   type RestoreOptions,
   type RunEnd,
+  type ShutdownMode,
+  type StartupEntry,
+  type SystemNmiReason,
+  type TscOffsets,
 } from "./machine/machine.ts";
 export { deliveryKinds, type Delivery, type DeliveryKindName } from "./machine/delivery.ts";
 export { SNAPSHOT_VERSION } from "./machine/snapshot/format.ts";

@@ -339,6 +339,7 @@ export class Machine {
    * IPI that a CPU waits for stops the machine (NO_STARTUP_ENTRY). @throws NAME_UNKNOWN, OPTION_INVALID
    */
   setStartupEntry(entry: StartupEntry): void {
+    checkX86(this.image.architecture, "start-up IPIs");
     for (const { number, state } of this.topology.cpus) {
       if (number !== 0 && state !== "absent") this.#setEntry(number, entry);
     }
@@ -350,7 +351,6 @@ export class Machine {
   }
 
   #setEntry(cpu: number, { pc, stackOf = () => 0, argumentOf = BigInt }: StartupEntry): void {
-    checkX86(this.image.architecture, "start-up IPIs");
     const stack = stackOf(cpu);
     const argument = argumentOf(cpu);
     checkWhole("stack pointer", stack, 0, Number.MAX_SAFE_INTEGER);
