@@ -75,6 +75,10 @@ function kindOf(argument: u64): i32 {
       return DeliveryKind.EVENT;
     case Message.START:
       return DeliveryKind.STARTUP;
+    case Message.SMI:
+      return DeliveryKind.SMI;
+    case Message.SYSTEM_NMI:
+      return DeliveryKind.NMI;
     default:
       return NO_KIND;
   }
