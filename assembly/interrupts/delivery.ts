@@ -107,7 +107,8 @@ export function isDiverted(cpu: Cpu, argument: u64, cycle: u64): bool {
   if (kind == NO_KIND) return false;
   const fault = faultOf(cpu, kind);
   if (isLost(fault, cycle)) {
-    trace(TraceKind.INTERRUPT_LOST, cpu, cycle, (<u32>(argument >>> 8)) & 0xffff, cpu.index, <u64>kind, 0);
+    const subject = (<u32>(argument >>> 8)) & ((MESSAGE_MODE << 8) | 0xff);
+    trace(TraceKind.INTERRUPT_LOST, cpu, cycle, subject, cpu.index, <u64>kind, 0);
     return true;
   }
   const arrival = max(cycle + fault.delay, fault.free);

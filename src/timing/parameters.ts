@@ -95,12 +95,10 @@ export const timingParameters = {
     "PSCI CPU_ON, start-up IPI, or INIT of CPU 0, to the first instruction of the CPU",
   ),
   smm: latency(Timing.SMM_DURATION, "in system-management mode, for an SMI that doesn't say how long"),
-  apicTimerClock: {
-    unit: "kHz",
-    index: Timing.APIC_TIMER_CLOCK,
-    least: 1,
-    what: "core crystal clock: what the APIC timer counts, and the TSC is a multiple of (CPUID 15H)",
-  },
+  apicTimerClock: frequency(
+    Timing.APIC_TIMER_CLOCK,
+    "core crystal clock: what the APIC timer counts, and the TSC is a multiple of (CPUID 15H)",
+  ),
 } as const satisfies Record<string, ParameterDescription>;
 
 export type TimingParameter = keyof typeof timingParameters;
@@ -120,4 +118,8 @@ function latency(index: Timing, what: string): ParameterDescription {
 /** Something that is added to a latency, and may be nothing. */
 function skew(index: Timing, what: string): ParameterDescription {
   return { ...latency(index, what), leastCycles: 0 };
+}
+
+function frequency(index: Timing, what: string): ParameterDescription {
+  return { unit: "kHz", index, least: 1, what };
 }

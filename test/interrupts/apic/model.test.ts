@@ -60,8 +60,9 @@ function experiment(seed: number): Experiment {
   ]);
   const crystalKhz = random.pick([1_000_000, 250_000, 333_000, 24_000]);
   const [latency, selfLatency, gap] = [random.between(5, 300), random.between(2, 60), random.between(1, 90)];
+  const member = random.between(0, 9);
   const timing = plainTiming("x86-64", {
-    ...{ interrupt: latency, selfInterrupt: selfLatency, interruptGap: gap },
+    ...{ interrupt: latency, selfInterrupt: selfLatency, interruptGap: gap, interruptMember: member },
     ...{ apicTimerClock: crystalKhz, exceptionEntry: random.between(1, 20), relax: random.between(1, 9) },
   });
   const topology = buildTopology({ packages: 1, coresPerLlc: apicIds.length, apicIds });
@@ -83,7 +84,7 @@ function experiment(seed: number): Experiment {
   expect(machine.counter(Counter.STOP_REASON)).toBe(BigInt(StopReason.NONE));
   const around: Surroundings = {
     ids: apicIds,
-    ...{ latency: BigInt(latency), selfLatency: BigInt(selfLatency), gap: BigInt(gap) },
+    ...{ latency: BigInt(latency), selfLatency: BigInt(selfLatency), gap: BigInt(gap), member: BigInt(member) },
     crystal: { cycles: 1_000_000n, clocks: BigInt(crystalKhz) },
   };
   return { mode, around, pulses, steps, trace: machine.drain(), places };

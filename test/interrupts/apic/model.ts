@@ -20,6 +20,8 @@ export interface Surroundings {
   readonly latency: bigint;
   readonly selfLatency: bigint;
   readonly gap: bigint;
+  /** A message for several reaches each next one so much later; of a broadcast, every CPU, whether it is meant or not. */
+  readonly member: bigint;
   /** Cycles per crystal clock. */
   readonly crystal: { readonly cycles: bigint; readonly clocks: bigint };
 }
@@ -399,7 +401,7 @@ export class ModelApic {
       return [];
     }
     if (mode <= LOWEST && vector < 16) this.#error(ESR.sendVector);
-    const { ids, latency, selfLatency, gap } = this.#around;
+    const { ids, latency, selfLatency, gap, member } = this.#around;
     const broadcast = this.mode === "xapic" ? 0xff : 0xffff_ffff;
     const isMeant = (id: number, cpu: number): boolean => {
       if (shorthand !== 0) return shorthand === 1 ? cpu === this.cpu : shorthand === 2 || cpu !== this.cpu;
@@ -407,13 +409,18 @@ export class ModelApic {
       if (!isLogical) return id === destination;
       return id >> 4 === destination >>> 16 && ((destination >> (id & 15)) & 1) !== 0;
     };
+    const isBroadcast = shorthand > 1 || (shorthand === 0 && (compared || destination === broadcast));
     let targets = [...ids.keys()].filter((cpu) => isMeant(ids[cpu] ?? 0, cpu));
     if (mode === LOWEST && targets.length > 0) targets = [targets[vector % targets.length] ?? 0];
     const departs = cycle > this.#free ? cycle : this.#free;
     this.#free = departs + gap;
-    return targets.map((to) => ({
+    const skew = (to: number, index: number): bigint => {
+      if (isBroadcast && mode !== LOWEST) return to === this.cpu ? 0n : BigInt(to) * member;
+      return BigInt(index) * member;
+    };
+    return targets.map((to, index) => ({
       to,
-      arrival: departs + (to === this.cpu ? selfLatency : latency),
+      arrival: departs + (to === this.cpu ? selfLatency : latency) + skew(to, index),
       vector: mode === NMI ? 2 : mode === INIT || mode === 2 ? 0 : vector,
       mode,
       ...(compared && { logical: destination }),
