@@ -22,16 +22,23 @@ export const interrupts: readonly Snippet[] = [
   // an interrupt or NMI to one, to a cluster, to all or to all others
   (code, random, place) => {
     const target = place.hardwareIds[random.between(0, place.cpus - 1)] ?? 0;
-    const lowest = random.chance(20) ? LOWEST_PRIORITY : 0;
-    const command = random.chance(30) ? NMI : lowest | someVector(random);
     const kind = random.between(0, 19);
+    // To one of CPUs that are known by number: who else is there would decide about a choice among all.
+    const lowest = kind > 3 && random.chance(20) ? LOWEST_PRIORITY : 0;
+    const command = random.chance(30) ? NMI : lowest | someVector(random);
     if (kind === 0) code.sendCommand(OTHERS | command);
     else if (kind === 1) code.sendCommand(ALL | someVector(random));
     else if (kind === 2) code.sendCommand(command, 0xffff_ffff);
     else if (kind === 3)
       code.sendCommand(LOGICAL | command, logicalDestination(code, target) | (random.next() & 0xffff));
-    else if (kind < 8) code.sendCommand(LOGICAL | command, logicalDestination(code, target));
-    else code.sendCommand(command, target);
+    else if (kind < 8) {
+      const beside = place.hardwareIds.filter((id) => id >> 4 === target >> 4 && random.chance(lowest === 0 ? 0 : 60));
+      const all = [target, ...beside].map((id) => logicalDestination(code, id));
+      code.sendCommand(
+        LOGICAL | command,
+        all.reduce((one, other) => one | other),
+      );
+    } else code.sendCommand(command, target);
   },
   (code, random, place) => selfInterrupt(code, random, place),
   // HLT; an interrupt to oneself makes sure that it ends
