@@ -6,6 +6,7 @@ import {
   CPU_ABSENT,
   CPU_BYTES,
   Config,
+  Feature,
   InitializeStatus,
   MAX_CORES_PER_DOMAIN,
   MAX_CPUS,
@@ -17,6 +18,7 @@ import { CORE_BYTES, Core, Cpu, DOMAIN_BYTES, NEVER, coreAt, cpuAt, domainAt } f
 import { maskSet } from "./cpumask.ts";
 import { openApics, resetApic } from "./interrupts/apic/apic.ts";
 import { openGics, resetGic } from "./interrupts/gic/gic.ts";
+import { openDistributor, resetDistributor } from "./interrupts/gic/spi.ts";
 import { enterHardwareId, openHardwareIds } from "./interrupts/hardwareIds.ts";
 import { openTargets, targetPresent } from "./interrupts/targets.ts";
 import { machine, openMemory, reserve, timing } from "./machine.ts";
@@ -65,6 +67,7 @@ export function initialize(address: usize): InitializeStatus {
   m.counterHz = word(Config.COUNTER_HZ);
   m.timing = configuration + word(Config.TIMING_TABLE);
   m.hopTable = configuration + word(Config.HOP_TABLE);
+  m.featNmi = (word(Config.FEATURES) & Feature.NMI) != 0 ? 1 : 0;
   m.leastInterruptLatency = timing(Timing.INTERRUPT_LATENCY);
   m.halt = NEVER;
   m.breakCycle = NEVER;
@@ -110,7 +113,7 @@ function openRegions(): bool {
     !openForeseen()
   )
     return false;
-  return m.architecture == Architecture.X86_64 ? openApics() : openGics();
+  return m.architecture == Architecture.X86_64 ? openApics() : openGics() && openDistributor();
 }
 
 function maskWordsOfLargestDomain(): u32 {
@@ -179,6 +182,7 @@ function buildCpus(): bool {
     const index = entry(Config.CPU_ORDER_TABLE, position);
     if (index >= m.cpus || !enterHardwareId(hardwareId(index), index)) return false;
   }
+  if (m.architecture == Architecture.ARM64) resetDistributor();
   return true;
 }
 

@@ -6,6 +6,7 @@ import { arm64Digest } from "./arm64/digest.ts";
 import { Cpu, coreAt, cpuAt, threadOf } from "./cpu.ts";
 import { apicDigest } from "./interrupts/apic/apic.ts";
 import { gicDigest } from "./interrupts/gic/gic.ts";
+import { distributorDigest } from "./interrupts/gic/spi.ts";
 import { machine } from "./machine.ts";
 import {
   Entry,
@@ -56,6 +57,7 @@ export function digestMachine(): u64 {
   mix(m.now);
   mix(m.architecture);
   for (let index: u32 = 0; index < m.cpus; index++) digestCpu(cpuAt(index));
+  if (m.architecture == Architecture.ARM64) distributorDigest();
   digestLines();
   mix(eventsInFlight());
   return hash;

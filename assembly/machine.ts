@@ -97,8 +97,11 @@ export class Machine {
   shadow: usize;
   apics: usize;
   gics: usize;
-  /** GICD_CTLR */
-  distributor: u32;
+  /** The GIC's distributor, and what it knows of each CPU (interrupts/gic/spi.ts). */
+  distributor: usize;
+  distributorTargets: usize;
+  /** FEAT_NMI is there. */
+  featNmi: u32;
   hardwareIds: usize;
   hardwareIdCount: u32;
   wheel: usize;

@@ -47,6 +47,8 @@ export enum Device {
   FIRMWARE = 4,
   /** Not in memory: the x86 I/O ports. */
   PORTS = 5,
+  /** Not in memory: what CPU interfaces tell the GIC's distributor, and wires that the host drives. */
+  GIC_STREAM = 6,
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -268,9 +270,25 @@ export enum Config {
   DOMAIN_NODE_TABLE,
   /** Table: NODES x NODES words: one-way latency between domains of the nodes, or domain to home, cycles >= 1. */
   HOP_TABLE,
+  /** Set of `Feature` bits. */
+  FEATURES,
   COUNT,
 }
 export const CPU_ABSENT = 0xffffffff;
+
+/** Optional parts of the architecture that a machine has. */
+export enum Feature {
+  /** arm64: FEAT_NMI, and non-maskable interrupts of GICv3.3. */
+  NMI = 1,
+}
+
+/** How the host drives a shared peripheral interrupt's wire. */
+export enum LineChange {
+  LOW = 0,
+  HIGH = 1,
+  /** Up and down at once. */
+  PULSE = 2,
+}
 
 /** Addresses that the host may ask for. */
 export enum Region {
@@ -386,5 +404,8 @@ export const GICR_STRIDE = 0x2_0000;
 /** Redistributors that fit the first window; those of further CPUs stand in a second window above 256 GiB. */
 export const GICR_FIRST_WINDOW_CPUS = 123;
 export const GICR_SECOND_BASE = 0x40_0000_0000;
+/** Shared peripheral interrupts: as many as QEMU's board has. */
+export const GIC_FIRST_SPI = 32;
+export const GIC_INTID_END = 288;
 export const PL011_BASE = 0x0900_0000;
 export const PL011_BYTES = 0x1000;

@@ -13,9 +13,13 @@ import {
 import { Cpu, cpuAt } from "../cpu.ts";
 import { serveFirmware } from "../firmware/psci.ts";
 import { serveDistributor } from "../interrupts/gic/distributor.ts";
-import { Message, redistributorLatency, send } from "../interrupts/message.ts";
+import { settleDistributor } from "../interrupts/gic/forward.ts";
+import { serveRedistributor } from "../interrupts/gic/redistributor.ts";
+import { serveStream } from "../interrupts/gic/stream.ts";
+import { Message, announce, land, redistributorLatency, send, settlePending } from "../interrupts/message.ts";
 import { machine, timing } from "../machine.ts";
 import { ticksOf } from "../time/bounds.ts";
+import { runCore } from "../time/run.ts";
 import { EventClass, EventNode, release, schedule, take } from "../time/wheel.ts";
 import { servePl011 } from "./pl011.ts";
 import { servePort } from "./port.ts";
@@ -39,10 +43,11 @@ export function requestDevice(
   cpu.requestLine = cpu.requestWrite = 0;
   cpu.requestArrival = cycle;
   if (device == Device.GIC_REDISTRIBUTOR) {
-    // A redistributor belongs to its PE: the access is served there, like any other message to it.
+    // A redistributor belongs to its PE: the access is on its way there, like a message.
     const target = cpuAt(redistributorFrame(address));
     const arrival = cycle + redistributorLatency(cpu, target);
-    send(target, (<u64>Message.REDISTRIBUTOR) | ((<u64>cpu.index) << 32), arrival);
+    announce(target, arrival);
+    schedule(arrival, EventClass.DEVICE, changetype<usize>(cpu), device);
   } else {
     schedule(cycle + latencyOf(device), EventClass.DEVICE, changetype<usize>(cpu), device);
   }
@@ -67,20 +72,39 @@ export function redistributorOffset(address: u64): u32 {
   return <u32>((address - base) % GICR_STRIDE);
 }
 
-/** Serves all that reaches devices in a cycle, in order of CPU number. */
+/** Serves all that reaches devices in a cycle, in order of CPU number; of one CPU, accesses before what its GIC tells. */
 export function deviceArrivals(cycle: u64): void {
   let list = sortByCpu(take(cycle, EventClass.DEVICE));
+  if (changetype<usize>(list) == 0) return;
   while (changetype<usize>(list) != 0) {
     const node = list;
     list = changetype<EventNode>(node.next);
     machine().events++;
     const cpu = changetype<Cpu>(node.subject);
-    const device = <Device>(<i32>node.argument);
+    const argument = node.argument;
     release(node);
-    serve(cpu, device, cycle);
-    // Who switched the machine off gets no answer.
-    if (cpu.state != CpuState.DEAD) send(cpu, <u64>Message.ANSWER, cycle + latencyOf(device));
+    const device = <Device>((<i32>argument) & 0xff);
+    if (device == Device.GIC_STREAM) serveStream(cpu, argument);
+    else if (device == Device.GIC_REDISTRIBUTOR) serveAtCpu(cpu, cycle);
+    else serveAccess(cpu, device, cycle);
   }
+  if (machine().distributor != 0) settleDistributor(cycle);
+}
+
+function serveAccess(cpu: Cpu, device: Device, cycle: u64): void {
+  serve(cpu, device, cycle);
+  // Who switched the machine off gets no answer.
+  if (cpu.state != CpuState.DEAD) send(cpu, <u64>Message.ANSWER, cycle + latencyOf(device));
+}
+
+/** An access to a redistributor, which may change what is pending for its PE. */
+function serveAtCpu(cpu: Cpu, cycle: u64): void {
+  const target = cpuAt(redistributorFrame(cpu.deviceAddress));
+  land(target);
+  serveRedistributor(target, cpu, cycle);
+  settlePending(target, cycle);
+  send(cpu, <u64>Message.ANSWER, cycle + redistributorLatency(target, cpu));
+  runCore(target.core, cycle, true);
 }
 
 /** Insertion sort: more than one access in a cycle is rare. */
@@ -92,7 +116,7 @@ function sortByCpu(list: EventNode): EventNode {
     rest = node.next;
     let before: usize = 0;
     let after = sorted;
-    while (after != 0 && changetype<EventNode>(after).subject < node.subject) {
+    while (after != 0 && precedes(changetype<EventNode>(after), node)) {
       before = after;
       after = changetype<EventNode>(after).next;
     }
@@ -101,6 +125,10 @@ function sortByCpu(list: EventNode): EventNode {
     else changetype<EventNode>(before).next = changetype<usize>(node);
   }
   return changetype<EventNode>(sorted);
+}
+
+function precedes(node: EventNode, other: EventNode): bool {
+  return node.subject < other.subject || (node.subject == other.subject && node.argument < other.argument);
 }
 
 function serve(cpu: Cpu, device: Device, cycle: u64): void {

@@ -1,5 +1,5 @@
-// Messages to CPUs: interrupts, accesses to redistributors, answers of devices, events, starts. Each takes time, known when
-// it is sent, so that its target never has to go back.
+// Messages to CPUs: interrupts, answers of devices, events, starts. Each takes time, known when it is sent, so that its
+// target never has to go back.
 
 import { Architecture, CpuState, Timing, TraceKind } from "../../src/abi.ts";
 import { timersFire } from "../architecture.ts";
@@ -15,18 +15,19 @@ import { signalEvent } from "../time/watch.ts";
 import { EventClass, EventNode, schedule } from "../time/wheel.ts";
 import { trace } from "../trace/ring.ts";
 import { apicAccept } from "./apic/apic.ts";
-import { gicAccept, gicSetDistributor } from "./gic/gic.ts";
-import { serveRedistributor } from "./gic/redistributor.ts";
+import { gicAccept, gicSetDistributor } from "./gic/interface.ts";
+import { SGI_OF_GROUP0 } from "./gic/sgi.ts";
+import { gicForward } from "./gic/stream.ts";
 import { pendingEndsWait, wakeFromWait } from "./wake.ts";
 
 /** Low byte of a MESSAGE event's argument; the subject is the target's Cpu record. */
 export enum Message {
-  /** Second byte: vector (x86) or INTID (arm64); third byte: x86 delivery mode. */
+  /** Second byte: vector (x86) or INTID (arm64); third byte: x86 delivery mode, or SGI_OF_* (arm64). */
   INTERRUPT = 0,
   /** A device has answered the CPU's access. */
   ANSWER = 1,
-  /** Bits 63:32: the CPU whose access reaches this CPU's redistributor. */
-  REDISTRIBUTOR = 2,
+  /** The SPI that the distributor has for this CPU: INTID in bits 23:8, 0 for none; attributes from bit 24. */
+  FORWARD = 2,
   /** SEV of another PE. */
   EVENT = 3,
   /** The distributor's enables have changed: bits 63:32 are GICD_CTLR. */
@@ -39,8 +40,18 @@ export enum Message {
 
 /** Sends a message that arrives at a cycle after now. */
 export function send(target: Cpu, argument: u64, arrival: u64): void {
-  if (target.interruptArrivals++ == 0 || arrival < target.interruptArrivalMin) target.interruptArrivalMin = arrival;
+  announce(target, arrival);
   schedule(arrival, EventClass.MESSAGE, changetype<usize>(target), argument);
+}
+
+/** Something is on its way to a CPU, which may not run past its arrival unseen. */
+export function announce(target: Cpu, arrival: u64): void {
+  if (target.interruptArrivals++ == 0 || arrival < target.interruptArrivalMin) target.interruptArrivalMin = arrival;
+}
+
+/** And has arrived. */
+export function land(target: Cpu): void {
+  if (--target.interruptArrivals == 0) target.interruptArrivalMin = NEVER;
 }
 
 /** Cycles that an interrupt message takes from one CPU to another. */
@@ -99,7 +110,7 @@ export function deliver(node: EventNode, cycle: u64): void {
     }
     return;
   }
-  if (--cpu.interruptArrivals == 0) cpu.interruptArrivalMin = NEVER;
+  land(cpu);
   switch ((<i32>argument) & 0xff) {
     case Message.INTERRUPT:
       acceptInterrupt(cpu, (<u32>(argument >>> 8)) & 0xff, (<u32>(argument >>> 16)) & 0xff, cycle);
@@ -108,13 +119,10 @@ export function deliver(node: EventNode, cycle: u64): void {
       answerDevice(cpu, cycle);
       runCompleted(cpu, cycle);
       return;
-    case Message.REDISTRIBUTOR: {
-      const requester = cpuAt(<u32>(argument >>> 32));
-      serveRedistributor(cpu, requester);
+    case Message.FORWARD:
+      gicForward(cpu, (<u32>(argument >>> 8)) & 0xffff, <u32>(argument >>> 24), cycle);
       settlePending(cpu, cycle);
-      send(requester, <u64>Message.ANSWER, cycle + redistributorLatency(cpu, requester));
       break;
-    }
     case Message.EVENT:
       if (cpu.state != CpuState.OFFLINE) signalEvent(cpu, cycle);
       break;
@@ -132,7 +140,7 @@ export function deliver(node: EventNode, cycle: u64): void {
 function acceptInterrupt(cpu: Cpu, vector: u32, mode: u32, cycle: u64): void {
   trace(TraceKind.INTERRUPT_ARRIVED, cpu, cycle, vector | (mode << 8), cpu.index, 0, 0);
   if (machine().architecture == Architecture.X86_64) apicAccept(cpu, vector, mode);
-  else gicAccept(cpu, vector);
+  else gicAccept(cpu, vector, mode == SGI_OF_GROUP0);
   settlePending(cpu, cycle);
 }
 

@@ -2,7 +2,7 @@
 // and a trap becomes an error that leaves the instance unusable.
 
 import { instantiateSync, type ASUtil } from "@assemblyscript/loader";
-import { ABI_VERSION, Counter, type Region, type RunStatus, type Warmth } from "../abi.ts";
+import { ABI_VERSION, Counter, type LineChange, type Region, type RunStatus, type Warmth } from "../abi.ts";
 import { AllstopError } from "../errors.ts";
 import type { MaskOperations } from "./mask-operations.ts";
 
@@ -16,6 +16,7 @@ type CoreExports = {
   warm(address: bigint, bytes: bigint, warmth: number, core: number): void;
   startCpuAt(cpu: number, pc: bigint, stack: bigint, argument: bigint, cycle: bigint): void;
   setProbe(address: bigint, flags: number, registers: number): number;
+  changeLine(intid: number, change: number, cycle: bigint): number;
   setTraceMask(mask: number): void;
   clearTrace(): void;
   run(until: bigint): number;
@@ -105,6 +106,11 @@ export class Core {
   /** @returns the probe's number, or -1 when there are too many */
   setProbe(address: bigint, flags: number, registers: number): number {
     return this.#call("setProbe", (raw) => raw.setProbe(address, flags, registers));
+  }
+
+  /** Changes the wire of a shared peripheral interrupt at a cycle. @returns whether there is such an interrupt */
+  changeLine(intid: number, change: LineChange, cycle: bigint): boolean {
+    return this.#call("changeLine", (raw) => raw.changeLine(intid, change, cycle)) !== 0;
   }
 
   setTraceMask(mask: number): void {
