@@ -120,8 +120,7 @@ export function deliver(node: EventNode, cycle: u64): void {
       runCompleted(cpu, cycle);
       return;
     case Message.FORWARD:
-      gicForward(cpu, (<u32>(argument >>> 8)) & 0xffff, <u32>(argument >>> 24), cycle);
-      settlePending(cpu, cycle);
+      acceptForwarded(cpu, (<u32>(argument >>> 8)) & 0xffff, <u32>(argument >>> 24), cycle);
       break;
     case Message.EVENT:
       if (cpu.state != CpuState.OFFLINE) signalEvent(cpu, cycle);
@@ -141,6 +140,13 @@ function acceptInterrupt(cpu: Cpu, vector: u32, mode: u32, cycle: u64): void {
   trace(TraceKind.INTERRUPT_ARRIVED, cpu, cycle, vector | (mode << 8), cpu.index, 0, 0);
   if (machine().architecture == Architecture.X86_64) apicAccept(cpu, vector, mode);
   else gicAccept(cpu, vector, mode == SGI_OF_GROUP0);
+  settlePending(cpu, cycle);
+}
+
+/** The distributor's most urgent SPI, or that there is none. */
+function acceptForwarded(cpu: Cpu, id: u32, attributes: u32, cycle: u64): void {
+  if (id != 0) trace(TraceKind.INTERRUPT_ARRIVED, cpu, cycle, id, cpu.index, 0, 0);
+  gicForward(cpu, id, attributes, cycle);
   settlePending(cpu, cycle);
 }
 

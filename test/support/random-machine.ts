@@ -1,7 +1,7 @@
 // Random machines for the laws of time: random topology and latencies, and programs made of the snippets that stop paths
 // are made of (random-arm64.ts, random-x86/), so that events meet in every way.
 
-import { Warmth, type TraceKind } from "../../src/abi.ts";
+import { LineChange, Warmth, type TraceKind } from "../../src/abi.ts";
 import type { Accelerations } from "../../src/machine/accelerations.ts";
 import { genericArm64, genericX86 } from "../../src/timing/generic.ts";
 import { timingParameters, type Sourced, type TimingModel, type TimingParameter } from "../../src/timing/index.ts";
@@ -28,6 +28,8 @@ export interface Layout {
   readonly hardwareIds: readonly number[];
   /** Some CPUs end the machine, by every means that there is. */
   readonly fatal: boolean;
+  /** arm64: the machine has FEAT_NMI. */
+  readonly featNmi: boolean;
 }
 
 export interface Mapping {
@@ -57,6 +59,8 @@ export interface RandomMachine {
   readonly timing: TimingModel;
   readonly coreLatencies: (core: number) => number;
   readonly guest: Guest;
+  /** arm64: what the host does to wires of shared interrupts. */
+  readonly lines: readonly { readonly intid: number; readonly change: LineChange; readonly cycle: number }[];
 }
 
 export interface MachineKind {
@@ -90,16 +94,26 @@ export function randomMachine(
     cpus: topology.cpus.length,
     hardwareIds: topology.cpus.map((cpu) => (architecture === "x86-64" ? cpu.apicId : cpu.mpidr)),
     fatal,
+    featNmi: architecture === "arm64" && random.chance(40),
   };
   return {
     seed,
     architecture,
     topology,
     extended: () => buildTopology(withOneMore(shape, topology.cpus.length)),
-    timing: randomTiming(architecture, random, most),
+    timing: { ...randomTiming(architecture, random, most), featNmi: layout.featNmi },
     coreLatencies: (core) => coreLatency[core] ?? 1,
     guest: architecture === "x86-64" ? x86Guest(random, layout) : arm64Guest(random, layout),
+    lines: architecture === "x86-64" ? [] : randomLines(random, latencies),
   };
+}
+
+function randomLines(random: Random, latencies: Latencies): RandomMachine["lines"] {
+  return Array.from({ length: random.between(0, 20) }, () => ({
+    intid: random.between(32, 47),
+    change: random.pick([LineChange.LOW, LineChange.HIGH, LineChange.PULSE]),
+    cycle: random.between(1, latencies === "tight" ? 5_000 : 15_000),
+  }));
 }
 
 /** A last package that holds one CPU: it is offline, and shares a core or a cache with nobody. */
@@ -147,6 +161,7 @@ export function build(machine: RandomMachine, options: BuildOptions = {}): BareM
   guest.starts.forEach(({ pc, stack }, cpu) => {
     bare.start(cpu, pc, { stack, cycle: BigInt(1 + (cpu % 8)) });
   });
+  for (const { intid, change, cycle } of machine.lines) bare.core.changeLine(intid, change, BigInt(cycle));
   bare.core.setTraceMask(traceKinds.reduce((mask, kind) => mask | (1 << kind), 0));
   return bare;
 }
