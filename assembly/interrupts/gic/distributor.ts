@@ -137,22 +137,22 @@ function writeBits(register: u32, word: u32, value: u32): void {
       setSpiWord(SpiBits.GROUP1, word - 1, value);
       break;
     case GICD_ISENABLER:
-      setSpiWord(SpiBits.ENABLED, word - 1, spiWord(SpiBits.ENABLED, word - 1) | value);
+      setOnes(SpiBits.ENABLED, word - 1, value);
       break;
     case GICD_ICENABLER:
-      setSpiWord(SpiBits.ENABLED, word - 1, spiWord(SpiBits.ENABLED, word - 1) & ~value);
+      clearOnes(SpiBits.ENABLED, word - 1, value);
       break;
     case GICD_ISPENDR:
-      setSpiWord(SpiBits.PENDING, word - 1, spiWord(SpiBits.PENDING, word - 1) | value);
+      setOnes(SpiBits.PENDING, word - 1, value);
       break;
     case GICD_ICPENDR:
-      setSpiWord(SpiBits.PENDING, word - 1, spiWord(SpiBits.PENDING, word - 1) & ~value);
+      clearOnes(SpiBits.PENDING, word - 1, value);
       break;
     case GICD_ISACTIVER:
-      setSpiWord(SpiBits.ACTIVE, word - 1, spiWord(SpiBits.ACTIVE, word - 1) | value);
+      setOnes(SpiBits.ACTIVE, word - 1, value);
       break;
     case GICD_ICACTIVER:
-      setSpiWord(SpiBits.ACTIVE, word - 1, spiWord(SpiBits.ACTIVE, word - 1) & ~value);
+      clearOnes(SpiBits.ACTIVE, word - 1, value);
       break;
     case GICD_INMIR:
       if (machine().featNmi != 0) setSpiWord(SpiBits.NON_MASKABLE, word - 1, value);
@@ -160,6 +160,15 @@ function writeBits(register: u32, word: u32, value: u32): void {
     default:
       break;
   }
+}
+
+/** The set and clear registers: ones act, zeros don't. */
+function setOnes(bits: SpiBits, word: u32, ones: u32): void {
+  setSpiWord(bits, word, spiWord(bits, word) | ones);
+}
+
+function clearOnes(bits: SpiBits, word: u32, ones: u32): void {
+  setSpiWord(bits, word, spiWord(bits, word) & ~ones);
 }
 
 // --- two bits, eight bits and 64 bits for an INTID -------------------------------------------------------------------
