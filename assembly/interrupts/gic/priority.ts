@@ -35,6 +35,8 @@ export function highestPending(gic: Gic): u32 {
   let best = SPURIOUS;
   foundPriority = BELOW_ALL;
   foundGroup1 = foundNmi = false;
+  // A redistributor that is asleep forwards nothing (12.11, GICR_WAKER).
+  if (gic.asleep != 0) return SPURIOUS;
   while (candidates != 0) {
     const id = <u32>ctz(candidates);
     candidates &= candidates - 1;
@@ -98,7 +100,7 @@ export function groupPriorityMask(gic: Gic, group1: bool): u32 {
  * non-maskable, and such an interrupt preempts all but its like. While EL3 handles a secure interrupt, nothing comes through.
  */
 export function isSignalled(gic: Gic, id: u32): bool {
-  if (id == SPURIOUS || gic.asleep != 0 || gic.secureActive != 0) return false;
+  if (id == SPURIOUS || gic.secureActive != 0) return false;
   if (!foundNmi && foundPriority >= gic.priorityMask) return false;
   const running = runningPriority(gic);
   if (running == IDLE_PRIORITY) return true;
