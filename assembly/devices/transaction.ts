@@ -19,7 +19,7 @@ import { serveStream } from "../interrupts/gic/stream.ts";
 import { Message, announce, land, redistributorLatency, send, settlePending } from "../interrupts/message.ts";
 import { machine, timing } from "../machine.ts";
 import { ticksOf } from "../time/bounds.ts";
-import { runCore } from "../time/run.ts";
+import { continueLater } from "../time/run.ts";
 import { EventClass, EventNode, release, schedule, take } from "../time/wheel.ts";
 import { servePl011 } from "./pl011.ts";
 import { servePort } from "./port.ts";
@@ -104,7 +104,8 @@ function serveAtCpu(cpu: Cpu, cycle: u64): void {
   serveRedistributor(target, cpu, cycle);
   settlePending(target, cycle);
   send(cpu, <u64>Message.ANSWER, cycle + redistributorLatency(target, cpu));
-  runCore(target.core, cycle, true);
+  // Others of this cycle are still to be served: what has been woken goes on in class RUN.
+  continueLater(target.core, cycle);
 }
 
 /** Insertion sort: more than one access in a cycle is rare. */
