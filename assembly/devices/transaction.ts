@@ -42,15 +42,20 @@ export function requestDevice(
   // It waits for no line.
   cpu.requestLine = cpu.requestWrite = 0;
   cpu.requestArrival = cycle;
+  let arrival = cycle + latencyOf(device);
   if (device == Device.GIC_REDISTRIBUTOR) {
     // A redistributor belongs to its PE: the access is on its way there, like a message.
     const target = cpuAt(redistributorFrame(address));
-    const arrival = cycle + redistributorLatency(cpu, target);
-    announce(target, arrival);
-    schedule(arrival, EventClass.DEVICE, changetype<usize>(cpu), device);
-  } else {
-    schedule(cycle + latencyOf(device), EventClass.DEVICE, changetype<usize>(cpu), device);
+    if (isPresent(target)) {
+      arrival = cycle + redistributorLatency(cpu, target);
+      announce(target, arrival);
+    }
   }
+  schedule(arrival, EventClass.DEVICE, changetype<usize>(cpu), device);
+}
+
+function isPresent(cpu: Cpu): bool {
+  return changetype<usize>(cpu.core) != 0;
 }
 
 /** One way between a CPU and a device. */
@@ -97,9 +102,17 @@ function serveAccess(cpu: Cpu, device: Device, cycle: u64): void {
   if (cpu.state != CpuState.DEAD) send(cpu, <u64>Message.ANSWER, cycle + latencyOf(device));
 }
 
-/** An access to a redistributor, which may change what is pending for its PE. */
+/**
+ * An access to a redistributor, which may change what is pending for its PE. Where the number of a CPU stands for none, there
+ * is none either: reads give zero.
+ */
 function serveAtCpu(cpu: Cpu, cycle: u64): void {
   const target = cpuAt(redistributorFrame(cpu.deviceAddress));
+  if (!isPresent(target)) {
+    cpu.deviceValue = 0;
+    send(cpu, <u64>Message.ANSWER, cycle + latencyOf(Device.GIC_REDISTRIBUTOR));
+    return;
+  }
   land(target);
   serveRedistributor(target, cpu, cycle);
   settlePending(target, cycle);

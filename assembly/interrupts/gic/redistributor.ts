@@ -4,6 +4,7 @@
 import { GICR_FIRST_WINDOW_CPUS } from "../../../src/abi.ts";
 import { arm64 } from "../../arm64/cpu.ts";
 import { Cpu } from "../../cpu.ts";
+import { maskNext } from "../../cpumask.ts";
 import { redistributorOffset } from "../../devices/transaction.ts";
 import { machine } from "../../machine.ts";
 import { gatherEdges, spreadEdges } from "./distributor.ts";
@@ -29,6 +30,7 @@ const GICR_IPRIORITYR_END: u32 = SGI_BASE + 0x420;
 const GICR_ICFGR0: u32 = SGI_BASE + 0xc00;
 const GICR_ICFGR1: u32 = SGI_BASE + 0xc04;
 const GICR_INMIR0: u32 = SGI_BASE + 0xf80;
+const TYPER_LAST: u64 = 0x10;
 const WAKER_PROCESSOR_SLEEP: u32 = 2;
 const WAKER_CHILDREN_ASLEEP: u32 = 4;
 
@@ -67,8 +69,14 @@ function accessPriorities(cpu: Cpu, requester: Cpu, first: u32): u64 {
 function typer(cpu: Cpu): u64 {
   const affinity = arm64(cpu).mpidr;
   const packed = ((affinity >>> 32) << 24) | (affinity & 0xff_ffff);
-  const last = cpu.index == machine().cpus - 1 || cpu.index == GICR_FIRST_WINDOW_CPUS - 1;
-  return (packed << 32) | ((<u64>(cpu.index & 0xffff)) << 8) | (last ? 0x10 : 0);
+  return (packed << 32) | ((<u64>(cpu.index & 0xffff)) << 8) | (isLast(cpu) ? TYPER_LAST : 0);
+}
+
+/** Whether the frames are the last ones of their window. */
+function isLast(cpu: Cpu): bool {
+  const m = machine();
+  const end = cpu.index < <u32>GICR_FIRST_WINDOW_CPUS ? min(m.cpus, <u32>GICR_FIRST_WINDOW_CPUS) : m.cpus;
+  return maskNext(m.presentMask, end, cpu.index + 1) >= end;
 }
 
 function readWord(cpu: Cpu, offset: u32): u32 {
