@@ -2,6 +2,7 @@
 
 import { Architecture } from "../src/abi.ts";
 import { Cpu } from "./cpu.ts";
+import { apicTimerFires } from "./interrupts/apic/timer.ts";
 import { machine } from "./machine.ts";
 import { STATE_WORDS as ARM64_STATE_WORDS } from "./arm64/cpu.ts";
 import { arm64Execute } from "./arm64/execute.ts";
@@ -47,5 +48,6 @@ export function resetCpu(cpu: Cpu): void {
 
 /** The CPU's deadline has come: its timers signal what is due at `cycle`, and set the next one. */
 export function timersFire(cpu: Cpu, cycle: u64): void {
-  assert(false, "no timer sets a deadline yet");
+  if (machine().architecture == Architecture.X86_64) apicTimerFires(cpu, cycle);
+  else assert(false, "no timer sets a deadline yet");
 }

@@ -16,8 +16,9 @@ import {
 import { arm64 } from "./arm64/cpu.ts";
 import { CORE_BYTES, Core, Cpu, DOMAIN_BYTES, NEVER, coreAt, cpuAt, domainAt } from "./cpu.ts";
 import { maskSet } from "./cpumask.ts";
-import { openApics, resetApic } from "./interrupts/apic/apic.ts";
+import { openApics, resetApic } from "./interrupts/apic/record.ts";
 import { openGics, resetGic } from "./interrupts/gic/gic.ts";
+import { openDelivery } from "./interrupts/delivery.ts";
 import { openDistributor, resetDistributor } from "./interrupts/gic/spi.ts";
 import { enterHardwareId, openHardwareIds } from "./interrupts/hardwareIds.ts";
 import { openTargets, targetPresent } from "./interrupts/targets.ts";
@@ -67,13 +68,14 @@ export function initialize(address: usize): InitializeStatus {
   m.counterHz = word(Config.COUNTER_HZ);
   m.timing = configuration + word(Config.TIMING_TABLE);
   m.hopTable = configuration + word(Config.HOP_TABLE);
+  m.apicMode = word(Config.APIC_MODE);
   m.featNmi = (word(Config.FEATURES) & Feature.NMI) != 0 ? 1 : 0;
-  m.leastInterruptLatency = timing(Timing.INTERRUPT_LATENCY);
   m.halt = NEVER;
   m.breakCycle = NEVER;
   if (!openRegions()) return InitializeStatus.OUT_OF_MEMORY;
   attach();
   if (!buildDomains() || !buildCores() || !buildCpus() || !openTrains()) return InitializeStatus.BAD_CONFIGURATION;
+  m.leastInterruptLatency = leastInterruptLatency();
   return InitializeStatus.OK;
 }
 
@@ -104,15 +106,8 @@ function openRegions(): bool {
   const nodes = word(Config.EVENT_NODES);
   if (!openWheel(nodes) || !openMemoryMap(word(Config.RAM_BASE), word(Config.RAM_BYTES))) return false;
   if (!openLines(word(Config.DIRECTORY_BYTES), nodes) || !openCode(word(Config.CODE_BYTES))) return false;
-  if (
-    !openTrace(word(Config.TRACE_RECORDS)) ||
-    !openProbes() ||
-    !openHardwareIds() ||
-    !openTargets() ||
-    !openSpins() ||
-    !openForeseen()
-  )
-    return false;
+  if (!openTrace(word(Config.TRACE_RECORDS)) || !openProbes() || !openSpins() || !openForeseen()) return false;
+  if (!openHardwareIds() || !openTargets() || !openDelivery()) return false;
   return m.architecture == Architecture.X86_64 ? openApics() : openGics() && openDistributor();
 }
 
@@ -127,11 +122,16 @@ function maskWordsOfLargestDomain(): u32 {
 
 function buildDomains(): bool {
   const m = machine();
+  const domainsOfNode = reserve((<usize>m.nodes) << 2, 8);
+  if (domainsOfNode == 0) return false;
   for (let index: u32 = 0; index < m.domains; index++) {
     const domain = domainAt(index);
     domain.index = index;
     domain.node = entry(Config.DOMAIN_NODE_TABLE, index);
     if (domain.node >= m.nodes || domain.coreCount == 0) return false;
+    const counter = domainsOfNode + ((<usize>domain.node) << 2);
+    domain.rank = load<u32>(counter);
+    store<u32>(counter, domain.rank + 1);
     domain.cores = reserve((<usize>domain.coreCount) << 2, 8);
     domain.onlineMask = reserve((<usize>m.maskWords) << 3, 8);
     if (domain.cores == 0 || domain.onlineMask == 0) return false;
@@ -186,6 +186,12 @@ function buildCpus(): bool {
   return true;
 }
 
+/** Between different CPUs: threads of a core are the nearest, where there are any. */
+function leastInterruptLatency(): u32 {
+  const apart = timing(Timing.INTERRUPT_LATENCY);
+  return machine().mostThreads > 1 ? min(apart, timing(Timing.SIBLING_INTERRUPT_LATENCY)) : apart;
+}
+
 function openTrains(): bool {
   for (let index: u32 = 0; index < machine().domains; index++) if (!openTrain(domainAt(index))) return false;
   return true;
@@ -200,6 +206,7 @@ function joinCore(cpu: Cpu, core: Core): bool {
   if (core.threads == 0 || core.threadCount >= <u32>MAX_THREADS_PER_CORE) return false;
   store<u32>(core.threads + ((<usize>core.threadCount) << 2), <u32>changetype<usize>(cpu));
   cpu.thread = core.threadCount++;
+  machine().mostThreads = max(machine().mostThreads, core.threadCount);
   cpu.core = core;
   cpu.slot = core.domain.cpuCount++;
   return true;

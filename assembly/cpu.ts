@@ -38,9 +38,11 @@ export class Cpu {
 
   /** Spin loop that this CPU is parked in, or null: then it is being stepped. */
   parked: usize;
-  /** Interrupt messages under way to this CPU, and the least cycle of their arrivals (may be stale: then <= now). */
+  /** Interrupt messages under way to this CPU; the least cycle of their arrivals (stale when the first of more than two
+   * has landed: then <= now), and the last. */
   interruptArrivals: u32;
   interruptArrivalMin: u64;
+  interruptArrivalMax: u64;
   /** Cycle at which the earliest of its timers fires, or NEVER; and that event's node, or 0 (time/deadline.ts). */
   deadlineCycle: u64;
   deadlineEvent: usize;
@@ -155,6 +157,8 @@ if (offsetof<Core>() > CORE_BYTES) ERROR("Core outgrew CORE_BYTES");
 export class Domain {
   index: u32;
   node: u32;
+  /** Among the domains of its node, by number. */
+  rank: u32;
   coreCount: u32;
   cpuCount: u32;
   /** Table of Core pointers in bit order. */

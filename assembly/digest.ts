@@ -4,7 +4,8 @@
 import { ARM64_SP_SLOT, Architecture, CPU_REGISTERS, CpuState, LINE_BYTES, X86_REGISTERS } from "../src/abi.ts";
 import { arm64Digest } from "./arm64/digest.ts";
 import { Cpu, coreAt, cpuAt, threadOf } from "./cpu.ts";
-import { apicDigest } from "./interrupts/apic/apic.ts";
+import { deliveryDigest } from "./interrupts/delivery.ts";
+import { apicDigest } from "./interrupts/apic/record.ts";
 import { gicDigest } from "./interrupts/gic/gic.ts";
 import { distributorDigest } from "./interrupts/gic/spi.ts";
 import { machine } from "./machine.ts";
@@ -74,6 +75,7 @@ function digestCpu(cpu: Cpu): void {
   const m = machine();
   catchUpParked(cpu);
   mix(cpu.state);
+  deliveryDigest(cpu);
   if (cpu.state == CpuState.OFFLINE) return;
   mix(cpu.waitKind);
   mix(cpu.clock);

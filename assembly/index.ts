@@ -6,6 +6,7 @@ import { machine } from "./machine.ts";
 import { allocate, initialize } from "./build.ts";
 import { cpuAt } from "./cpu.ts";
 import { digestMachine, digestOfCpu } from "./digest.ts";
+import { deliveryDelay, deliveryLosses, setDelivery } from "./interrupts/delivery.ts";
 import { driveLine } from "./interrupts/gic/stream.ts";
 import { Message, send } from "./interrupts/message.ts";
 import { warmLine } from "./memory/lines.ts";
@@ -179,6 +180,24 @@ export function startCpuAt(index: u32, pc: u64, stack: u64, argument: u64, cycle
 /** Changes the wire of a shared peripheral interrupt at `cycle`, which is not before now; false when there is none. */
 export function changeLine(intid: u32, change: LineChange, cycle: u64): bool {
   return driveLine(intid, change, cycle);
+}
+
+/** Faults of delivery: see interrupts/delivery.ts. */
+export function setDeliveryOf(index: u32, kind: i32, delay: u64, lose: u32): void {
+  setDelivery(cpuAt(index), kind, delay, lose);
+}
+
+export function deliveryDelayOf(index: u32, kind: i32): u64 {
+  return deliveryDelay(cpuAt(index), kind);
+}
+
+export function deliveryLossesOf(index: u32, kind: i32): u32 {
+  return deliveryLosses(cpuAt(index), kind);
+}
+
+/** x86: a source of a CPU's own, a `LocalInterrupt`, signals at `cycle`, which is behind now. */
+export function signalLocalInterrupt(index: u32, source: u32, cycle: u64): void {
+  send(cpuAt(index), (<u64>Message.LOCAL) | ((<u64>source) << 8), cycle);
 }
 
 /** Which `TraceKind`s are recorded, a bit each. */

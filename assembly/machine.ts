@@ -29,6 +29,8 @@ export class Machine {
   architecture: u32;
   cpus: u32;
   cores: u32;
+  /** Threads of the core that has most. */
+  mostThreads: u32;
   domains: u32;
   nodes: u32;
   /** Set of `Acceleration` bits. */
@@ -96,6 +98,8 @@ export class Machine {
   loopHeads: usize;
   shadow: usize;
   apics: usize;
+  /** x86: `ApicMode` that local APICs are reset to. */
+  apicMode: u32;
   gics: usize;
   /** The GIC's distributor, and what it knows of each CPU (interrupts/gic/spi.ts). */
   distributor: usize;
@@ -108,6 +112,9 @@ export class Machine {
   /** CPUs that there are, and those that the interrupt being sent is for: cpumasks. */
   presentMask: usize;
   targetMask: usize;
+  /** Faults of delivery by target and kind, and whether any was ever set (interrupts/delivery.ts). */
+  deliveryFaults: usize;
+  deliveryFaultsSet: u32;
 }
 
 // @ts-ignore: AssemblyScript reserves the bytes at compile time

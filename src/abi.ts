@@ -2,7 +2,7 @@
 // Only what TypeScript and AssemblyScript read alike: numeric constants, arithmetic on them, plain enums.
 
 /** Changes whenever anything below does; the boundary file refuses a core with another number. */
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 export enum Architecture {
   X86_64 = 0,
@@ -47,8 +47,10 @@ export enum Device {
   FIRMWARE = 4,
   /** Not in memory: the x86 I/O ports. */
   PORTS = 5,
+  /** The page of the accessing CPU's own local APIC, in xAPIC mode. */
+  LOCAL_APIC = 6,
   /** Not in memory: what CPU interfaces tell the GIC's distributor, and wires that the host drives. */
-  GIC_STREAM = 6,
+  GIC_STREAM = 7,
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -202,6 +204,8 @@ export enum Timing {
   COST_PORT,
   COST_FLUSH_LINE,
   COST_WRITE_BACK_ALL,
+  /** Load or store of a register of the local APIC in xAPIC mode; of its ICR: COST_SEND_INTERRUPT. */
+  COST_APIC_ACCESS,
 
   // Latencies, in cycles.
   /** A last-level cache serves one request for a line, then is busy with that line for this long. */
@@ -211,11 +215,17 @@ export enum Timing {
   SIBLING_LATENCY,
   /** A line that no cache holds, from its home's decision to the data. */
   MEMORY_LATENCY,
-  /** Interrupt message between two CPUs of one node; between nodes the hop latency is added. */
+  /** Interrupt message between two CPUs of one last-level-cache domain; between domains the hop latency is added. */
   INTERRUPT_LATENCY,
+  /** Between threads of one core. */
+  SIBLING_INTERRUPT_LATENCY,
   SELF_INTERRUPT_LATENCY,
   /** One sender's messages leave it this far apart. */
   INTERRUPT_MESSAGE_GAP,
+  /** A multicast reaches the CPUs that one copy of it is for this far apart; 0: all at once. */
+  INTERRUPT_MEMBER_SKEW,
+  /** The copies that a broadcast is made into leave this far apart; 0: all at once. */
+  INTERRUPT_COPY_SKEW,
   DEVICE_LATENCY,
   FIRMWARE_CALL,
   WAKE_HLT,
@@ -224,6 +234,10 @@ export enum Timing {
   WAKE_WFE,
   /** PSCI CPU_ON to the first instruction of the target. */
   CPU_ON_LATENCY,
+
+  // Frequencies, in kHz.
+  /** Core crystal clock, which x86's APIC timer counts. */
+  APIC_TIMER_CLOCK,
 
   COUNT,
 }
@@ -242,6 +256,8 @@ export enum Config {
   CLOCK_MHZ,
   /** Generic timer frequency (CNTFRQ_EL0), Hz. */
   COUNTER_HZ,
+  /** x86: bits 11:10 of IA32_APIC_BASE, as firmware hands over. */
+  APIC_MODE,
   RAM_BASE,
   RAM_BYTES,
   EVENT_NODES,
@@ -324,6 +340,26 @@ export enum Counter {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
+// Delivery: what a fault may hold up or lose on the way to a CPU, by kind.
+
+export enum DeliveryKind {
+  /** Fixed and lowest-priority interrupts of x86; SGIs and other interrupts of the GIC. */
+  INTERRUPT = 0,
+  NMI = 1,
+  SMI = 2,
+  INIT = 3,
+  /** SIPI; the power-on of CPU_ON, or by the host. */
+  STARTUP = 4,
+  /** Interrupts that firmware in EL3 takes: how an SDEI event is signalled. */
+  EL3 = 5,
+  /** SEV of another PE. */
+  EVENT = 6,
+}
+export const DELIVERY_KINDS = 7;
+/** Number of losses that never ends. */
+export const LOSE_ALL = 0xffffffff;
+
+// ---------------------------------------------------------------------------------------------------------------------
 // Trace ring: fixed-size records, drained by the host.
 
 export const TRACE_RECORD_BYTES = 40;
@@ -347,6 +383,8 @@ export enum TraceKind {
   WAKE = 6,
   CPU_STARTED = 7,
   CONSOLE = 8,
+  /** A message that a fault has lost on its way: subject as of the interrupt, value the `DeliveryKind`. */
+  INTERRUPT_LOST = 9,
 }
 
 /** Probe flags. */
@@ -389,6 +427,24 @@ export enum LinuxVector {
   ERROR_APIC = 0xfe,
   SPURIOUS_APIC = 0xff,
 }
+
+/** Sources of a CPU's own that the host can make signal (SDM 3A 11.5.1). */
+export enum LocalInterrupt {
+  /** A pulse on a pin of the local APIC. */
+  LINT0 = 0,
+  LINT1 = 1,
+  /** A performance counter overflows. */
+  PERFORMANCE_COUNTER = 2,
+  THERMAL = 3,
+  /** A corrected machine check. */
+  CMCI = 4,
+  /** INTR is asserted by something that is gone when the CPU asks for its vector (SDM 3A 11.9). */
+  SPURIOUS = 5,
+}
+
+/** The page of the local APICs in xAPIC mode. */
+export const XAPIC_BASE = 0xfee0_0000;
+export const XAPIC_BYTES = 0x1000;
 
 /** Debug console and exit ports of the x86 platform (the ones QEMU offers as isa-debugcon and isa-debug-exit). */
 export const X86_PORT_CONSOLE = 0xe9;

@@ -35,6 +35,8 @@ export { formatNs, plain, reportLines, type Palette } from "./report/text.ts";
 export {
   Machine,
   type CpuView,
+  type LocalApicMode,
+  type LocalInterruptSource,
   type MachineOptions,
   type MachineStop,
   type MemoryUse,
@@ -43,6 +45,7 @@ export {
   type RestoreOptions,
   type RunEnd,
 } from "./machine/machine.ts";
+export { deliveryKinds, type Delivery, type DeliveryKindName } from "./machine/delivery.ts";
 export { SNAPSHOT_VERSION } from "./machine/snapshot/format.ts";
 export { accelerationNames, type AccelerationName, type Accelerations } from "./machine/accelerations.ts";
 export { TraceLog, type TraceRecord } from "./machine/trace-log.ts";

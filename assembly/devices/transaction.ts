@@ -20,7 +20,7 @@ import { Message, announce, land, redistributorLatency, send, settlePending } fr
 import { machine, timing } from "../machine.ts";
 import { ticksOf } from "../time/bounds.ts";
 import { continueLater } from "../time/run.ts";
-import { EventClass, EventNode, release, schedule, take } from "../time/wheel.ts";
+import { EventClass, EventNode, release, schedule, sortBySubject, take } from "../time/wheel.ts";
 import { servePl011 } from "./pl011.ts";
 import { servePort } from "./port.ts";
 
@@ -79,7 +79,7 @@ export function redistributorOffset(address: u64): u32 {
 
 /** Serves all that reaches devices in a cycle, in order of CPU number; of one CPU, accesses before what its GIC tells. */
 export function deviceArrivals(cycle: u64): void {
-  let list = sortByCpu(take(cycle, EventClass.DEVICE));
+  let list = sortBySubject(take(cycle, EventClass.DEVICE));
   if (changetype<usize>(list) == 0) return;
   while (changetype<usize>(list) != 0) {
     const node = list;
@@ -119,30 +119,6 @@ function serveAtCpu(cpu: Cpu, cycle: u64): void {
   send(cpu, <u64>Message.ANSWER, cycle + redistributorLatency(target, cpu));
   // Others of this cycle are still to be served: what has been woken goes on in class RUN.
   continueLater(target.core, cycle);
-}
-
-/** Insertion sort: more than one access in a cycle is rare. */
-function sortByCpu(list: EventNode): EventNode {
-  let sorted: usize = 0;
-  let rest = changetype<usize>(list);
-  while (rest != 0) {
-    const node = changetype<EventNode>(rest);
-    rest = node.next;
-    let before: usize = 0;
-    let after = sorted;
-    while (after != 0 && precedes(changetype<EventNode>(after), node)) {
-      before = after;
-      after = changetype<EventNode>(after).next;
-    }
-    node.next = after;
-    if (before == 0) sorted = changetype<usize>(node);
-    else changetype<EventNode>(before).next = changetype<usize>(node);
-  }
-  return changetype<EventNode>(sorted);
-}
-
-function precedes(node: EventNode, other: EventNode): bool {
-  return node.subject < other.subject || (node.subject == other.subject && node.argument < other.argument);
 }
 
 function serve(cpu: Cpu, device: Device, cycle: u64): void {

@@ -14,7 +14,9 @@ import { unpark } from "../time/spin.ts";
 import { signalEvent } from "../time/watch.ts";
 import { EventClass, EventNode, schedule } from "../time/wheel.ts";
 import { trace } from "../trace/ring.ts";
-import { apicAccept } from "./apic/apic.ts";
+import { isDiverted } from "./delivery.ts";
+import { MESSAGE_MODE, apicAccept } from "./apic/accept.ts";
+import { signalLocally } from "./apic/lvt.ts";
 import { gicAccept, gicSetDistributor } from "./gic/interface.ts";
 import { SGI_OF_GROUP0 } from "./gic/sgi.ts";
 import { gicForward } from "./gic/stream.ts";
@@ -22,7 +24,7 @@ import { pendingEndsWait, wakeFromWait } from "./wake.ts";
 
 /** Low byte of a MESSAGE event's argument; the subject is the target's Cpu record. */
 export enum Message {
-  /** Second byte: vector (x86) or INTID (arm64); third byte: x86 delivery mode, or SGI_OF_* (arm64). */
+  /** Second byte: vector (x86) or INTID (arm64); third and fourth byte: x86 delivery mode (apic/accept.ts), or SGI_OF_*. */
   INTERRUPT = 0,
   /** A device has answered the CPU's access. */
   ANSWER = 1,
@@ -36,6 +38,8 @@ export enum Message {
   START = 5,
   /** No message: a timer of the CPU's own fires (time/deadline.ts). */
   DEADLINE = 6,
+  /** x86: the host makes a source of the CPU's own signal; second byte: `LocalInterrupt`. */
+  LOCAL = 7,
 }
 
 /** Sends a message that arrives at a cycle after now. */
@@ -46,21 +50,28 @@ export function send(target: Cpu, argument: u64, arrival: u64): void {
 
 /** Something is on its way to a CPU, which may not run past its arrival unseen. */
 export function announce(target: Cpu, arrival: u64): void {
-  if (target.interruptArrivals++ == 0 || arrival < target.interruptArrivalMin) target.interruptArrivalMin = arrival;
+  const others = target.interruptArrivals++;
+  if (others == 0 || arrival < target.interruptArrivalMin) target.interruptArrivalMin = arrival;
+  if (others == 0 || arrival > target.interruptArrivalMax) target.interruptArrivalMax = arrival;
 }
 
-/** And has arrived. */
-export function land(target: Cpu): void {
-  if (--target.interruptArrivals == 0) target.interruptArrivalMin = NEVER;
+/** And has landed. */
+// @ts-ignore: decorator
+@inline
+export function land(cpu: Cpu): void {
+  const left = --cpu.interruptArrivals;
+  if (left == 0) cpu.interruptArrivalMin = NEVER;
+  else if (left == 1) cpu.interruptArrivalMin = cpu.interruptArrivalMax;
 }
 
-/** Cycles that an interrupt message takes from one CPU to another. */
+/** Cycles that an interrupt message takes from one CPU to another, if it is for that one alone. */
 export function interruptLatency(from: Cpu, to: Cpu): u64 {
   if (from == to) return timing(Timing.SELF_INTERRUPT_LATENCY);
+  if (from.core == to.core) return timing(Timing.SIBLING_INTERRUPT_LATENCY);
   const base = <u64>timing(Timing.INTERRUPT_LATENCY);
-  const fromNode = from.core.domain.node;
-  const toNode = to.core.domain.node;
-  return fromNode == toNode ? base : base + hop(fromNode, toNode);
+  const fromDomain = from.core.domain;
+  const toDomain = to.core.domain;
+  return fromDomain == toDomain ? base : base + hop(fromDomain.node, toDomain.node);
 }
 
 /**
@@ -79,11 +90,11 @@ export function redistributorLatency(from: Cpu, to: Cpu): u64 {
   return from == to ? <u64>timing(Timing.DEVICE_LATENCY) : interruptLatency(from, to);
 }
 
-/** Sends one interrupt message that left at `departs`. */
-export function sendInterrupt(sender: Cpu, target: Cpu, departs: u64, vector: u32, mode: u32): void {
-  const arrival = departs + interruptLatency(sender, target);
+/** Sends one interrupt message that left at `departs`; `skew`: so many cycles more, as one of several targets. */
+export function sendInterrupt(sender: Cpu, target: Cpu, departs: u64, vector: u32, mode: u32, skew: u64 = 0): void {
+  const arrival = departs + interruptLatency(sender, target) + skew;
   machine().interruptCount++;
-  trace(TraceKind.INTERRUPT_SENT, sender, departs, vector | (mode << 8), target.index, arrival, 0);
+  trace(TraceKind.INTERRUPT_SENT, sender, departs, vector | ((mode & MESSAGE_MODE) << 8), target.index, arrival, 0);
   send(target, (<u64>Message.INTERRUPT) | ((<u64>vector) << 8) | ((<u64>mode) << 16), arrival);
   if (target == sender) shrinkLimits(arrival);
 }
@@ -111,9 +122,10 @@ export function deliver(node: EventNode, cycle: u64): void {
     return;
   }
   land(cpu);
+  if (isDiverted(cpu, argument, cycle)) return;
   switch ((<i32>argument) & 0xff) {
     case Message.INTERRUPT:
-      acceptInterrupt(cpu, (<u32>(argument >>> 8)) & 0xff, (<u32>(argument >>> 16)) & 0xff, cycle);
+      acceptInterrupt(cpu, (<u32>(argument >>> 8)) & 0xff, (<u32>(argument >>> 16)) & 0xffff, cycle);
       break;
     case Message.ANSWER:
       answerDevice(cpu, cycle);
@@ -129,6 +141,10 @@ export function deliver(node: EventNode, cycle: u64): void {
       gicSetDistributor(cpu, <u32>(argument >>> 32));
       settlePending(cpu, cycle);
       break;
+    case Message.LOCAL:
+      signalLocally(cpu, (<i32>(argument >>> 8)) & 0xff, cycle);
+      settlePending(cpu, cycle);
+      break;
     default:
       startCpu(cpu, cycle);
       break;
@@ -137,8 +153,8 @@ export function deliver(node: EventNode, cycle: u64): void {
 }
 
 function acceptInterrupt(cpu: Cpu, vector: u32, mode: u32, cycle: u64): void {
-  trace(TraceKind.INTERRUPT_ARRIVED, cpu, cycle, vector | (mode << 8), cpu.index, 0, 0);
-  if (machine().architecture == Architecture.X86_64) apicAccept(cpu, vector, mode);
+  trace(TraceKind.INTERRUPT_ARRIVED, cpu, cycle, vector | ((mode & MESSAGE_MODE) << 8), cpu.index, 0, 0);
+  if (machine().architecture == Architecture.X86_64) apicAccept(cpu, vector, mode, cycle);
   else gicAccept(cpu, vector, mode == SGI_OF_GROUP0);
   settlePending(cpu, cycle);
 }

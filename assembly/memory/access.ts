@@ -12,6 +12,7 @@ import {
   PAGE_WRITE,
 } from "../../src/abi.ts";
 import { CPU_JOURNAL, CPU_LOOKUP, Cpu } from "../cpu.ts";
+import { accessXapic } from "../interrupts/apic/xapic.ts";
 import { machine } from "../machine.ts";
 import { startCycle } from "../time/bounds.ts";
 import { shadowHost } from "../time/shadow.ts";
@@ -249,6 +250,7 @@ function writeWithin(cpu: Cpu, address: u64, size: u32, value: u64): void {
 function accessDevice(cpu: Cpu, page: u32, address: u64, size: u32, write: bool, value: u64): u64 {
   if (changetype<usize>(cpu) == machine().shadow) return refuse();
   access = Access.DONE;
+  if (page >>> PAGE_OWNER_SHIFT == Device.LOCAL_APIC) return accessXapic(cpu, address, size, write, value);
   if (cpu.deviceAnswered != 0) {
     cpu.deviceAnswered = 0;
     return cpu.deviceValue;

@@ -25,7 +25,18 @@ import { ticksOf } from "./bounds.ts";
 import { continueAfterDelivery, runCompleted, runCore } from "./run.ts";
 import { parkedLineUse, parkedUntil, unpark } from "./spin.ts";
 import { LineUse, endWatch } from "./watch.ts";
-import { EventClass, EventNode, advance, closeCycle, leaveRest, release, settle, take, wheelIsEmpty } from "./wheel.ts";
+import {
+  EventClass,
+  EventNode,
+  advance,
+  closeCycle,
+  leaveRest,
+  release,
+  settle,
+  sortBySubject,
+  take,
+  wheelIsEmpty,
+} from "./wheel.ts";
 
 /** Runs until every event earlier than `stop` has happened, or something ends the run before. */
 export function runUntil(stop: u64): RunStatus {
@@ -114,8 +125,13 @@ function disturbWatchers(core: Core, line: u32, downgrade: bool, cycle: u64): vo
   }
 }
 
+/**
+ * Fills of different cores commute. Threads of one core that wait for the same sibling's stores don't: which of them goes first
+ * decides whose claim is left (memory/siblings.ts). So they go by number (R4).
+ */
 function takeFills(cycle: u64): void {
   let node = take(cycle, EventClass.FILL);
+  if (machine().mostThreads > 1) node = sortBySubject(node);
   while (changetype<usize>(node) != 0) {
     const next = changetype<EventNode>(node.next);
     leaveRest(next);

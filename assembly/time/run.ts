@@ -143,7 +143,9 @@ function runThread(cpu: Cpu, cycle: u64, delivering: bool, must: bool): Leave {
       // The access to complete has disturbed a sibling, which stands at this cycle now. It comes before all instruction
       // starts of the cycle.
       if (must && leave == Leave.SIBLING) continue;
-      if (leave != Leave.RECHECK && !(onlyThis && leave == Leave.LIMIT)) return leave;
+      // An access to the local APIC may have let an interrupt through.
+      const unlimited = onlyThis || (cpu.pending & ~cpu.masked) != 0;
+      if (leave != Leave.RECHECK && !(unlimited && leave == Leave.LIMIT)) return leave;
     }
     must = false;
     computeLimits(cpu, cycle, delivering);

@@ -317,6 +317,57 @@ export function quietUntil(cycle: u64): u64 {
   return (cycle & ~(<u64>(SLOTS - 1))) + <u64>nextOccupied(0, slot + 1);
 }
 
+// Sorted lists of 2^i nodes, or 0.
+// @ts-ignore: AssemblyScript reserves the bytes at compile time
+const SORTED: usize = memory.data(32 * 4, 4);
+
+/** A list that was taken, in ascending order of subjects (of CPUs or cores, that is by number), then of arguments. */
+export function sortBySubject(list: EventNode): EventNode {
+  let left = changetype<usize>(list);
+  if (left == 0 || changetype<EventNode>(left).next == 0) return list;
+  let bins: usize = 0;
+  while (left != 0) {
+    let carry = left;
+    left = changetype<EventNode>(left).next;
+    changetype<EventNode>(carry).next = 0;
+    let bin: usize = 0;
+    while (bin < bins && load<u32>(SORTED + (bin << 2)) != 0) {
+      carry = mergeBySubject(<usize>load<u32>(SORTED + (bin << 2)), carry);
+      store<u32>(SORTED + (bin << 2), 0);
+      bin++;
+    }
+    store<u32>(SORTED + (bin << 2), <u32>carry);
+    bins = max(bins, bin + 1);
+  }
+  let sorted: usize = 0;
+  for (let bin: usize = 0; bin < bins; bin++) sorted = mergeBySubject(sorted, <usize>load<u32>(SORTED + (bin << 2)));
+  return changetype<EventNode>(sorted);
+}
+
+// @ts-ignore: decorator
+@inline
+function precedes(one: EventNode, other: EventNode): bool {
+  return one.subject < other.subject || (one.subject == other.subject && one.argument < other.argument);
+}
+
+function mergeBySubject(one: usize, other: usize): usize {
+  let first: usize = 0;
+  let last: usize = 0;
+  while (one != 0 && other != 0) {
+    const isOne = precedes(changetype<EventNode>(one), changetype<EventNode>(other));
+    const node = isOne ? one : other;
+    if (isOne) one = changetype<EventNode>(one).next;
+    else other = changetype<EventNode>(other).next;
+    if (last == 0) first = node;
+    else changetype<EventNode>(last).next = node;
+    last = node;
+  }
+  const behind = one != 0 ? one : other;
+  if (last == 0) return behind;
+  changetype<EventNode>(last).next = behind;
+  return first;
+}
+
 /** Called when every class of a cycle is done. */
 // @ts-ignore: decorator
 @inline

@@ -2,7 +2,7 @@
 // mode is refused as the manual has it.
 
 import { Cpu } from "../cpu.ts";
-import { apicReadCr8, apicWriteCr8 } from "../interrupts/apic/apic.ts";
+import { apicReadCr8, apicWriteCr8 } from "../interrupts/apic/priority.ts";
 import {
   CR0_AM,
   CR0_CD,

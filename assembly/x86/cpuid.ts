@@ -1,9 +1,11 @@
 // CPUID (SDM 2A, CPUID, table 3-8): what this CPU is and has. A feature is announced if, and only if, it is modelled; that
 // leaves out x87, MMX and SSE, which real 64-bit processors always have.
 
+import { Timing } from "../../src/abi.ts";
 import { Cpu } from "../cpu.ts";
-import { apicId } from "../interrupts/apic/apic.ts";
-import { machine } from "../machine.ts";
+import { ApicMode } from "../interrupts/apic/base.ts";
+import { apicId, apicMode } from "../interrupts/apic/record.ts";
+import { machine, timing } from "../machine.ts";
 import { RAX, RBX, RCX, RDX, readR, writeR } from "./cpu.ts";
 
 const HIGHEST_BASIC: u32 = 0x16;
@@ -20,6 +22,7 @@ const SIGNATURE: u32 = 0x600;
 const MONITOR: u32 = 1 << 3;
 const CX16: u32 = 1 << 13;
 const X2APIC: u32 = 1 << 21;
+const TSC_DEADLINE: u32 = 1 << 24;
 const MOVBE: u32 = 1 << 22;
 const POPCNT: u32 = 1 << 23;
 const DE: u32 = 1 << 2;
@@ -33,6 +36,9 @@ const PGE: u32 = 1 << 13;
 const CMOV: u32 = 1 << 15;
 const CLFSH: u32 = 1 << 19;
 const HTT: u32 = 1 << 28;
+
+/** Leaf 6, EAX: the APIC timer counts in every idle state. */
+const ARAT: u32 = 1 << 2;
 
 // Leaf 7, EBX, ECX and EDX.
 const FSGSBASE: u32 = 1 << 0;
@@ -98,8 +104,10 @@ function answerBasic(cpu: Cpu, leaf: u32, subleaf: u32): void {
       const threads = cpu.core.threadCount;
       eax = SIGNATURE;
       ebx = ((apicId(cpu) & 0xff) << 24) | (min<u32>(threads, 255) << 16) | CLFLUSH_LINE;
-      ecx = MONITOR | CX16 | X2APIC | MOVBE | POPCNT;
+      ecx = MONITOR | CX16 | X2APIC | MOVBE | POPCNT | TSC_DEADLINE;
       edx = DE | PSE | TSC | MSR | PAE | CX8 | APIC | PGE | CMOV | CLFSH | (threads > 1 ? HTT : 0);
+      // As if there were none (SDM 3A 11.4.3).
+      if (apicMode(cpu) == ApicMode.DISABLED) edx &= ~APIC;
       break;
     }
     case 5:
@@ -107,6 +115,9 @@ function answerBasic(cpu: Cpu, leaf: u32, subleaf: u32): void {
       ebx = MONITOR_LINE;
       ecx = MWAIT_EXTENSIONS;
       edx = 1 << 4; // one sub-state of C1
+      break;
+    case 6:
+      eax = ARAT;
       break;
     case 7:
       if (subleaf != 0) break;
@@ -119,17 +130,31 @@ function answerBasic(cpu: Cpu, leaf: u32, subleaf: u32): void {
       ecx = subleaf & 0xff;
       edx = apicId(cpu);
       break;
-    case 0x15: // the TSC counts the machine's clock: 1 MHz times MHz
-      eax = 1;
-      ebx = machine().clockMhz;
-      ecx = 1_000_000;
+    case 0x15: {
+      // The TSC counts the machine's clock: the core crystal clock, which is the APIC timer's, times EBX / EAX.
+      const crystal = timing(Timing.APIC_TIMER_CLOCK);
+      const clock = machine().clockMhz * 1000;
+      const divisor = greatestCommonDivisor(clock, crystal);
+      eax = crystal / divisor;
+      ebx = clock / divisor;
+      ecx = crystal * 1000;
       break;
+    }
     case 0x16:
       eax = ebx = machine().clockMhz;
       break;
     default:
       break;
   }
+}
+
+function greatestCommonDivisor(a: u32, b: u32): u32 {
+  while (b != 0) {
+    const rest = a % b;
+    a = b;
+    b = rest;
+  }
+  return a;
 }
 
 function answerExtended(leaf: u32): void {

@@ -6,7 +6,7 @@
 
 import { CpuState, StopReason, Timing, TraceKind, X86Vector } from "../../src/abi.ts";
 import { Cpu, Pending } from "../cpu.ts";
-import { apicTakeInterrupt } from "../interrupts/apic/apic.ts";
+import { apicTakeInterrupt } from "../interrupts/apic/priority.ts";
 import { stopMachine, timing } from "../machine.ts";
 import {
   Access,

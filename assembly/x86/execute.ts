@@ -261,6 +261,7 @@ export function x86Execute(cpu: Cpu, must: bool): Leave {
       case Op.SLOW_ACCESS: {
         save(cpu, pc, clock, retired);
         if (!accessSlow(cpu, d)) return leaveFor(cpu, d);
+        clock = cpu.clock;
         limit = single ? 0 : hitLimit;
         break;
       }

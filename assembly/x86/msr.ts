@@ -1,18 +1,16 @@
 // Model-specific registers (SDM volume 4, chapter 2). Those that are not listed raise #GP.
 
-import { StopReason } from "../../src/abi.ts";
 import { Cpu } from "../cpu.ts";
-import { apicRead, apicValue, apicWrite } from "../interrupts/apic/apic.ts";
-import { stopMachine } from "../machine.ts";
-import { startCycle } from "../time/bounds.ts";
+import { writeApicBase } from "../interrupts/apic/mode.ts";
+import { apicCounterMoved, readTscDeadline, writeTscDeadline } from "../interrupts/apic/timer.ts";
+import { isX2apicMsr, x2apicRead, x2apicValue, x2apicWrite } from "../interrupts/apic/x2apic.ts";
 import { readClock } from "../time/shadow.ts";
 import { EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE, FS_BASE, GS_BASE, isCanonical, readR, writeR, x86 } from "./cpu.ts";
 
 const IA32_TIME_STAMP_COUNTER: u32 = 0x10;
 const IA32_APIC_BASE: u32 = 0x1b;
 const IA32_TSC_ADJUST: u32 = 0x3b;
-const X2APIC_FIRST: u32 = 0x800;
-const X2APIC_LAST: u32 = 0x8ff;
+const IA32_TSC_DEADLINE: u32 = 0x6e0;
 export const X2APIC_ICR: u32 = 0x830;
 export const X2APIC_SELF_IPI: u32 = 0x83f;
 const IA32_EFER: u32 = 0xc000_0080;
@@ -25,13 +23,6 @@ const IA32_GS_BASE: u32 = 0xc000_0101;
 const IA32_KERNEL_GS_BASE: u32 = 0xc000_0102;
 const IA32_TSC_AUX: u32 = 0xc000_0103;
 
-/** IA32_APIC_BASE: enabled, in x2APIC mode. */
-export const APIC_BASE_ENABLED: u64 = 1 << 11;
-export const APIC_BASE_EXTD: u64 = 1 << 10;
-export const APIC_BASE_BSP: u64 = 1 << 8;
-export const APIC_BASE_ADDRESS: u64 = 0xfee0_0000;
-const APIC_BASE_RESERVED: u64 = ~(<u64>0xffff_fd00);
-
 export let msrValue: u64 = 0;
 
 /** Time-stamp counter at the start of the CPU's next instruction. */
@@ -39,9 +30,17 @@ export function timeStamp(cpu: Cpu): u64 {
   return readClock(cpu) + x86(cpu).tscOffset;
 }
 
-/** Whether the register shows what messages change. */
-export function msrIsApic(msr: u32): bool {
-  return msr >= X2APIC_FIRST && msr <= X2APIC_LAST;
+/** Whether messages and timers change what the register shows, or what a write to it does. */
+export function msrIsObserved(msr: u32): bool {
+  switch (msr) {
+    case IA32_TIME_STAMP_COUNTER:
+    case IA32_TSC_ADJUST:
+    case IA32_APIC_BASE:
+    case IA32_TSC_DEADLINE:
+      return true;
+    default:
+      return isX2apicMsr(msr);
+  }
 }
 
 /** RDMSR; the value is left in `msrValue`. @returns false for #GP */
@@ -57,6 +56,9 @@ export function readMsr(cpu: Cpu, msr: u32): bool {
       return true;
     case IA32_APIC_BASE:
       msrValue = state.apicBase;
+      return true;
+    case IA32_TSC_DEADLINE:
+      msrValue = readTscDeadline(cpu);
       return true;
     case IA32_EFER:
       msrValue = state.efer;
@@ -86,8 +88,8 @@ export function readMsr(cpu: Cpu, msr: u32): bool {
       msrValue = state.tscAux;
       return true;
     default:
-      if (!msrIsApic(msr) || !apicRead(cpu, msr)) return false;
-      msrValue = apicValue;
+      if (!isX2apicMsr(msr) || !x2apicRead(cpu, msr)) return false;
+      msrValue = x2apicValue;
       return true;
   }
 }
@@ -105,6 +107,9 @@ export function writeMsr(cpu: Cpu, msr: u32, value: u64): bool {
       return true;
     case IA32_APIC_BASE:
       return writeApicBase(cpu, value);
+    case IA32_TSC_DEADLINE:
+      writeTscDeadline(cpu, value);
+      return true;
     case IA32_EFER:
       // LMA is read-only; LME can't change while paging is on.
       if ((value & ~(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)) != 0 || (value & EFER_LME) == 0) return false;
@@ -129,7 +134,7 @@ export function writeMsr(cpu: Cpu, msr: u32, value: u64): bool {
       if (!isCanonical(value)) return false;
       break;
     default:
-      return msrIsApic(msr) && apicWrite(cpu, msr, value);
+      return isX2apicMsr(msr) && x2apicWrite(cpu, msr, value);
   }
   switch (msr) {
     case IA32_LSTAR:
@@ -156,17 +161,5 @@ function moveCounter(cpu: Cpu, by: u64): void {
   const state = x86(cpu);
   state.tscOffset += by;
   state.tscAdjust += by;
-}
-
-/** Only x2APIC mode is modelled; leaving it for the disabled state is legal (SDM 3A 11.12.1.1), to xAPIC mode it isn't. */
-function writeApicBase(cpu: Cpu, value: u64): bool {
-  const enables = APIC_BASE_ENABLED | APIC_BASE_EXTD;
-  if ((value & APIC_BASE_RESERVED) != 0) return false;
-  if ((value & enables) == enables) {
-    x86(cpu).apicBase = value;
-    return true;
-  }
-  if ((value & enables) != 0) return false;
-  stopMachine(StopReason.UNSUPPORTED, cpu.index, cpu.pc, startCycle(cpu), value);
-  return true;
+  apicCounterMoved(cpu);
 }

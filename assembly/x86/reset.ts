@@ -7,7 +7,7 @@
 
 import { CPU_REGISTERS } from "../../src/abi.ts";
 import { Cpu } from "../cpu.ts";
-import { apicId, resetApic } from "../interrupts/apic/apic.ts";
+import { apicId, resetApic } from "../interrupts/apic/record.ts";
 import { unwatchLine } from "../time/watch.ts";
 import {
   CR0_ET,
@@ -29,7 +29,6 @@ import {
   x86,
 } from "./cpu.ts";
 import { writeStatus } from "./flags.ts";
-import { APIC_BASE_ADDRESS, APIC_BASE_BSP, APIC_BASE_ENABLED, APIC_BASE_EXTD } from "./msr.ts";
 
 const CODE_SELECTOR: u16 = 0x08;
 const DATA_SELECTOR: u16 = 0x10;
@@ -53,7 +52,6 @@ export function x86Reset(cpu: Cpu): void {
   state.efer = EFER_LMA | EFER_LME;
   state.dr6 = DR6_RESET;
   state.dr7 = DR7_RESET;
-  state.apicBase = APIC_BASE_ADDRESS | APIC_BASE_ENABLED | APIC_BASE_EXTD | (cpu.index == 0 ? APIC_BASE_BSP : 0);
   writeR(base, RSP, cpu.startStack);
   writeR(base, RDI, cpu.startArgument);
   updateMasked(cpu);

@@ -46,7 +46,7 @@ import {
   undefinedOpcode,
   unsupported,
 } from "./exception.ts";
-import { X2APIC_ICR, X2APIC_SELF_IPI, msrIsApic, msrValue, readMsr, timeStamp, writeMsr } from "./msr.ts";
+import { X2APIC_ICR, X2APIC_SELF_IPI, msrIsObserved, msrValue, readMsr, timeStamp, writeMsr } from "./msr.ts";
 import { numberOf, operandAddress, writePart } from "./operand.ts";
 import { Extra, Op, X86 } from "./operations.ts";
 import { Step } from "./step.ts";
@@ -185,7 +185,7 @@ function splitResult(cpu: usize, value: u64): void {
 function readModelSpecific(cpu: Cpu): Step {
   const base = changetype<usize>(cpu);
   const msr = <u32>readR(base, RCX);
-  if (msrIsApic(msr) && cpu.clock >= observeLimit) return Step.LIMIT;
+  if (msrIsObserved(msr) && cpu.clock >= observeLimit) return Step.LIMIT;
   if (!readMsr(cpu, msr)) return generalProtection(cpu);
   splitResult(base, msrValue);
   return Step.NEXT;
@@ -194,13 +194,14 @@ function readModelSpecific(cpu: Cpu): Step {
 function writeModelSpecific(cpu: Cpu): Step {
   const base = changetype<usize>(cpu);
   const msr = <u32>readR(base, RCX);
-  // What a write of EOI or TPR leaves pending depends on the messages before it.
-  if (msrIsApic(msr) && cpu.clock >= observeLimit) return Step.LIMIT;
+  // What a write of EOI or TPR leaves pending depends on the messages before it, and so on.
+  if (msrIsObserved(msr) && cpu.clock >= observeLimit) return Step.LIMIT;
   const value = (readR(base, RAX) & 0xffff_ffff) | (readR(base, RDX) << 32);
   if (!writeMsr(cpu, msr, value)) return generalProtection(cpu);
   if (msr == X2APIC_ICR || msr == X2APIC_SELF_IPI) {
     cpu.clock += <u64>timing(Timing.COST_SEND_INTERRUPT) - <u64>timing(Timing.COST_SYSTEM_WRITE);
-    return Step.NEXT;
+    // An error may be pending at once.
+    return (cpu.pending & ~cpu.masked) != 0 ? Step.RECHECK : Step.NEXT;
   }
   return Step.RECHECK;
 }

@@ -3,17 +3,28 @@
 // Positions are kept as (byte offset without the unsized items, number of unsized items before), so that growing a branch moves
 // everything behind it. Relaxation starts with the shortest form and only grows, so it ends.
 
-import { invalid, unreachable } from "./failure.ts";
+import { invalid, reportedPlace, reportingAt, unreachable } from "./failure.ts";
+import type { MistakePlace } from "./failure.ts";
 import type { Callable } from "./record/callable.ts";
 import type { DataSymbol } from "./record/data.ts";
 
 /** The blocks of all CPUs: a symbol that exists once per image. */
 export const PER_CPU_START = { kind: "perCpuStart", name: "__per_cpu_start" } as const;
-export type LinkSymbol = Callable | DataSymbol | typeof PER_CPU_START;
+/** A value of an assembly text that is known when everything has its place; never part of an image. */
+export interface DeferredSymbol {
+  readonly kind: "deferred";
+  /** The expression as it was written. */
+  readonly name: string;
+  /** Its value for a field at that address to which the addend is added. */
+  value(place: number, addend: number): number;
+}
+export type LinkSymbol = Callable | DataSymbol | typeof PER_CPU_START | DeferredSymbol;
 
 /** How the linker writes an address into the code. AArch64 names are those of the ELF ABI (AAELF64), shortened. */
 export type RelocationKind =
   | "pc32"
+  | "abs8"
+  | "abs16"
   | "abs32signed"
   | "abs32"
   | "abs64"
@@ -56,6 +67,12 @@ interface Position {
   readonly items: number;
 }
 
+/** A place relative to a label: fixed only when everything is. */
+interface Derived {
+  readonly from: Label;
+  readonly distance: number;
+}
+
 /** A piece whose length depends on where things end up. */
 type UnsizedItem =
   | {
@@ -80,6 +97,8 @@ type UnsizedItem =
 interface LabelFixup {
   readonly at: Position;
   readonly label: Label;
+  /** Whose mistake it is when the bytes can't hold it. */
+  readonly place: MistakePlace | undefined;
   readonly apply: (bytes: DataView, at: number, target: number) => void;
 }
 
@@ -89,7 +108,7 @@ export class CodeBuffer {
   #bytes = new Uint8Array(INITIAL_BYTES);
   #view = new DataView(this.#bytes.buffer);
   #length = 0;
-  readonly #labels: (Position | undefined)[] = [];
+  readonly #labels: (Position | Derived | undefined)[] = [];
   readonly #names = new Map<string, Label>();
   readonly #items: UnsizedItem[] = [];
   readonly #fixups: LabelFixup[] = [];
@@ -131,6 +150,16 @@ export class CodeBuffer {
     return this.#labels.push(undefined) - 1;
   }
 
+  /** A label at a distance from the start, before it or behind the end, too. */
+  labelAt(offset: number): Label {
+    return this.#labels.push({ offset, items: 0 }) - 1;
+  }
+
+  /** A label at a distance from another one. */
+  labelBehind(from: string | Label, distance: number): Label {
+    return this.#labels.push({ from: this.named(from), distance }) - 1;
+  }
+
   /** Puts a label here. */
   place(label: Label): this {
     if (this.#labels[label] !== undefined)
@@ -155,6 +184,14 @@ export class CodeBuffer {
     return label;
   }
 
+  /** Where a label stands, if it does and only the first `unsized` lengths before it are not known yet. */
+  placeOf(name: string): { readonly offset: number; readonly unsized: number } | undefined {
+    const label = this.#names.get(name);
+    const position = label === undefined ? undefined : this.#labels[label];
+    if (position === undefined || "from" in position) return undefined;
+    return { offset: position.offset, unsized: position.items };
+  }
+
   #nameOf(label: Label): string {
     for (const [name, number] of this.#names) if (number === label) return name;
     return `#${label}`;
@@ -167,7 +204,15 @@ export class CodeBuffer {
   }
 
   protected fixup(label: string | Label, apply: LabelFixup["apply"]): void {
-    this.#fixups.push({ at: this.#here(), label: this.named(label), apply });
+    this.#fixups.push({ at: this.#here(), label: this.named(label), place: reportedPlace(), apply });
+  }
+
+  /** The last bytes, as many as the kind writes, hold the value of a symbol. */
+  holds(kind: "abs8" | "abs16" | "abs32" | "abs32signed" | "abs64", symbol: LinkSymbol): this {
+    const bytes = { abs8: 1, abs16: 2, abs32: 4, abs32signed: 4, abs64: 8 }[kind];
+    const { offset, items } = this.#here();
+    this.#relocations.push({ at: { offset: offset - bytes, items }, kind, symbol, addend: 0 });
+    return this;
   }
 
   /** The bytes from here on belong to `item`. */
@@ -300,7 +345,11 @@ export class CodeBuffer {
     const shift = (at: Position): number => at.offset + (sizes[at.items] ?? 0);
     const bytes = this.#join(sizes);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    for (const { at, label, apply } of this.#fixups) apply(view, shift(at), this.#target(label, sizes));
+    for (const { at, label, place, apply } of this.#fixups) {
+      reportingAt(place ?? reportedPlace(), () => {
+        apply(view, shift(at), this.#target(label, sizes));
+      });
+    }
     const labels = new Map<string, number>();
     for (const [name, label] of this.#names) labels.set(name, this.#target(label, sizes));
     return {
@@ -325,6 +374,7 @@ export class CodeBuffer {
         value: this.#nameOf(label),
         allowed: "label(name) or place(label)",
       });
+    if ("from" in position) return this.#target(position.from, sizes) + position.distance;
     return position.offset + (sizes[position.items] ?? 0);
   }
 

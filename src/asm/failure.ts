@@ -8,21 +8,42 @@ import type { ErrorDetails } from "../errors.ts";
 import { callerOutside, formatPosition } from "./source.ts";
 import type { SourceMark } from "./source.ts";
 
-let statement: SourceMark | undefined;
+/** Where a mistake is: a statement of a routine, or line:column of a text. */
+export type MistakePlace = SourceMark | string;
+
+let statement: MistakePlace | undefined;
 
 /**
  * Mistakes found from now on belong to what was recorded there; undefined: to whoever calls. Returns what it was before, to be
  * restored in a `finally`.
  */
-export function reportAt(source: SourceMark | undefined): SourceMark | undefined {
+export function reportAt(source: MistakePlace | undefined): MistakePlace | undefined {
   const before = statement;
   statement = source;
   return before;
 }
 
+/** Does something whose mistakes belong to `source`. */
+export function reportingAt<T>(source: MistakePlace | undefined, work: () => T): T {
+  const before = reportAt(source);
+  try {
+    return work();
+  } finally {
+    reportAt(before);
+  }
+}
+
+/** What mistakes belong to now. */
+export function reportedPlace(): MistakePlace | undefined {
+  return statement;
+}
+
 /** For mistakes in routines, data and image options: ASSEMBLY_INVALID. */
 export function invalid(what: string, details: ErrorDetails = {}): AllstopError {
-  const at = formatPosition(statement === undefined ? callerOutside() : statement.position);
+  const at =
+    typeof statement === "string"
+      ? statement
+      : formatPosition(statement === undefined ? callerOutside() : statement.position);
   return new AllstopError("ASSEMBLY_INVALID", what, at === undefined ? details : { at, ...details });
 }
 

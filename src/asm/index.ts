@@ -123,3 +123,5 @@ export type { ElfFile, ElfMark, ElfSegment, ElfSymbol } from "./elf/read.ts";
 export { listing } from "./listing.ts";
 export type { ListingOptions } from "./listing.ts";
 export type { PositionTable, SourcePosition } from "./source.ts";
+export { assembleText } from "./text/assemble.ts";
+export type { AssembledText, TextLine, TextOptions } from "./text/assemble.ts";

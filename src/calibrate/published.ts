@@ -2,6 +2,7 @@
 // cost of a shared counter by the number of CPUs, and costs of interrupts. test/calibrate derives the medians again from the
 // published files where they are at hand.
 
+import { publishedInterrupts, type PublishedInterrupts } from "../measure/published-interrupts.ts";
 import type { Confidence } from "../timing/index.ts";
 
 /**
@@ -213,19 +214,30 @@ export interface PublishedCost {
   readonly confidence: Confidence;
 }
 
+/** What ipi_benchmark printed on a machine: until the function ran on one other CPU, or until the sender went on from all others. */
+function benchmarkCost(what: "one" | "all", machine: string, where: PublishedInterrupts["where"]): PublishedCost {
+  const found = publishedInterrupts.find((published) => published.machine === machine && published.where === where);
+  const ns = what === "one" ? found?.one?.runNs : found?.all?.returnNs;
+  if (found === undefined || ns === undefined || found.architecture === "ppc64") throw new Error(`${machine}: ${what}`);
+  const { architecture, unit, source, confidence } = found;
+  const details = [machine, where === "not stated" ? "guest or not: not stated" : where, unit].filter(Boolean);
+  const until = what === "one" ? "until the function runs" : "until the sender goes on";
+  return {
+    what,
+    architectures: [architecture],
+    ns,
+    machine: details.join(", "),
+    source: `${source}: ${until}`,
+    confidence,
+  };
+}
+
 /**
  * Nobody has published interrupts of one of these machines on the bare metal, so that the figures say no more than which
  * order of magnitude is right. The `self` case of ipi_benchmark calls its function without an interrupt.
  */
 export const publishedCosts: readonly PublishedCost[] = [
-  {
-    what: "one",
-    architectures: ["x86-64"],
-    ns: [1240, 1240],
-    machine: "unidentified server, bare metal",
-    source: "ipi_benchmark, published kernel log: until the function runs",
-    confidence: "A",
-  },
+  benchmarkCost("one", "unidentified server", "not stated"),
   {
     what: "one",
     architectures: ["x86-64"],
@@ -234,46 +246,11 @@ export const publishedCosts: readonly PublishedCost[] = [
     source: "Shinjuku, NSDI 2019, table 1: 1,993 cycles",
     confidence: "C",
   },
-  {
-    what: "one",
-    architectures: ["x86-64"],
-    ns: [1320, 1450],
-    machine: "guest, IPI virtualisation on and off",
-    source: "ipi_benchmark, kvm list, 2021",
-    confidence: "B",
-  },
-  {
-    what: "one",
-    architectures: ["arm64"],
-    ns: [2100, 2200],
-    machine: "guest, 32 and 4 CPUs",
-    source: "vGIC SGI patch, Linux v6.5",
-    confidence: "B",
-  },
-  {
-    what: "one",
-    architectures: ["arm64"],
-    ns: [2430, 2430],
-    machine: "ThunderX2, bare metal, if its unit is 30 ns",
-    source: "ipi_benchmark, linux-arm-kernel, 19 Dec 2017",
-    confidence: "B",
-  },
-  {
-    what: "all",
-    architectures: ["x86-64"],
-    ns: [25_700, 25_700],
-    machine: "unidentified server, until the sender goes on",
-    source: "ipi_benchmark, published kernel log",
-    confidence: "A",
-  },
-  {
-    what: "all",
-    architectures: ["arm64"],
-    ns: [63_000, 63_000],
-    machine: "ThunderX2, 112 CPUs, if its unit is 30 ns; until the sender goes on",
-    source: "ipi_benchmark, linux-arm-kernel, 19 Dec 2017",
-    confidence: "B",
-  },
+  benchmarkCost("one", "2 CPUs, IPI virtualisation on to off", "guest"),
+  benchmarkCost("one", "32 and 4 CPUs, to CPU 1", "guest"),
+  benchmarkCost("one", "ThunderX2, 112 CPUs", "bare metal"),
+  benchmarkCost("all", "unidentified server", "not stated"),
+  benchmarkCost("all", "ThunderX2, 112 CPUs", "bare metal"),
   {
     what: "wake",
     architectures: ["x86-64"],

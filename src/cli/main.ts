@@ -68,7 +68,7 @@ program
   .option("--active <cpus>", "who runs the function: first, all, or a list (default first)")
   .option("--target <cpus>", "CPUs that the call is about, such as the one to take offline (default the last ones)")
   .option("--function-us <us>", "how long the function takes, microseconds (default 0)", number)
-  .option("--rounds <n>", "calls in a row (default 1)", whole)
+  .option("--rounds <n>", "calls in a row (default 1); of ipi-benchmark, rounds of each case (default 32)", whole)
   .option("--requester <cpu>", "CPU whose task calls (default the first online one)", whole)
   .option("--limit-ms <ms>", "simulated time after which the run is given up, milliseconds (default 1000)", number)
   .option("--seed <n>", "seed of everything drawn (default 1)", whole)
@@ -80,7 +80,7 @@ program
   .option("--json", "print the report as JSON (allstop.report/1)")
   .addHelpText(
     "after",
-    "\nExamples:\n  allstop run --topology icelake-8375c --load busy --active all\n  allstop run --policy cpu_offline --target 5\n  allstop run --cpus 4096 --arch arm64 --json",
+    "\nExamples:\n  allstop run --topology icelake-8375c --load busy --active all\n  allstop run --policy cpu_offline --target 5\n  allstop run --policy ipi-benchmark --topology epyc-9654 --load poll\n  allstop run --cpus 4096 --arch arm64 --json",
   )
   .action(async (scenario: string | undefined, options: RunArguments) => {
     exitCode = await (await import("./run.ts")).run(scenario, options);

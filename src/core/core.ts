@@ -2,7 +2,16 @@
 // and a trap becomes an error that leaves the instance unusable.
 
 import { instantiateSync, type ASUtil } from "@assemblyscript/loader";
-import { ABI_VERSION, Counter, type LineChange, type Region, type RunStatus, type Warmth } from "../abi.ts";
+import {
+  ABI_VERSION,
+  Counter,
+  type DeliveryKind,
+  type LineChange,
+  type LocalInterrupt,
+  type Region,
+  type RunStatus,
+  type Warmth,
+} from "../abi.ts";
 import { AllstopError } from "../errors.ts";
 import type { MaskOperations } from "./mask-operations.ts";
 
@@ -15,6 +24,10 @@ type CoreExports = {
   mapPages(address: bigint, bytes: bigint, attributes: number): number;
   warm(address: bigint, bytes: bigint, warmth: number, core: number): void;
   startCpuAt(cpu: number, pc: bigint, stack: bigint, argument: bigint, cycle: bigint): void;
+  setDeliveryOf(cpu: number, kind: number, delay: bigint, lose: number): void;
+  deliveryDelayOf(cpu: number, kind: number): bigint;
+  deliveryLossesOf(cpu: number, kind: number): number;
+  signalLocalInterrupt(cpu: number, source: number, cycle: bigint): void;
   setProbe(address: bigint, flags: number, registers: number): number;
   changeLine(intid: number, change: number, cycle: bigint): number;
   setTraceMask(mask: number): void;
@@ -101,6 +114,23 @@ export class Core {
 
   startCpu(cpu: number, start: { pc: bigint; stack: bigint; argument: bigint; cycle: bigint }): void {
     this.#call("startCpuAt", (raw) => raw.startCpuAt(cpu, start.pc, start.stack, start.argument, start.cycle));
+  }
+
+  /** From now on, messages of a kind to a CPU come `delay` cycles later; the next `lose` (LOSE_ALL: all) don't come. */
+  setDelivery(cpu: number, kind: DeliveryKind, fault: { delay: bigint; lose: number }): void {
+    this.#call("setDeliveryOf", (raw) => raw.setDeliveryOf(cpu, kind, fault.delay, fault.lose));
+  }
+
+  /** The same, with the losses that are left. */
+  delivery(cpu: number, kind: DeliveryKind): { delay: bigint; lose: number } {
+    return {
+      delay: this.#call("deliveryDelayOf", (raw) => raw.deliveryDelayOf(cpu, kind)),
+      lose: this.#call("deliveryLossesOf", (raw) => raw.deliveryLossesOf(cpu, kind)) >>> 0,
+    };
+  }
+
+  signalLocalInterrupt(cpu: number, source: LocalInterrupt, cycle: bigint): void {
+    this.#call("signalLocalInterrupt", (raw) => raw.signalLocalInterrupt(cpu, source, cycle));
   }
 
   /** @returns the probe's number, or -1 when there are too many */

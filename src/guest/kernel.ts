@@ -14,14 +14,36 @@ import { initArchitecture } from "./boot/init-cpu.ts";
 import { initX64 } from "./boot/x64.ts";
 import { cpuStarting } from "./hotplug/cpu-up.ts";
 import { disableInterrupts } from "./hotplug/cpu-down.ts";
-import { endOfInterrupt, initLocalApic, sendReschedule } from "./irqchip/controller.ts";
-import { gicDisableIpis, gicInit, gicSendReschedule } from "./irqchip/gicv3.ts";
-import { x2apicEoi, x2apicInit, x2apicSendReschedule, x2apicSoftDisable } from "./irqchip/x2apic.ts";
+import { noOtherInterrupt, otherInterrupt } from "./entry/interrupt.ts";
+import {
+  endOfInterrupt,
+  initLocalApic,
+  sendCallFunction,
+  sendCallFunctionMask,
+  sendReschedule,
+} from "./irqchip/controller.ts";
+import {
+  gicDisableIpis,
+  gicInit,
+  gicSendCallFunction,
+  gicSendCallFunctionMask,
+  gicSendReschedule,
+} from "./irqchip/gicv3.ts";
+import {
+  x2apicEoi,
+  x2apicInit,
+  x2apicSendCallFunction,
+  x2apicSendCallFunctionMask,
+  x2apicSendReschedule,
+  x2apicSoftDisable,
+} from "./irqchip/x2apic.ts";
 import { onlineMask } from "./lib/cpumask.ts";
 import { callStopMachine, startQuietly } from "./load/calls.ts";
 import { carryOn, outcome, requestedMask, requester, requestsDone } from "./load/requester.ts";
 import { busyWork, computeWork, irqsOffWork, wedgedWork } from "./load/work.ts";
 import { Counters, Request, counters, hotplug, load, request } from "./percpu.ts";
+import { arm64KernelsWay, noNmi, x64KernelsWay, x64PokeNmi } from "./smp/by-architecture.ts";
+import { kernelsWay, pokeNmi } from "./smp/ipi-benchmark.ts";
 import { runDirectly, runFunction } from "./stop/multi-stop.ts";
 
 export interface KernelOptions {
@@ -84,6 +106,7 @@ const COMMON_BINDINGS: readonly Binding[] = [
   bind(runFunction, runDirectly),
   bind(requestsDone, carryOn),
   bind(cpuStarting, startQuietly),
+  bind(otherInterrupt, noOtherInterrupt),
 ];
 
 /** Mainline's choices for a machine that the host starts CPU by CPU. */
@@ -93,6 +116,10 @@ const DEFAULT_BINDINGS: Readonly<Record<KernelOptions["architecture"], readonly 
     bind(initArchitecture, initX64),
     bind(initLocalApic, x2apicInit),
     bind(sendReschedule, x2apicSendReschedule),
+    bind(sendCallFunction, x2apicSendCallFunction),
+    bind(sendCallFunctionMask, x2apicSendCallFunctionMask),
+    bind(kernelsWay, x64KernelsWay),
+    bind(pokeNmi, x64PokeNmi),
     bind(endOfInterrupt, x2apicEoi),
     bind(disableInterrupts, x2apicSoftDisable),
   ],
@@ -100,6 +127,10 @@ const DEFAULT_BINDINGS: Readonly<Record<KernelOptions["architecture"], readonly 
     ...COMMON_BINDINGS,
     bind(initArchitecture, gicInit),
     bind(sendReschedule, gicSendReschedule),
+    bind(sendCallFunction, gicSendCallFunction),
+    bind(sendCallFunctionMask, gicSendCallFunctionMask),
+    bind(kernelsWay, arm64KernelsWay),
+    bind(pokeNmi, noNmi),
     bind(disableInterrupts, gicDisableIpis),
   ],
 };

@@ -8,9 +8,10 @@
 //   0x540  the request that its task makes, on a line of its own; the work of requests that don't wait
 //   0x5c0  its state in CPU hotplug
 //   0x600  x86: GDT and TSS; 0x6c0: the work that takes its load off a CPU
+//   0x700  functions that others want called here (smp/call-function.ts)
 //   0x1800, 0x2000, 0x3000: tops of the idle, work and stopper stacks; above: stacks for NMI, double fault, machine check
 
-import { code, perCpu, ptr, self, struct, u32, u64 } from "../asm/index.ts";
+import { code, perCpu, ptr, self, struct, u16, u32, u64 } from "../asm/index.ts";
 import { CpuMask } from "./lib/mask.ts";
 import { Completion, CpuStopWork, CpuStopper } from "./stop/data.ts";
 
@@ -120,6 +121,13 @@ const HotplugState = struct("cpuhp_cpu_state", {
   done: Completion,
 });
 
+/** struct __call_single_data (include/linux/smp_types.h): a function that another CPU is to call, and its place in that one's queue. */
+export const CallSingleData = struct(
+  "call_single_data",
+  { next: ptr(self), flags: u32, src: u16, dst: u16, func: code, info: u64 },
+  { size: 32 },
+);
+
 /** Steps of enum cpuhp_state that somebody waits for, in their order. */
 export const HotplugStep = { Offline: 0, IdleDead: 1, BringupCpu: 2, ApOffline: 3, TeardownCpu: 4, Online: 5 } as const;
 
@@ -137,6 +145,11 @@ export const requestWork = perCpu("request_work", CpuStopWork, { offset: 0x580 }
 /** What takes the load off a CPU that goes offline. */
 export const pushWork = perCpu("push_work", CpuStopWork, { offset: 0x6c0 });
 export const hotplug = perCpu("cpuhp_state", HotplugState, { offset: 0x5c0 });
+
+/** llist_head: what others have queued. */
+export const callSingleQueue = perCpu("call_single_queue", ptr(CallSingleData), { offset: 0x700 });
+/** cfd_data.csd of the one CPU that calls many at a time. */
+export const callManyData = perCpu("cfd_csd", CallSingleData, { offset: 0x740 });
 
 export const STACK_TOP = {
   idle: 0x1800,

@@ -3,6 +3,7 @@
 import { ABI_VERSION, Architecture, CPU_ABSENT, Config, Feature } from "../abi.ts";
 import { AllstopError } from "../errors.ts";
 import { cyclesOf, hopCycles, timingTable, type TimingModel } from "../timing/index.ts";
+import type { LocalApicMode } from "./local-apic.ts";
 import { accelerationBits, type Accelerations } from "./accelerations.ts";
 import { nodeDistance, type Cpu, type Topology } from "../topology/index.ts";
 
@@ -10,7 +11,12 @@ export interface Sizes {
   readonly ramBase: number;
   readonly ramBytes: number;
   readonly traceRecords: number;
+  /** Mode of the local APICs at the start; x2APIC if not given. */
+  readonly localApic?: LocalApicMode;
 }
+
+/** Bits 11:10 of IA32_APIC_BASE. */
+const APIC_MODES: Readonly<Record<LocalApicMode, number>> = { xapic: 2, x2apic: 3 };
 
 /** Hardware id of a CPU on a machine of the given architecture: APIC id, or MPIDR affinity. */
 export function hardwareId(cpu: Cpu, architecture: "x86-64" | "arm64"): number {
@@ -45,6 +51,7 @@ export function configurationBlock(
   words.set(Config.CLOCK_MHZ, clockMhz(timing));
   words.set(Config.COUNTER_HZ, timing.counterHz.value);
   words.set(Config.FEATURES, timing.featNmi === true ? Feature.NMI : 0);
+  words.set(Config.APIC_MODE, APIC_MODES[sizes.localApic ?? "x2apic"]);
   words.set(Config.RAM_BASE, sizes.ramBase);
   words.set(Config.RAM_BYTES, sizes.ramBytes);
   // Reservations, not allocations: what is never touched costs nothing.

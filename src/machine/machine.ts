@@ -11,6 +11,7 @@ import {
   CPU_WAIT_KIND,
   Counter,
   CpuState,
+  type DeliveryKind,
   GIC_FIRST_SPI,
   GIC_INTID_END,
   InitializeStatus,
@@ -37,6 +38,8 @@ import type { Topology } from "../topology/index.ts";
 import { checkCapacities, checkWhole, checkWord, checkWritable } from "./checks.ts";
 import { accelerationBits, type Accelerations } from "./accelerations.ts";
 import { configurationBlock } from "./configuration.ts";
+import { deliveryKind, deliveryOf, deliveryWords, type Delivery, type DeliveryKindName } from "./delivery.ts";
+import { checkedApicMode, localInterruptOf, type LocalApicMode, type LocalInterruptSource } from "./local-apic.ts";
 import { loadImage } from "./load-image.ts";
 import { nearestNames } from "./names.ts";
 import { memoryUse, ramOf, roundUp, type MemoryUse, type Ram } from "./ram.ts";
@@ -46,18 +49,21 @@ import { loadMachine, saveMachine, type HostState, type MachineParts } from "./s
 import { TraceLog } from "./trace-log.ts";
 
 export type { MemoryUse } from "./ram.ts";
+export type { LocalApicMode, LocalInterruptSource } from "./local-apic.ts";
 export type { CpuView, MachineStop, ProbeHandle, ProbeOptions, RunEnd } from "./views.ts";
 
 export interface MachineOptions extends MachineParts {
   readonly accelerations?: Partial<Accelerations>;
   /** Records that the core's ring holds between drains, 1 to 16,777,216; 65,536 if not given. */
   readonly traceRecords?: number;
+  /** x86-64: how firmware hands over the local APICs; "x2apic", that is by MSRs, if not given. */
+  readonly localApic?: LocalApicMode;
   /** The core to run on, instead of the one that ships with the package. */
   readonly core?: CoreSource;
 }
 
 /** What a snapshot's machine was built from; it is checked. */
-export type RestoreOptions = Omit<MachineOptions, "traceRecords">;
+export type RestoreOptions = Omit<MachineOptions, "traceRecords" | "localApic">;
 
 const NO_REGISTER = 0xff;
 const MOST_TRACE_RECORDS = 2 ** 24;
@@ -128,7 +134,7 @@ export class Machine {
     const ram = ramOf(image);
     const traceRecords = options.traceRecords ?? 65_536;
     checkWhole("records of the trace ring", traceRecords, 1, MOST_TRACE_RECORDS);
-    const sizes = { ramBase: ram.base, ramBytes: ram.bytes, traceRecords };
+    const sizes = { ramBase: ram.base, ramBytes: ram.bytes, traceRecords, localApic: checkedApicMode(options) };
     const block = configurationBlock(topology, timing, sizes, options.accelerations ?? {});
     const address = core.allocate(block.byteLength);
     new Uint32Array(core.buffer, address, block.length).set(block);
@@ -249,6 +255,43 @@ export class Machine {
         allowed: "SPIs of arm64 machines",
       });
     }
+  }
+
+  /**
+   * Faults the way to a CPU: from this cycle on, messages of a kind that would arrive there arrive later, or not at all. Those
+   * that are under way already are concerned; none overtakes an earlier one of its kind. What was set before is replaced;
+   * `{}` puts the way in order.
+   * @throws NAME_UNKNOWN, OPTION_INVALID
+   */
+  setDelivery(cpu: number, kind: DeliveryKindName, delivery: Delivery): void {
+    const index = this.#deliveryTo(cpu, kind);
+    this.#core.setDelivery(cpu, index, deliveryWords(delivery));
+  }
+
+  /** What has been set, with the losses that are left. @throws NAME_UNKNOWN, OPTION_INVALID */
+  delivery(cpu: number, kind: DeliveryKindName): Required<Delivery> {
+    const index = this.#deliveryTo(cpu, kind);
+    return deliveryOf(this.#core.delivery(cpu, index));
+  }
+
+  #deliveryTo(cpu: number, kind: DeliveryKindName): DeliveryKind {
+    this.#record(cpu);
+    return deliveryKind(kind, this.timing.architecture);
+  }
+
+  /**
+   * x86-64: a source of a CPU's own signals, and the local vector table of its APIC says what becomes of that: a pulse on
+   * "lint0" or "lint1" (the wire of an NMI button), a "performance-counter" that overflows, "thermal", "cmci"; or "spurious",
+   * an interrupt that is gone when the CPU asks for its vector. A CPU that is offline takes no notice.
+   * @param options.cycle when; the next cycle if not given
+   * @throws OPTION_INVALID
+   */
+  signalLocalInterrupt(cpu: number, source: LocalInterruptSource, options: { readonly cycle?: number } = {}): void {
+    this.#record(cpu);
+    const which = localInterruptOf(this.image.architecture, source);
+    const cycle = options.cycle ?? this.cycle + 1;
+    checkWhole("cycle of the interrupt", cycle, this.cycle + 1, Number.MAX_SAFE_INTEGER);
+    this.#core.signalLocalInterrupt(cpu, which, BigInt(cycle));
   }
 
   /** Everything before this cycle has happened. */

@@ -5,6 +5,7 @@ import "../guest/kernel.ts";
 import { AllstopError } from "../errors.ts";
 import type { Policy } from "./policy.ts";
 import { cpuOfflinePolicy, fromInactiveCpuPolicy } from "./hotplug.ts";
+import { ipiBenchmarkPolicy } from "./ipi-benchmark.ts";
 import { stopMachineCpuslockedPolicy, stopMachinePolicy } from "./stop-machine.ts";
 import { stopCorePolicy, stopOneCpuNowaitPolicy, stopOneCpuPolicy, stopTwoCpusPolicy } from "./stop-some.ts";
 
@@ -19,6 +20,7 @@ export const policies: readonly Policy[] = [
   stopCorePolicy,
   fromInactiveCpuPolicy,
   cpuOfflinePolicy,
+  ipiBenchmarkPolicy,
 ];
 
 /** @throws NAME_UNKNOWN */

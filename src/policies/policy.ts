@@ -48,8 +48,10 @@ export interface RequestKind {
   readonly takesActive: boolean;
   /** CPUs that are held up, of those that are online. */
   readonly captured: (online: readonly number[], targets: readonly number[], topology: Topology) => readonly number[];
-  /** Calls: as often as the scenario says, once per target, or only once. */
-  readonly rounds: "any" | "per target" | "one";
+  /** Calls: as often as the scenario says, once per target, only once, or once with as many rounds of its own. */
+  readonly rounds: "any" | "per target" | "one" | "inside";
+  /** Rounds where the scenario says nothing; 1 if not given. */
+  readonly defaultRounds?: number;
   /** The mask in the request block: the `cpus` argument, the targets, or their cores' threads. */
   readonly mask: "active" | "targets" | "cores";
   /** The target comes up during the call, and makes it; it waits in its start-up code until then. */
@@ -69,4 +71,6 @@ export interface Policy {
   readonly phases: readonly Phase[];
   /** The state in which CPUs have interrupts off and do nothing of their own: the rendezvous. */
   readonly stoppedState: number;
+  /** It stops nobody: what it measures is reported instead (measure/ipi-benchmark.ts). */
+  readonly measures?: "interrupts";
 }

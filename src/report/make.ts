@@ -1,6 +1,7 @@
 // Makes the report of a run from its machine and timelines.
 
 import { TraceKind } from "../abi.ts";
+import { publishedInterrupts } from "../measure/published-interrupts.ts";
 import { latest, spreadOf } from "../measure/statistics.ts";
 import type { Timeline } from "../measure/timeline.ts";
 import { kernelSymbols, perCpuOffsets, requestOffsets } from "../guest/kernel.ts";
@@ -54,10 +55,27 @@ export function makeReport(result: RunResult): Report {
       })),
     phases: last === undefined ? [] : phasesOf(result, last),
     stragglers: last === undefined ? [] : stragglersOf(result, last),
+    ...interruptsOf(result),
     digest: machine.digest(),
     simulatedNs: nsOf(timing, machine.cycle),
     recordsLost: machine.recordsLost,
     host: { wallMs, guestInstructions, events },
+  };
+}
+
+function interruptsOf({ expanded, interrupts }: RunResult): Pick<Report, "interrupts"> {
+  if (interrupts === undefined) return {};
+  const { requests, timing } = expanded;
+  const [{ requester, targets }] = requests;
+  const foreign = timing.architecture === "x86-64" ? "arm64" : "x86-64";
+  return {
+    interrupts: {
+      sender: requester,
+      target: targets[0] ?? requester,
+      kernelsWay: timing.architecture === "x86-64" ? "broadcast" : "lists",
+      cases: interrupts.cases,
+      published: publishedInterrupts.filter(({ architecture }) => architecture !== foreign),
+    },
   };
 }
 
@@ -188,6 +206,8 @@ function missingCpus(result: RunResult, timeline: Timeline | undefined): Missing
     const state = view.state === "WAITING" ? `waiting in ${view.waitsIn}` : view.state.toLowerCase();
     return { cpu, missing, load: loads[cpu]?.kind ?? "", at: view.at ?? hex(view.pc), state };
   };
+  const unfinished = result.interrupts?.unfinished;
+  if (unfinished) return unfinished.missing.map((cpu) => describe(cpu, unfinished.case));
   if (timeline === undefined)
     return online.filter((cpu) => machine.cpu(cpu).state === "OFFLINE").map((cpu) => describe(cpu, "start"));
   const captured = capturedBy(result, timeline);
@@ -218,6 +238,10 @@ function completedStory(result: RunResult, returned: number | null): string {
   const { expanded, timelines, machine } = result;
   const { policy, online, requests } = expanded;
   const last = timelines.at(-1);
+  if (result.interrupts !== undefined) {
+    const rounds = plural(result.interrupts.cases[0]?.rounds ?? 0, "round");
+    return `every interrupt of ${policy.name} has been answered, ${rounds} of each case`;
+  }
   const captured = capturedBy(result, last).length;
   const error = returned === null || returned === 0 ? "" : `, which returned ${errorNames.get(returned) ?? returned}`;
   if (captured === 0) return `no CPU stopped for ${policy.name}${error}`;

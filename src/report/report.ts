@@ -1,5 +1,8 @@
 // The JSON report of a run: a documented shape that later versions only extend.
 
+import type { BenchmarkCase } from "../guest/smp/ipi-benchmark.ts";
+import type { InterruptCase } from "../measure/ipi-benchmark.ts";
+import type { PublishedInterrupts } from "../measure/published-interrupts.ts";
 import type { Spread } from "../measure/statistics.ts";
 import type { Scenario } from "../scenario/document.ts";
 
@@ -60,6 +63,17 @@ export interface RoundReport {
   readonly totalNs: number;
 }
 
+export interface InterruptsReport {
+  /** CPU that sends, and the one that single interrupts go to. */
+  readonly sender: number;
+  readonly target: number;
+  /** How the kernel interrupts all others on this architecture: a case of `cases`. */
+  readonly kernelsWay: BenchmarkCase;
+  readonly cases: readonly InterruptCase[];
+  /** What was published of other machines, on this architecture or none that is here. */
+  readonly published: readonly PublishedInterrupts[];
+}
+
 /** Times are simulated nanoseconds unless the name says otherwise. `host` is the only part that differs between hosts. */
 export interface Report {
   readonly format: typeof REPORT_FORMAT;
@@ -102,6 +116,8 @@ export interface Report {
   readonly phases: readonly PhaseReport[];
   /** The last CPUs to arrive, latest first. */
   readonly stragglers: readonly Straggler[];
+  /** Of the policy `ipi-benchmark`, in the place of calls and phases; left out otherwise. */
+  readonly interrupts?: InterruptsReport;
   /** State digest at the end. */
   readonly digest: string;
   /** Simulated time of the whole run. */

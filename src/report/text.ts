@@ -1,6 +1,7 @@
 // A report as a person wants to read it: the verdict first, then the figures, who was late, and why.
 
 import { findPolicy } from "../policies/index.ts";
+import { interruptLines } from "./interrupts-text.ts";
 import type { Report, Straggler } from "./report.ts";
 
 /** Colours text; `plain` for output that is no terminal. */
@@ -49,6 +50,7 @@ export function reportLines(report: Report, palette: Palette = plain): string[] 
     phaseLines(report, palette),
     missingLines(report, palette),
     stragglerLines(report, palette),
+    interruptLines(report, palette),
     [palette.faint(footer(report))],
   ];
   return blocks.filter((block) => block.length > 0).flatMap((block, index) => (index === 0 ? block : ["", ...block]));

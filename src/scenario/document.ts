@@ -4,6 +4,7 @@
 import * as v from "valibot";
 import { AllstopError } from "../errors.ts";
 import { loadKinds, type LoadKind } from "../faults/load.ts";
+import { deliveryKinds, type DeliveryKindName } from "../machine/delivery.ts";
 
 export const SCENARIO_FORMAT = "allstop.scenario/1";
 
@@ -14,10 +15,10 @@ export const scenarioLimits = {
   limitUs: 60_000_000,
   functionUs: 10_000_000,
   also: 15,
+  lost: 1_000_000,
 } as const;
 
-function whole(least: number, most: number) {
-  const allowed = `a whole number from ${least} to ${most}`;
+function whole(least: number, most: number, allowed = `a whole number from ${least} to ${most}`) {
   return v.pipe(v.number(allowed), v.integer(allowed), v.minValue(least, allowed), v.maxValue(most, allowed));
 }
 
@@ -31,6 +32,9 @@ function text(what: string) {
   return v.pipe(v.string(allowed), v.minLength(1, allowed), v.maxLength(4096, allowed));
 }
 
+const deliveryNames = Object.keys(deliveryKinds) as DeliveryKindName[];
+const lostAllowed = `a whole number from 1 to ${scenarioLimits.lost}, or "all"`;
+
 const kinds = Object.keys(loadKinds) as LoadKind[];
 const loadKind = v.picklist(kinds, kinds.join(", "));
 
@@ -40,7 +44,8 @@ const active = v.optional(text("first, all, or CPUs such as 0,4-7"), "first");
 /** CPUs that the call is about, such as the one to take offline; by default the last ones. */
 const targets = v.optional(text("CPUs such as 0,4-7"));
 const cpuNumber = whole(0, scenarioLimits.cpus - 1);
-const callCount = v.optional(whole(1, scenarioLimits.rounds), 1);
+/** By default what the policy says, mostly 1. */
+const callCount = v.optional(whole(1, scenarioLimits.rounds));
 const delayUs = v.optional(within(0, scenarioLimits.functionUs));
 const alsoMost = `a list of at most ${scenarioLimits.also} calls`;
 
@@ -98,6 +103,25 @@ const schema = v.strictObject({
       ),
     }),
     {},
+  ),
+  /** What goes wrong. */
+  faults: v.optional(
+    v.strictObject({
+      /** Messages to these CPUs that come later than the timing model says, or not at all. */
+      delivery: v.optional(
+        v.array(
+          v.strictObject({
+            cpus: text("CPUs such as 0,4-7"),
+            kind: v.picklist(deliveryNames, deliveryNames.join(", ")),
+            delayNs: v.optional(within(0, scenarioLimits.limitUs * 1000)),
+            delayCycles: v.optional(whole(0, Number.MAX_SAFE_INTEGER)),
+            /** How many of them are lost, the first ones. */
+            lost: v.optional(v.union([whole(1, scenarioLimits.lost, lostAllowed), v.literal("all")], lostAllowed)),
+          }),
+          "a list",
+        ),
+      ),
+    }),
   ),
   /** Simulated time after which the run is given up. */
   limitUs: v.optional(within(1, scenarioLimits.limitUs), 1_000_000),

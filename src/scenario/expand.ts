@@ -1,6 +1,7 @@
 // From a document to what a run needs: topology, timing model, policy, loads, who does what.
 
 import { AllstopError, placed } from "../errors.ts";
+import { expandDeliveries, type CpuDelivery } from "../faults/delivery.ts";
 import { assignLoads, checkLoad, relaxTurns, type CpuLoad, type LoadKind } from "../faults/load.ts";
 import type { Policy } from "../policies/index.ts";
 import { findTimingModel, type TimingModel } from "../timing/index.ts";
@@ -22,6 +23,7 @@ export interface ExpandedScenario {
   readonly requester: number;
   readonly active: readonly number[] | undefined;
   readonly functionTurns: number;
+  readonly deliveries: readonly CpuDelivery[];
   /** By CPU: what the function returns there. */
   readonly results: ReadonlyMap<number, number>;
 }
@@ -64,6 +66,7 @@ export function expandScenario(scenario: Scenario, given?: Topology): ExpandedSc
     requester,
     active,
     results: resultsOf(scenario, topology),
+    deliveries: expandDeliveries(scenario.faults?.delivery ?? [], topology, timing),
     functionTurns: scenario.policy.functionUs === 0 ? 0 : relaxTurns(timing, scenario.policy.functionUs * 1000),
   };
 }

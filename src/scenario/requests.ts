@@ -86,7 +86,7 @@ function expandRequest(call: Call, at: string, { topology, online, startTurns }:
 function targetsOf(
   { targets: text }: Call,
   at: string,
-  { name, request }: Policy,
+  { name, request, measures }: Policy,
   requester: number,
   topology: Topology,
   online: readonly number[],
@@ -106,6 +106,12 @@ function targetsOf(
       at: place.at,
       value: absent,
       allowed: formatCpuList(present),
+    });
+  }
+  if (measures !== undefined && listed.some((cpu) => cpu === requester || !online.includes(cpu))) {
+    throw new AllstopError("SCENARIO_INVALID", "the CPU to interrupt", {
+      ...place,
+      allowed: "an online CPU that is not the requester",
     });
   }
   if (request.startsTarget && listed.some((cpu) => cpu === requester || !online.includes(cpu))) {
@@ -148,9 +154,9 @@ function coresOf(targets: readonly number[], topology: Topology): readonly numbe
 }
 
 function roundsOf({ rounds }: Call, at: string, { name, request }: Policy, targets: readonly number[]): number {
-  if (request.rounds === "any") return rounds;
+  if (request.rounds === "any" || request.rounds === "inside") return rounds ?? request.defaultRounds ?? 1;
   const only = request.rounds === "one" ? 1 : targets.length;
-  if (rounds === 1 || rounds === only) return only;
+  if (rounds === undefined || rounds === 1 || rounds === only) return only;
   throw new AllstopError("SCENARIO_INVALID", `${name} is called once per target`, {
     at: `${at}.rounds`,
     value: rounds,
@@ -172,6 +178,13 @@ function checkTogether(requests: readonly ExpandedRequest[]): void {
       });
     }
     taken.add(requester);
+    if (policy.measures !== undefined && index > 0) {
+      throw new AllstopError("SCENARIO_INVALID", `${policy.name} measures, and goes with no other call before it`, {
+        at: `${at}.name`,
+        value: policy.name,
+        allowed: "policy.name",
+      });
+    }
     if (policy.request.startsTarget && starting.size < expectedStarts) {
       throw new AllstopError("SCENARIO_INVALID", "a CPU comes up once", { at: `${at}.targets`, value: targets[0] });
     }

@@ -2,11 +2,13 @@
 
 import type { Image } from "../asm/index.ts";
 import { AllstopError } from "../errors.ts";
+import { xapicBindings } from "../guest/irqchip/xapic.ts";
 import { buildKernel, kernelSymbols, perCpuOffsets, requestOffsets } from "../guest/kernel.ts";
 import { ActiveCpus } from "../guest/load/parameters.ts";
 import { CpuMask } from "../guest/lib/mask.ts";
-import { Machine, type RunEnd } from "../machine/machine.ts";
+import { Machine, type LocalApicMode, type RunEnd } from "../machine/machine.ts";
 import type { Accelerations } from "../machine/accelerations.ts";
+import { fanOutCases, probeBenchmark, readBenchmark, type InterruptMeasurement } from "../measure/ipi-benchmark.ts";
 import { probeRendezvous, readTimelines, type Timeline } from "../measure/timeline.ts";
 import { cyclesOf } from "../timing/index.ts";
 import type { Topology } from "../topology/index.ts";
@@ -26,6 +28,8 @@ export interface RunOptions {
   readonly image?: Image;
   /** Options of the guest's image, by name, beyond what the scenario says. */
   readonly parameters?: Readonly<Record<string, number | bigint>>;
+  /** x86-64: the mode of the local APICs, and so the driver of the guest; "x2apic" if not given. */
+  readonly localApic?: LocalApicMode;
 }
 
 /** Turns of the settling loop before a call: long enough for every CPU to be back at what it does. */
@@ -41,6 +45,8 @@ export interface RunResult {
   readonly end: RunEnd;
   /** One per call of the stop path. */
   readonly timelines: readonly Timeline[];
+  /** Of a policy that measures interrupts. */
+  readonly interrupts?: InterruptMeasurement;
   /** Time that building and running took on the host. */
   readonly wallMs: number;
 }
@@ -50,20 +56,38 @@ export async function executeScenario(document: ScenarioInput, options: RunOptio
   const expanded = expandScenario(parseScenario(document), options.topology);
   const started = performance.now();
   const machine = await prepareMachine(expanded, options);
-  const [request] = expanded.requests;
-  const probes = probeRendezvous(machine, expanded.policy);
+  const observation = expanded.policy.measures === undefined ? watchCalls : watchInterrupts;
+  const read = observation(machine, expanded);
   machine.probe(expanded.policy.marks.done, { break: true });
   machine.probe(expanded.policy.marks.fatal, { break: true });
   const end = runToEnd(machine, expanded, options.onProgress);
-  const timelines = readTimelines(machine, probes, expanded.policy, request);
-  return { expanded, machine, end, timelines, wallMs: performance.now() - started };
+  return { expanded, machine, end, ...read(), wallMs: performance.now() - started };
 }
 
+/** Sets the probes, and returns what reads them when the run is over. */
+type Watch = (machine: Machine, expanded: ExpandedScenario) => () => Pick<RunResult, "timelines" | "interrupts">;
+
+const watchCalls: Watch = (machine, { policy, requests: [request] }) => {
+  const probes = probeRendezvous(machine, policy);
+  return () => ({ timelines: readTimelines(machine, probes, policy, request) });
+};
+
+const watchInterrupts: Watch = (machine, { online, requests: [{ requester, targets }] }) => {
+  const probes = probeBenchmark(machine);
+  const who = { sender: requester, target: targets[0] ?? requester, online };
+  return () => ({ timelines: [], interrupts: readBenchmark(machine, probes, who) });
+};
+
 /** The kernel that a scenario needs: its policies' routines, with the run's numbers as constants. */
-export function kernelFor(expanded: ExpandedScenario, parameters: RunOptions["parameters"] = {}): Image {
+export function kernelFor(
+  expanded: ExpandedScenario,
+  parameters: RunOptions["parameters"] = {},
+  localApic: LocalApicMode = "x2apic",
+): Image {
   const { topology, timing, policy, requests, online } = expanded;
   const [, ...also] = requests;
-  const bindings = [...also.flatMap((request) => request.policy.bindings), ...policy.bindings];
+  const driver = localApic === "xapic" ? xapicBindings : [];
+  const bindings = [...driver, ...also.flatMap((request) => request.policy.bindings), ...policy.bindings];
   return buildKernel({
     architecture: timing.architecture,
     cpus: topology.cpus.length,
@@ -84,8 +108,8 @@ export function kernelFor(expanded: ExpandedScenario, parameters: RunOptions["pa
 
 /** A machine with the scenario's kernel, its CPUs about to start. */
 export async function prepareMachine(expanded: ExpandedScenario, options: RunOptions = {}): Promise<Machine> {
-  const image = options.image ?? kernelFor(expanded, options.parameters);
-  return buildMachine(await loadCore(options.core), expanded, options.accelerations, image);
+  const image = options.image ?? kernelFor(expanded, options.parameters, options.localApic);
+  return buildMachine(await loadCore(options.core), expanded, options.accelerations, image, options.localApic);
 }
 
 /** prepareMachine() on a compiled core. */
@@ -94,14 +118,19 @@ export function buildMachine(
   expanded: ExpandedScenario,
   accelerations: Partial<Accelerations> = {},
   image: Image = kernelFor(expanded),
+  localApic?: LocalApicMode,
 ): Machine {
   const { topology, timing, requests, online } = expanded;
-  const machine = Machine.build(core, { topology, timing, image, accelerations });
+  const machine = Machine.build(core, {
+    ...{ topology, timing, image, accelerations },
+    ...(localApic === undefined ? {} : { localApic }),
+  });
   writeLoads(machine, expanded);
   requests.forEach((request, index) => {
     writeRequest(machine, request, index);
   });
   for (const cpu of online) machine.start(cpu, kernelSymbols.entry, { argument: BigInt(cpu) });
+  for (const { cpu, kind, delivery } of expanded.deliveries) machine.setDelivery(cpu, kind, delivery);
   return machine;
 }
 
@@ -130,8 +159,12 @@ function writeRequest(machine: Machine, request: ExpandedRequest, index: number)
   const own = blockOf(requester);
   machine.writeUint64(own + requestOffsets.call, BigInt(machine.address(policy.request.call.name)));
   machine.writeUint64(own + requestOffsets.startTurns, BigInt(startTurns));
-  machine.writeUint32(own + requestOffsets.rounds, rounds);
-  if (policy.request.rounds !== "per target") {
+  const isInside = policy.request.rounds === "inside";
+  machine.writeUint32(own + requestOffsets.rounds, isInside ? 1 : rounds);
+  if (isInside) {
+    machine.writeUint32(own + requestOffsets.first, targets[0] ?? 0);
+    machine.writeUint32(own + requestOffsets.second, rounds);
+  } else if (policy.request.rounds !== "per target") {
     machine.writeUint32(own + requestOffsets.first, targets[0] ?? 0);
     machine.writeUint32(own + requestOffsets.second, targets[1] ?? 0);
   }
@@ -154,8 +187,10 @@ function runToEnd(machine: Machine, expanded: ExpandedScenario, onProgress: RunO
   const { scenario, timing, online, policy, requests } = expanded;
   const limit = cyclesOf(timing, scenario.limitUs * 1000);
   if (onProgress === undefined) return machine.run(limit);
-  // Each round, every CPU passes: signalled, interrupted, entered, each phase, left. About what the trace will hold.
-  const expectedRecords = online.length * requests[0].rounds * (policy.phases.length + 4);
+  // Each round, every CPU passes: signalled, interrupted, entered, each phase, left. About what the trace will hold. A benchmark of
+  // interrupts reaches every CPU by each of its ways.
+  const marksPassed = policy.measures === undefined ? policy.phases.length + 4 : fanOutCases.length;
+  const expectedRecords = online.length * requests[0].rounds * marksPassed;
   const slice = cyclesOf(timing, SLICE_NS);
   while (true) {
     const end = machine.run(Math.min(limit, machine.cycle + slice));

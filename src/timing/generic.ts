@@ -16,6 +16,9 @@ const halfHandoff =
 const beyondHops = "what handoffs between domains leave beside two hops; as the models of machines";
 const noFigure = "no published figure; order of magnitude of the machines at hand";
 
+const noMulticastFigure =
+  "no published figure of bare metal; a few cycles of an interconnect per message, and below 570 ns per target of a broadcast with its function call (ThunderX2, ipi_benchmark)";
+
 const shared = {
   simple: chosen(1, 1, 1, "definition of the issue slot"),
   load: chosen(1, 1, 4, "pipelined hits share issue slots with other instructions"),
@@ -24,6 +27,14 @@ const shared = {
   multiply: chosen(4, 2, 12, dumps),
   sibling: chosen(8, 6, 12, `handoffs between SMT siblings of Intel's and AMD's servers; ${handoffs}`),
   memory: chosen(80, 30, 140, "no published figure; so that a load from the node's memory takes 110 to 150 ns in all"),
+  siblingInterrupt: chosen(
+    480,
+    240,
+    500,
+    "no published figure; as between cores, less both ways between core and interconnect",
+  ),
+  interruptMember: chosen(4, 1, 50, noMulticastFigure),
+  interruptCopy: chosen(10, 2, 100, noMulticastFigure),
   device: chosen(100, 50, 500, noFigure),
   cpuOn: chosen(10_000, 9_000, 300_000, "Trusted Firmware-A docs/perf: wake from CPU_OFF, N1SDP and Juno"),
   firmwareCall: chosen(80, 60, 1500, "Trusted Firmware-A docs/perf: half of PSCI_VERSION, N1SDP to Juno"),
@@ -73,11 +84,13 @@ export const genericX86: TimingModel = {
     port: chosen(50, 20, 500, noFigure),
     flushLine: chosen(100, 5, 251, dumps),
     writeBackAll: chosen(2_000_000, 100_000, 10_000_000, noFigure),
+    apicAccess: chosen(60, 20, 200, `${noFigure}; an uncached access that does not leave the core`),
+    apicTimerClock: chosen(25_000, 19_200, 100_000, "core crystal clock of Intel's server parts (Intel SDM 3B 20.7.3)"),
     interrupt: chosen(
       500,
       240,
       1000,
-      "between a posted IPI less sender and receiver cost, 242 ns (Shinjuku, NSDI 2019, table 1), and an IPI on the bare metal until its function runs, 1,240 ns (ipi_benchmark)",
+      "between a posted IPI less sender and receiver cost, 242 ns (Shinjuku, NSDI 2019, table 1), and an IPI of a server until its function runs, 1,240 ns (ipi_benchmark, unidentified server)",
     ),
     selfInterrupt: chosen(100, 50, 300, `${noFigure}; the self case of ipi_benchmark takes no interrupt`),
     interruptGap: chosen(20, 5, 100, noFigure),
@@ -132,6 +145,8 @@ export const genericArm64: TimingModel = {
     port: chosen(50, 20, 500, "not used on arm64"),
     flushLine: chosen(60, 20, 200, noFigure),
     writeBackAll: chosen(1_000_000, 100_000, 10_000_000, "not used on arm64"),
+    apicAccess: chosen(60, 20, 200, "not used on arm64"),
+    apicTimerClock: chosen(25_000, 19_200, 100_000, "not used on arm64"),
     interrupt: chosen(500, 300, 1500, "part of the 2.1 us that an IPI takes in a guest (vGIC SGI patch, Linux v6.5)"),
     selfInterrupt: chosen(200, 100, 500, noFigure),
     interruptGap: chosen(20, 5, 100, noFigure),

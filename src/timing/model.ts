@@ -2,7 +2,7 @@
 
 import { Timing } from "../abi.ts";
 import { AllstopError } from "../errors.ts";
-import { timingParameters, type Sourced, type TimingParameter } from "./parameters.ts";
+import { timingParameters, type ParameterDescription, type Sourced, type TimingParameter } from "./parameters.ts";
 
 /**
  * One-way latencies of cache-line messages, ns. A line that one core has modified and another asks for crosses `cache` four
@@ -52,7 +52,7 @@ export function timingTable(model: TimingModel): Uint32Array {
     throw new AllstopError("OPTION_INVALID", "issue width", { value: model.issueWidth.value, allowed: "1, 2, 4 or 8" });
   }
   table[Timing.ISSUE_SHIFT] = shift;
-  for (const [name, { index, unit, least }] of Object.entries(timingParameters)) {
+  for (const [name, { index, unit, least, leastCycles }] of Object.entries<ParameterDescription>(timingParameters)) {
     const { value } = model.parameters[name as TimingParameter];
     if (!Number.isFinite(value) || value < least) {
       throw new AllstopError("OPTION_INVALID", `timing parameter ${name}`, {
@@ -65,7 +65,9 @@ export function timingTable(model: TimingModel): Uint32Array {
         ? Math.round(value)
         : unit === "cycles"
           ? Math.round(value * 2 ** shift)
-          : cyclesOf(model, value);
+          : unit === "kHz"
+            ? Math.round(value)
+            : cyclesOf(model, value, leastCycles);
   }
   return table;
 }

@@ -3,7 +3,7 @@
 import { Timing } from "../abi.ts";
 
 /** `ticks` are simple-instruction slots of the issue width: a cycle has `issueWidth` of them. */
-export type TimingUnit = "cycles" | "ticks" | "ns";
+export type TimingUnit = "cycles" | "ticks" | "ns" | "kHz";
 
 /**
  * How much a figure is worth: `A` raw measurement data was read; `B` a figure in a publication, patch or driver table; `C`
@@ -26,6 +26,8 @@ export interface ParameterDescription {
   readonly index: Timing;
   /** The least value that makes sense, in the unit. */
   readonly least: number;
+  /** The least number of whole cycles that it comes to; 1 if not given. */
+  readonly leastCycles?: number;
   readonly what: string;
 }
 
@@ -59,6 +61,7 @@ export const timingParameters = {
   port: cycles(Timing.COST_PORT, "IN, OUT, beside the device's latency"),
   flushLine: cycles(Timing.COST_FLUSH_LINE, "CLFLUSH"),
   writeBackAll: cycles(Timing.COST_WRITE_BACK_ALL, "WBINVD"),
+  apicAccess: cycles(Timing.COST_APIC_ACCESS, "load or store of a register of the local APIC in xAPIC mode"),
   llcOccupancy: latency(Timing.LLC_OCCUPANCY, "a last-level cache is busy with a line after serving a request for it"),
   homeOccupancy: latency(Timing.HOME_OCCUPANCY, "a home is busy with a line after serving a request for it"),
   sibling: latency(
@@ -66,9 +69,21 @@ export const timingParameters = {
     "a line that a thread has got to write, until an SMT sibling sees what it has written",
   ),
   memory: latency(Timing.MEMORY_LATENCY, "home to data, for a line that no cache holds"),
-  interrupt: latency(Timing.INTERRUPT_LATENCY, "interrupt message between CPUs of one node"),
+  interrupt: latency(
+    Timing.INTERRUPT_LATENCY,
+    "interrupt message between CPUs of one last-level cache; others are a hop farther",
+  ),
+  siblingInterrupt: latency(Timing.SIBLING_INTERRUPT_LATENCY, "interrupt message between SMT threads of one core"),
   selfInterrupt: latency(Timing.SELF_INTERRUPT_LATENCY, "interrupt message of a CPU to itself"),
   interruptGap: latency(Timing.INTERRUPT_MESSAGE_GAP, "least distance of two interrupt messages of one sender"),
+  interruptMember: skew(
+    Timing.INTERRUPT_MEMBER_SKEW,
+    "a message for several CPUs reaches each next one of a target list, or of a last-level cache, so much later",
+  ),
+  interruptCopy: skew(
+    Timing.INTERRUPT_COPY_SKEW,
+    "a broadcast leaves so much later for each next node, and within a node for each next last-level cache",
+  ),
   device: latency(Timing.DEVICE_LATENCY, "one way between a CPU and a device register"),
   firmwareCall: latency(Timing.FIRMWARE_CALL, "half a round trip of HVC or SMC to firmware"),
   wakeHlt: latency(Timing.WAKE_HLT, "interrupt to first instruction, out of HLT"),
@@ -76,6 +91,12 @@ export const timingParameters = {
   wakeWfi: latency(Timing.WAKE_WFI, "interrupt to first instruction, out of WFI"),
   wakeWfe: latency(Timing.WAKE_WFE, "event to first instruction, out of WFE"),
   cpuOn: latency(Timing.CPU_ON_LATENCY, "PSCI CPU_ON to the first instruction of the CPU"),
+  apicTimerClock: {
+    unit: "kHz",
+    index: Timing.APIC_TIMER_CLOCK,
+    least: 1,
+    what: "core crystal clock: what the APIC timer counts, and the TSC is a multiple of (CPUID 15H)",
+  },
 } as const satisfies Record<string, ParameterDescription>;
 
 export type TimingParameter = keyof typeof timingParameters;
@@ -90,4 +111,9 @@ function cycles(index: Timing, what: string): ParameterDescription {
 
 function latency(index: Timing, what: string): ParameterDescription {
   return { unit: "ns", index, least: 0, what };
+}
+
+/** Something that is added to a latency, and may be nothing. */
+function skew(index: Timing, what: string): ParameterDescription {
+  return { ...latency(index, what), leastCycles: 0 };
 }

@@ -14,7 +14,7 @@ const ENOENT = -2;
 const seeds = Number(process.env["ALLSTOP_SEEDS"] ?? 3);
 const firstSeed = Number(process.env["ALLSTOP_FIRST_SEED"] ?? 1);
 
-const names = policies.map(({ name }) => name);
+const names = policies.filter(({ measures }) => measures === undefined).map(({ name }) => name);
 const pairs = names.flatMap((one, index) => names.slice(index).map((other) => [one, other] as const));
 
 const kinds = ["idle", "busy", "poll", "irqs-off"] as const;

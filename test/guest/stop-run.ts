@@ -4,7 +4,7 @@
 import { readFile } from "node:fs/promises";
 import { TraceKind } from "../../src/abi.ts";
 import type { Binding } from "../../src/asm/index.ts";
-import type { Machine, ProbeOptions, RunEnd } from "../../src/machine/machine.ts";
+import type { LocalApicMode, Machine, ProbeOptions, RunEnd } from "../../src/machine/machine.ts";
 import type { TraceRecord } from "../../src/machine/trace-log.ts";
 import type { Accelerations } from "../../src/machine/accelerations.ts";
 import { SCENARIO_FORMAT, parseScenario, type ScenarioInput } from "../../src/scenario/document.ts";
@@ -30,6 +30,7 @@ export const argument = {
 export interface StopOptions {
   readonly topology?: Topology;
   readonly accelerations?: Partial<Accelerations>;
+  readonly localApic?: LocalApicMode;
   /** Take precedence over the policy's. */
   readonly bindings?: readonly Binding[];
   /** Probes besides those that every run sets, by the name under which `passed` finds them. */
@@ -124,6 +125,7 @@ export async function runStop(document: Omit<ScenarioInput, "format">, options: 
   const {
     topology,
     accelerations,
+    localApic,
     bindings = [],
     probes = {},
     before,
@@ -140,7 +142,11 @@ export async function runStop(document: Omit<ScenarioInput, "format">, options: 
   };
   const machine = await prepareMachine(
     { ...expanded, policy },
-    { core: checkedCore, ...(accelerations === undefined ? {} : { accelerations }) },
+    {
+      core: checkedCore,
+      ...(accelerations === undefined ? {} : { accelerations }),
+      ...(localApic === undefined ? {} : { localApic }),
+    },
   );
   machine.traceKinds([
     TraceKind.INTERRUPT_SENT,
@@ -164,7 +170,7 @@ export async function runStop(document: Omit<ScenarioInput, "format">, options: 
 export function violations(run: StopRun): string[] {
   const found: string[] = [];
   const { online, machine, expanded } = run;
-  const { rounds } = expanded.scenario.policy;
+  const [{ rounds }] = expanded.requests;
   const must = (good: boolean, what: string): void => {
     if (!good) found.push(what);
   };

@@ -16,7 +16,7 @@ describe("a document", () => {
     expect(parseScenarioText('{"format":"allstop.scenario/1"}')).toEqual({
       format: "allstop.scenario/1",
       machine: {},
-      policy: { name: "stop_machine", active: "first", functionUs: 0, rounds: 1 },
+      policy: { name: "stop_machine", active: "first", functionUs: 0 },
       load: { common: "idle", particular: [] },
       limitUs: 1_000_000,
       seed: 1,

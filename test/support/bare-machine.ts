@@ -31,6 +31,8 @@ import {
 import { Core } from "../../src/core/core.ts";
 import { loadCore } from "../../src/core/load.ts";
 import type { Accelerations } from "../../src/machine/accelerations.ts";
+import type { LocalApicMode } from "../../src/machine/local-apic.ts";
+import { deviceWindows } from "../../src/machine/platform.ts";
 import { configurationBlock } from "../../src/machine/configuration.ts";
 import { genericArm64, genericX86 } from "../../src/timing/generic.ts";
 import type { TimingModel } from "../../src/timing/index.ts";
@@ -51,6 +53,7 @@ export interface BareMachineOptions {
   readonly accelerations?: Partial<Accelerations>;
   readonly ramBytes?: number;
   readonly traceRecords?: number;
+  readonly localApic?: LocalApicMode;
   /** The compiled core; by default the one with assertions. */
   readonly core?: WebAssembly.Module;
   /** One-way latency of each core to its last-level cache, cycles, instead of the timing model's. */
@@ -88,7 +91,7 @@ export class BareMachine {
     const block = configurationBlock(
       topology,
       timing,
-      { ramBase: this.ramBase, ramBytes, traceRecords },
+      { ramBase: this.ramBase, ramBytes, traceRecords, ...(options.localApic && { localApic: options.localApic }) },
       accelerations,
     );
     if (options.coreLatencies !== undefined) {
@@ -100,6 +103,8 @@ export class BareMachine {
     new Uint32Array(this.core.buffer, address, block.length).set(block);
     const status = this.core.initialize(address);
     if (status !== 0) throw new Error(`initialize: ${status}`);
+    for (const window of architecture === "x86-64" ? deviceWindows(architecture, 1) : [])
+      this.map(window.address, window.bytes, window.attributes);
     this.#bytes = new Uint8Array(this.core.buffer, this.core.region(Region.RAM), ramBytes);
     this.#view = new DataView(this.core.buffer);
   }

@@ -37,16 +37,28 @@ export function stateOf(machine: Pick<BareMachine, "core" | "counter">): string 
   return `${digest} at ${counts.join(" ")}`;
 }
 
+/** What a host does to a machine when it has run to a cycle. */
+export interface Act {
+  readonly cycle: number;
+  readonly act: (machine: BareMachine) => void;
+}
+
 /**
- * Runs to each cycle of `looks`, and notes the state there; on the way, stops at each of `cuts`. What the trace holds is
- * drained whenever the core asks for it, and at the end.
+ * Runs to each cycle of `looks`, and notes the state there; on the way, stops at each of `cuts`, and does what is to be done.
+ * What the trace holds is drained whenever the core asks for it, and at the end.
  */
-export function observe(machine: BareMachine, looks: readonly number[], cuts: readonly number[] = []): Observation {
+export function observe(
+  machine: BareMachine,
+  looks: readonly number[],
+  cuts: readonly number[] = [],
+  acts: readonly Act[] = [],
+): Observation {
   const all: Observation = { states: [], breaks: [], stop: undefined, trace: [] };
   const isLook = new Set(looks);
-  const places = [...new Set([...looks, ...cuts])].sort((a, b) => a - b);
+  const places = [...new Set([...looks, ...cuts, ...acts.map(({ cycle }) => cycle)])].sort((a, b) => a - b);
   for (const place of places) {
     runTo(machine, place, all);
+    for (const { cycle, act } of acts) if (cycle === place) act(machine);
     // Behind a stop, time does not go on: one more look shows that.
     if (isLook.has(place)) all.states.push(stateOf(machine));
   }

@@ -1,5 +1,5 @@
 // A timing model whose figures a test chooses, in cycles: 1,000 MHz and one instruction at a time, so that a nanosecond, a
-// cycle, a tick of the core and a tick of the counter are the same; what the test doesn't choose is 1.
+// cycle, a tick of the core and a tick of the counter are the same; what the test doesn't choose is 1; the APIC timer ticks every cycle.
 
 import { genericArm64, genericX86 } from "../../src/timing/generic.ts";
 import {
@@ -18,7 +18,10 @@ function chosen(value: number): Sourced {
 
 export function plainTiming(architecture: "x86-64" | "arm64", figures: Figures = {}): TimingModel {
   const parameters = Object.fromEntries(
-    (Object.keys(timingParameters) as TimingParameter[]).map((name) => [name, chosen(figures[name] ?? 1)]),
+    (Object.keys(timingParameters) as TimingParameter[]).map((name) => [
+      name,
+      chosen(figures[name] ?? (name === "apicTimerClock" ? 1_000_000 : 1)),
+    ]),
   ) as Record<TimingParameter, Sourced>;
   const { cache = 1, node = 1, package: inPackage = node, machine = inPackage } = figures;
   return {

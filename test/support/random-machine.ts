@@ -3,6 +3,7 @@
 
 import { LineChange, Warmth, type TraceKind } from "../../src/abi.ts";
 import type { Accelerations } from "../../src/machine/accelerations.ts";
+import type { LocalApicMode } from "../../src/machine/local-apic.ts";
 import { genericArm64, genericX86 } from "../../src/timing/generic.ts";
 import { timingParameters, type Sourced, type TimingModel, type TimingParameter } from "../../src/timing/index.ts";
 import { buildTopology, type Topology, type TopologyParameters } from "../../src/topology/index.ts";
@@ -48,6 +49,8 @@ export interface Guest {
   readonly starts: readonly { readonly pc: number; readonly stack: number }[];
   /** Addresses of instructions: places for probes. */
   readonly marks: readonly number[];
+  /** x86-64: the mode of its local APICs. */
+  readonly localApic?: LocalApicMode;
 }
 
 export interface RandomMachine {
@@ -127,10 +130,16 @@ function randomTiming(architecture: Architecture, random: Random, most: number):
   const parameters = Object.fromEntries(
     Object.entries(timingParameters).map(([name, { unit }]) => [
       name,
-      unit === "ns" ? ns(1) : sourced(random.between(1, 4)),
+      unit === "ns"
+        ? ns(1)
+        : unit === "kHz"
+          ? sourced(random.pick([1_000_000, 400_000, 333_333, 24_000]))
+          : sourced(random.between(1, 4)),
     ]),
   ) as Record<TimingParameter, Sourced>;
   parameters.relax = sourced(random.between(1, 40));
+  parameters.interruptMember = ns(0);
+  parameters.interruptCopy = ns(0);
   return {
     ...(architecture === "x86-64" ? genericX86 : genericArm64),
     clockMhz: sourced(1000),
@@ -152,7 +161,15 @@ export interface BuildOptions {
 export function build(machine: RandomMachine, options: BuildOptions = {}): BareMachine {
   const { architecture, guest, timing, coreLatencies } = machine;
   const { accelerations = {}, topology = machine.topology, traceRecords = 1 << 16, traceKinds = [] } = options;
-  const bare = new BareMachine({ architecture, topology, timing, accelerations, coreLatencies, traceRecords });
+  const bare = new BareMachine({
+    architecture,
+    topology,
+    timing,
+    accelerations,
+    coreLatencies,
+    traceRecords,
+    ...(guest.localApic && { localApic: guest.localApic }),
+  });
   for (const { address, bytes, attributes, warm } of guest.maps) {
     bare.map(address, bytes, attributes);
     if (warm === true) bare.core.warm(BigInt(address), BigInt(bytes), Warmth.SHARED);

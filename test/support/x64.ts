@@ -1,17 +1,21 @@
 // The instructions that random x86-64 programs are made of, by name, on top of the tests' encoder.
 
+import { XAPIC_BASE } from "../../src/abi.ts";
 import { Code, RAX, RCX, RDX, le, type Memory } from "../instructions/x86-64/code.ts";
 
 export const aluOperations = ["add", "or", "adc", "sbb", "and", "sub", "xor", "cmp"] as const;
 export type AluOperation = (typeof aluOperations)[number];
 export type Width = 1 | 2 | 4 | 8;
 
+const X2APIC_FIRST = 0x800;
 const LOCK = 0xf0;
 const REPE = 0xf3;
 const REPNE = 0xf2;
 
 /** MSRs that the programs use (SDM 4; 3A table 11-6). */
 export const MSR_TSC = 0x10;
+export const MSR_APIC_BASE = 0x1b;
+export const MSR_TSC_DEADLINE = 0x6e0;
 export const MSR_EOI = 0x80b;
 export const MSR_SVR = 0x80f;
 export const MSR_ICR = 0x830;
@@ -21,6 +25,9 @@ export class X64 extends Code {
   /** Addresses at which an instruction begins: places for probes. */
   readonly marks: number[] = [];
   #unique = 0;
+
+  /** How writeApic() and readApic() reach the local APIC. */
+  apicMode: "xapic" | "x2apic" = "x2apic";
 
   /** A label name that nobody else has. */
   fresh(): string {
@@ -145,6 +152,7 @@ export class X64 extends Code {
   iret = (): this => this.raw(0x48, 0xcf);
   rdtsc = (): this => this.raw(0x0f, 0x31);
   rdtscp = (): this => this.raw(0x0f, 0x01, 0xf9);
+  rdmsr = (): this => this.raw(0x0f, 0x32);
   wrmsr = (): this => this.raw(0x0f, 0x30);
   monitor = (): this => this.raw(0x0f, 0x01, 0xc8);
   mwait = (): this => this.raw(0x0f, 0x01, 0xc9);
@@ -170,6 +178,24 @@ export class X64 extends Code {
     if (width === 2) this.raw(0x66);
     if (width === 8) this.raw(0x48);
     return this.raw(width === 1 ? opcode : opcode + 1);
+  }
+
+  /** Writes a register of the local APIC, by the number of its MSR in x2APIC mode; uses RAX, RCX and RDX. */
+  writeApic(msr: number, value: number): this {
+    if (this.apicMode === "x2apic") return this.writeMsr(msr, BigInt(value >>> 0));
+    return this.set(RDX, XAPIC_BASE).storeImmediate(4, { base: RDX, displacement: (msr - X2APIC_FIRST) * 16 }, value);
+  }
+
+  /** Reads one into RAX; uses RCX and RDX. */
+  readApic(msr: number): this {
+    if (this.apicMode === "x2apic") return this.set(RCX, msr).rdmsr();
+    return this.set(RDX, XAPIC_BASE).load(4, RAX, { base: RDX, displacement: (msr - X2APIC_FIRST) * 16 });
+  }
+
+  /** Writes ICR: the destination as in x2APIC mode, of which xAPIC mode takes the lower 8 bits. */
+  sendCommand(command: number, destination = 0): this {
+    if (this.apicMode === "x2apic") return this.writeMsr(MSR_ICR, (BigInt(destination >>> 0) << 32n) | BigInt(command));
+    return this.writeApic(MSR_ICR + 1, destination << 24).writeApic(MSR_ICR, command);
   }
 
   /** WRMSR of a value known here; uses RAX, RCX and RDX. */

@@ -15,12 +15,27 @@ export class Arm64Assembler extends Arm64System {
     while (this.fixedOffset % multiple !== 0) this.nop();
     return this;
   }
+  /** Offset of what comes next from the routine's start. */
+  get offset(): number {
+    return this.fixedOffset;
+  }
+  /** Fills with a byte up to a multiple from the routine's start. */
+  alignData(multiple: number, fill = 0): this {
+    return this.padData(Math.ceil(this.fixedOffset / multiple) * multiple, fill);
+  }
+  /** Fills with a byte up to that offset from the routine's start; longer code throws. */
+  padData(target: number, fill = 0): this {
+    this.#refuseBefore(target);
+    return this.bytes(new Uint8Array(target - this.fixedOffset).fill(fill));
+  }
   /** Fills with NOPs up to that offset from the routine's start; longer code throws. */
   padTo(target: number): this {
-    if (this.fixedOffset > target) {
-      throw invalid("code is longer than its slot", { value: this.fixedOffset, allowed: `at most ${target} bytes` });
-    }
+    this.#refuseBefore(target);
     while (this.fixedOffset < target) this.nop();
     return this;
+  }
+  #refuseBefore(target: number): void {
+    if (this.fixedOffset > target)
+      throw invalid("code is longer than its slot", { value: this.fixedOffset, allowed: `at most ${target} bytes` });
   }
 }

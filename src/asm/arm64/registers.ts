@@ -82,10 +82,20 @@ export interface Arm64Address {
   readonly index: Arm64Register | undefined;
   readonly extend: Extend;
   readonly shift: number;
+  /** Index of a byte access scaled by one: the same address, in another encoding. */
+  readonly isScaledByOne: boolean;
   readonly low12: LinkSymbol | undefined;
 }
 
-const plain = { offset: 0, mode: "offset", index: undefined, extend: "lsl", shift: 0, low12: undefined } as const;
+const plain = {
+  offset: 0,
+  mode: "offset",
+  index: undefined,
+  extend: "lsl",
+  shift: 0,
+  isScaledByOne: false,
+  low12: undefined,
+} as const;
 
 /** [base, #bytes]. */
 export function offset(base: Arm64Register, bytes = 0): Arm64Address {

@@ -1,6 +1,7 @@
 // AArch64 system registers and system instructions by name (Arm ARM, sections D19 and C5; GIC architecture specification, section 12).
 
 import { invalid } from "../failure.ts";
+import { otherSystemRegister } from "./system-register-names.ts";
 
 /** op0, op1, CRn, CRm, op2. */
 export type SystemRegisterCode = readonly [number, number, number, number, number];
@@ -141,7 +142,7 @@ export const SYSTEM_REGISTER_NAMES = Object.keys(registers) as readonly SystemRe
 export function systemRegister(register: SystemRegister): SystemRegisterCode {
   if (typeof register !== "string") return register;
   const known: Readonly<Record<string, SystemRegisterCode | undefined>> = registers;
-  const code = known[register];
+  const code = known[register] ?? (otherSystemRegister(register) as SystemRegisterCode | undefined);
   if (code !== undefined) return code;
   const match = /^s([23])_([0-7])_c(\d+)_c(\d+)_([0-7])$/.exec(register);
   const fields = match?.slice(1).map(Number);
@@ -158,6 +159,8 @@ export const PSTATE_FIELDS = {
   spsel: [0, 5],
   allint: [1, 0],
   dit: [3, 2],
+  ssbs: [3, 1],
+  tco: [3, 4],
   daifset: [3, 6],
   daifclr: [3, 7],
 } as const;
@@ -203,4 +206,6 @@ export const BARRIERS = {
   oshst: 2,
   oshld: 1,
 } as const;
+/** DSBs that don't wait for accesses with the XS attribute (FEAT_XS), imm2. */
+export const NXS_BARRIERS = { oshnxs: 0, nshnxs: 1, ishnxs: 2, synxs: 3 } as const;
 export type Barrier = keyof typeof BARRIERS;

@@ -162,7 +162,7 @@ class Collector {
   // --- reachability ---------------------------------------------------------------------------------------------------------------
 
   #reach(symbol: LinkSymbol, from: Callable | undefined): void {
-    if (symbol.kind === "perCpuStart") return;
+    if (symbol.kind === "perCpuStart" || symbol.kind === "deferred") return;
     const target = this.#target(symbol, from?.name);
     if (from !== undefined && symbol instanceof Callable) this.#checkImport(from, symbol);
     if (this.#units.has(target) || this.#queue.includes(target)) return;

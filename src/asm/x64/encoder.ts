@@ -122,11 +122,12 @@ export class X64Encoder extends CodeBuffer {
   }
 
   /** Without a register: RIP-relative to a symbol, else absolute by a SIB byte without base. */
-  #withoutRegisters(reg: number, { symbol, displacement, segment }: X64Memory, immediateBytes: number): void {
-    if (symbol === undefined) {
+  #withoutRegisters(reg: number, rm: X64Memory, immediateBytes: number): void {
+    const { symbol, displacement, segment } = rm;
+    if (symbol === undefined || rm.isAbsolute) {
       this.byte((reg << 3) | 4);
       this.byte(0x25);
-      this.word32(checked32(displacement));
+      this.#displacement32(rm);
       return;
     }
     if (segment !== undefined)

@@ -152,6 +152,7 @@ export abstract class X64Operands extends ValueLowering<X64Assembler, X64Registe
           scale: index?.scale ?? 1,
           displacement: offset + (slot === undefined ? 0 : this.frameOffset(slot)),
           symbol,
+          isAbsolute: false,
           segment,
         };
       },

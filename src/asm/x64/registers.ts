@@ -82,7 +82,10 @@ function numbered(width: Width): Eight {
   return [8, 9, 10, 11, 12, 13, 14, 15].map((number) => gpr(number, width)) as unknown as Eight;
 }
 
-/** base + index * scale + displacement; with a symbol, its address is added (RIP-relative unless a register takes part). */
+/**
+ * base + index * scale + displacement; with a symbol, its address is added (RIP-relative unless a register takes part or it is to
+ * be absolute).
+ */
 export interface X64Memory {
   readonly width: Width;
   readonly base: X64Register | undefined;
@@ -90,6 +93,7 @@ export interface X64Memory {
   readonly scale: 1 | 2 | 4 | 8;
   readonly displacement: number;
   readonly symbol: LinkSymbol | undefined;
+  readonly isAbsolute: boolean;
   readonly segment: "fs" | "gs" | undefined;
 }
 
@@ -100,13 +104,15 @@ export interface MemoryParts {
   readonly scale?: 1 | 2 | 4 | 8;
   readonly displacement?: number;
   readonly symbol?: LinkSymbol;
+  /** A symbol without registers by its address in 32 signed bits, not relative to RIP. */
+  readonly isAbsolute?: boolean;
   readonly segment?: "fs" | "gs";
 }
 
 /** A memory operand of a given width: memory(64, { base: rdi, displacement: 8 }). */
 export function memory(width: Width, parts: MemoryParts): X64Memory {
-  const { base, index, scale = 1, displacement = 0, symbol, segment } = parts;
-  return { width, base, index, scale, displacement, symbol, segment };
+  const { base, index, scale = 1, displacement = 0, symbol, isAbsolute = false, segment } = parts;
+  return { width, base, index, scale, displacement, symbol, isAbsolute, segment };
 }
 
 /** Shorthand for the most frequent form: [base + displacement], 64 bits. */

@@ -1,6 +1,6 @@
 // Interrupts behind the entry stubs: acknowledging, counting, and preempting the interrupted task on the way out.
 
-import { nothing, routine, u64, type Builder } from "../../asm/index.ts";
+import { nothing, routine, slot, u32, u64, type Builder } from "../../asm/index.ts";
 import { LinuxVector, X86Vector } from "../../abi.ts";
 import { endOfInterrupt } from "../irqchip/controller.ts";
 import { FIRST_SPECIAL_INTID, IPI_RESCHEDULE, gicAcknowledge, gicEndOfInterrupt } from "../irqchip/gicv3.ts";
@@ -10,6 +10,14 @@ import { badException } from "./fatal.ts";
 
 /** irq_enter() adds this to the preempt count (include/linux/preempt.h). */
 const HARDIRQ_OFFSET = 1 << 16;
+
+/** What else than a reschedule may come: a vector of x86-64, an INTID of arm64. */
+export const otherInterrupt = slot("handle_other_interrupt", { id: u32 }, nothing);
+
+/** Nothing else may. */
+export const noOtherInterrupt = routine("no_other_interrupt", { id: u32 }, nothing, (k) => {
+  k.call(badException);
+});
 
 function enterInterrupt(k: Builder): void {
   k.set(local.here.preempt_count, local.here.preempt_count.add(HARDIRQ_OFFSET));
@@ -25,13 +33,17 @@ function exitInterrupt(k: Builder): void {
 export const x64Interrupt = routine("common_interrupt", [{ vector: u64 }], nothing, (k, { vector }) => {
   k.if(vector.eq(X86Vector.NMI), () => {
     k.set(counters.here.nmis, counters.here.nmis.add(1));
+    k.mark("nmi");
     k.return();
   });
   k.if(vector.lt(32), () => k.call(badException));
   enterInterrupt(k);
   k.call(endOfInterrupt);
-  k.if(vector.ne(LinuxVector.RESCHEDULE), () => k.call(badException));
-  k.mark("resched");
+  k.if(
+    vector.ne(LinuxVector.RESCHEDULE),
+    () => k.call(otherInterrupt, vector.to(u32)),
+    () => k.mark("resched"),
+  );
   exitInterrupt(k);
 });
 
@@ -41,7 +53,10 @@ export const arm64Interrupt = routine("gic_handle_irq", [], nothing, (k) => {
   k.if(id.ge(FIRST_SPECIAL_INTID), () => k.return());
   gicEndOfInterrupt(k, id);
   enterInterrupt(k);
-  k.if(id.ne(IPI_RESCHEDULE), () => k.call(badException));
-  k.mark("resched");
+  k.if(
+    id.ne(IPI_RESCHEDULE),
+    () => k.call(otherInterrupt, id),
+    () => k.mark("resched"),
+  );
   exitInterrupt(k);
 });

@@ -6,17 +6,23 @@ import {
   array,
   cast,
   constant,
+  cpuCount,
   global,
   nothing,
+  ptr,
   routine,
   u32,
   u64,
   type Builder,
+  type Local,
+  type Pointer,
   type Value,
 } from "../../asm/index.ts";
-import { NR_CPUS } from "../lib/mask.ts";
+import { cpumaskFirst, findNextBit, forEachCpu } from "../lib/cpumask.ts";
+import { CpuMask, NR_CPUS } from "../lib/mask.ts";
 import { once, onceGuard } from "../lib/once.ts";
 import { local } from "../percpu.ts";
+import { SendingWay } from "./controller.ts";
 
 /** cpu_logical_map: MPIDR affinity by CPU number. */
 const cpuLogicalMap = global("__cpu_logical_map", array(u64, NR_CPUS), { section: "arena", align: 64 });
@@ -25,6 +31,9 @@ const distributorEnabled = onceGuard("distributor_enabled");
 
 /** IPI numbers are SGI numbers (arch/arm64/kernel/smp.c, enum ipi_msg_type). */
 export const IPI_RESCHEDULE = 0;
+export const IPI_CALL_FUNC = 1;
+/** ICC_SGI1R_EL1.IRM: to all but self. */
+const SGI1R_IRM = 2 ** 40;
 /** INTIDs from here on are special: nothing was acknowledged. */
 export const FIRST_SPECIAL_INTID = 1020;
 
@@ -92,21 +101,106 @@ export const gicInit = routine("gic_cpu_init", { cpu: u32 }, nothing, (k, { cpu 
   k.set(cpuLogicalMap.at(cpu), affinity);
 });
 
-/** gic_ipi_send_mask for one CPU: DSB ISHST, ICC_SGI1R_EL1, ISB. */
-export const gicSendReschedule = routine("gic_send_reschedule", { cpu: u32 }, nothing, (k, { cpu }) => {
-  const mpidr = k.let("mpidr", cpuLogicalMap.at(cpu));
-  // Aff3 55:48, Aff2 39:32, RS 47:44, Aff1 23:16, target list 15:0.
+/** Aff3 55:48, Aff2 39:32, RS 47:44, Aff1 23:16 of ICC_SGI1R_EL1. */
+function sgiAffinity(k: Builder, mpidr: Value<"u64">): Local<"u64"> {
   const affinity = k.let("affinity", mpidr.shr(32).and(0xff).shl(48));
   k.set(affinity, affinity.or(mpidr.shr(16).and(0xff).shl(32)).or(mpidr.shr(8).and(0xff).shl(16)));
   k.set(affinity, affinity.or(mpidr.shr(4).and(0xf).shl(44)));
+  return affinity;
+}
+
+/** The bit of a target list, 15:0. */
+function sgiTarget(k: Builder, mpidr: Value<"u64">): Local<"u64"> {
   const list = k.let("list", 1, u64);
   k.set(list, list.shl(mpidr.and(0xf)));
-  const sgi = k.let("sgi", affinity.or(list).or(IPI_RESCHEDULE * 2 ** 24));
+  return list;
+}
+
+function writeSgi(k: Builder, sgi: Value<"u64">): void {
+  k.arch({ arm64: (a, { sgi: value }) => a.msr("icc_sgi1r_el1", value) }, { uses: { sgi } });
+}
+
+/** gic_ipi_send_mask for one CPU: DSB ISHST, ICC_SGI1R_EL1, ISB. */
+function sendSgi(k: Builder, cpu: Value<"u32">, ipi: number): void {
+  const mpidr = k.let("mpidr", cpuLogicalMap.at(cpu));
+  const affinity = sgiAffinity(k, mpidr);
+  const list = sgiTarget(k, mpidr);
+  const sgi = k.let("sgi", affinity.or(list).or(ipi * 2 ** 24));
   k.interprocessorFence("gic");
   k.mark("send");
-  k.arch({ arm64: (a, { sgi: value }) => a.msr("icc_sgi1r_el1", value) }, { uses: { sgi } });
+  writeSgi(k, sgi);
   k.instructionFence();
+}
+
+export const gicSendReschedule = routine("gic_send_reschedule", { cpu: u32 }, nothing, (k, { cpu }) => {
+  sendSgi(k, cpu, IPI_RESCHEDULE);
 });
+
+export const gicSendCallFunction = routine("gic_send_call_function", { cpu: u32 }, nothing, (k, { cpu }) => {
+  sendSgi(k, cpu, IPI_CALL_FUNC);
+});
+
+/** gic_compute_target_list: one write for each run of consecutive members that share all but the lowest four bits of Aff0. */
+function sendToRuns(k: Builder, mask: Pointer<typeof CpuMask>): void {
+  const cpu = k.let("cpu", cpumaskFirst(k, mask));
+  k.while(cpu.lt(cpuCount), () => {
+    const first = k.let("first", cpuLogicalMap.at(cpu));
+    const cluster = k.let("cluster", first.shr(4));
+    const targets = k.let("targets", 0, u64);
+    k.loop(() => {
+      const mpidr = k.let("mpidr", cpuLogicalMap.at(cpu));
+      k.if(mpidr.shr(4).ne(cluster), () => k.break());
+      k.set(targets, targets.or(sgiTarget(k, mpidr)));
+      k.set(cpu, k.call(findNextBit, mask, cpuCount, cpu.add(1)));
+      k.if(cpu.ge(cpuCount), () => k.break());
+    });
+    const sgi = k.let(
+      "sgi",
+      sgiAffinity(k, first)
+        .or(targets)
+        .or(IPI_CALL_FUNC * 2 ** 24),
+    );
+    writeSgi(k, sgi);
+  });
+}
+
+/** gic_ipi_send_mask: one fence, the writes, one ISB. */
+export const gicSendCallFunctionMask = routine(
+  "gic_send_call_function_mask",
+  [{ mask: ptr(CpuMask) }, { way: u32 }],
+  nothing,
+  (k, { mask, way }) => {
+    k.interprocessorFence("gic_mask");
+    k.switch(
+      way,
+      [
+        [
+          SendingWay.Broadcast,
+          () => {
+            const all = k.let("all", SGI1R_IRM + IPI_CALL_FUNC * 2 ** 24, u64);
+            writeSgi(k, all);
+          },
+        ],
+        [
+          SendingWay.Each,
+          () =>
+            forEachCpu(k, mask, (cpu) => {
+              const mpidr = k.let("mpidr", cpuLogicalMap.at(cpu));
+              const sgi = k.let(
+                "sgi",
+                sgiAffinity(k, mpidr)
+                  .or(sgiTarget(k, mpidr))
+                  .or(IPI_CALL_FUNC * 2 ** 24),
+              );
+              writeSgi(k, sgi);
+            }),
+        ],
+      ],
+      () => sendToRuns(k, mask),
+    );
+    k.instructionFence();
+  },
+);
 
 /** ipi_teardown: no SGI reaches this CPU from now on. */
 export const gicDisableIpis = routine("ipi_teardown", [], nothing, (k) => {

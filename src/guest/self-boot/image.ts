@@ -1,8 +1,7 @@
 // Kernels that boot by themselves: files that QEMU or a bare machine enters once, without a host that starts CPUs or writes memory.
 
 import { bind, writeElf, type Binding, type Image } from "../../asm/index.ts";
-import { endOfInterrupt, initLocalApic, sendReschedule } from "../irqchip/controller.ts";
-import { xapicEoi, xapicInit, xapicSendReschedule } from "../irqchip/xapic.ts";
+import { xapicBindings } from "../irqchip/xapic.ts";
 import { buildKernel, type KernelOptions } from "../kernel.ts";
 import { requestsDone } from "../load/requester.ts";
 import { powerOffArm64, selfEntryArm64 } from "./arm64.ts";
@@ -34,13 +33,7 @@ export function buildSelfBootingKernel(options: KernelOptions): SelfBootingKerne
     ...options,
     entry: isArm ? selfEntryArm64 : selfEntryX64,
     parameters: { onlineWanted: cpus, ...parameters },
-    bindings: [
-      ...bindings,
-      ...reporting(isArm),
-      ...(isArm
-        ? []
-        : [bind(initLocalApic, xapicInit), bind(sendReschedule, xapicSendReschedule), bind(endOfInterrupt, xapicEoi)]),
-    ],
+    bindings: [...bindings, ...reporting(isArm), ...(isArm ? [] : xapicBindings)],
   });
   return { image, elf: writeElf(image, isArm || image.entry === undefined ? {} : { pvhEntry: image.entry }) };
 }

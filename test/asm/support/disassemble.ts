@@ -16,10 +16,32 @@ export const OBJDUMP: Readonly<Record<Architecture, Tool>> = {
 };
 
 export function disassemble(architecture: Architecture, bytes: Uint8Array, address: number): DisassembledInstruction[] {
+  const flags = architecture === "x86-64" ? ["-M", "intel"] : [];
+  return disassembleAs(architecture, flags, bytes, address).map(({ bytes: own, text }) => ({
+    bytes: own,
+    text: text.replace(/ (\/\/|#).*$/, ""),
+  }));
+}
+
+/** x86-64 in AT&T's syntax, with the comments. */
+export function disassembleAtt(
+  architecture: Architecture,
+  bytes: Uint8Array,
+  address: number,
+): DisassembledInstruction[] {
+  return disassembleAs(architecture, [], bytes, address);
+}
+
+function disassembleAs(
+  architecture: Architecture,
+  flags: readonly string[],
+  bytes: Uint8Array,
+  address: number,
+): DisassembledInstruction[] {
   return withFolder((path) => {
     const file = path("code.bin");
     writeFileSync(file, bytes);
-    const machine = architecture === "x86-64" ? ["-m", "i386:x86-64", "-M", "intel"] : ["-m", "aarch64"];
+    const machine = architecture === "x86-64" ? ["-m", "i386:x86-64", ...flags] : ["-m", "aarch64"];
     const { stdout, stderr, status } = run(
       OBJDUMP[architecture],
       "-D",
@@ -43,10 +65,7 @@ export function disassemble(architecture: Architecture, bytes: Uint8Array, addre
         return [
           {
             bytes: architecture === "arm64" ? own.reverse() : own,
-            text: match[2]
-              .replace(/\s+(\/\/|#).*$/, "")
-              .replace(/\s+/g, " ")
-              .trim(),
+            text: match[2].replace(/\s+/g, " ").trim(),
           },
         ];
       });

@@ -7,6 +7,8 @@ import { join } from "node:path";
 
 export type Tool =
   | "as"
+  | "ld"
+  | "aarch64-linux-gnu-ld"
   | "objdump"
   | "readelf"
   | "addr2line"

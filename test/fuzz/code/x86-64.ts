@@ -1,10 +1,21 @@
 // Fuzz target: x86-64 machine code.
 
+import { XAPIC_BASE } from "../../../src/abi.ts";
 import { drawPrograms } from "../../instructions/x86-64/programs.ts";
 import { R8, RAX, RBX, RCX, RDI, RDX, RSP, le } from "../../instructions/x86-64/code.ts";
 import { randomMachine } from "../../support/random-machine.ts";
 import { Random } from "../../support/random.ts";
-import { MSR_EOI, MSR_ICR, MSR_SELF_IPI, MSR_SVR, MSR_TSC, X64, aluOperations } from "../../support/x64.ts";
+import {
+  MSR_APIC_BASE,
+  MSR_EOI,
+  MSR_ICR,
+  MSR_SELF_IPI,
+  MSR_SVR,
+  MSR_TSC,
+  MSR_TSC_DEADLINE,
+  X64,
+  aluOperations,
+} from "../../support/x64.ts";
 import { Bytes, drawPieces, somePiece, type Piece } from "./corpus.ts";
 import { writeValue, type Content, type Dialect } from "./input.ts";
 import {
@@ -238,7 +249,7 @@ function damage(random: Random, bytes: Uint8Array): void {
 
 const registers = [
   ...[MSR_TSC, MSR_EOI, MSR_SVR, MSR_ICR, MSR_SELF_IPI, 0x1b, 0x3b, 0x6e0, 0xc000_0080, 0xc000_0081, 0xc000_0101],
-  ...[0x802, 0x808, 0x80a, 0x80d, 0x828, 0x832, 0x838, 0x83e],
+  ...Array.from({ length: 0x40 }, (_, register) => 0x800 + register),
 ] as const;
 
 const piece = (): X64 => new X64(0);
@@ -249,6 +260,12 @@ const templates: readonly ((random: Random) => readonly number[])[] = [
   (random) => piece().set(RCX, random.pick(registers)).wrmsr().bytes,
   (random) => piece().set(RCX, random.pick(registers)).raw(0x0f, 0x32).bytes,
   (random) => piece().writeMsr(MSR_ICR, interruptCommand(random)).bytes,
+  (random) => piece().writeMsr(MSR_APIC_BASE, BigInt(XAPIC_BASE | random.pick([0, 0x800, 0x800, 0xc00, 0x900]))).bytes,
+  (random) =>
+    piece().writeMsr(random.pick(timerRegisters), BigInt(random.next() & random.pick([0x7_00ff, 0xfff]))).bytes,
+  (random) =>
+    piece().rdtsc().opImmediate("add", 4, RAX, random.between(-99, 999)).set(RCX, MSR_TSC_DEADLINE).wrmsr().bytes,
+  (random) => pageAccess(random).bytes,
   (random) => piece().writeMsr(MSR_SELF_IPI, BigInt(random.next() & 0xff)).bytes,
   (random) => piece().raw(...random.pick([[0xfa], [0xfb], [0xfb, 0xf4], [0xf4], [0xfc], [0xfd], [0xcc]])).bytes,
   (random) => piece().raw(0x44, 0x0f, random.pick([0x20, 0x22]), 0xc0 | (random.next() & 7)).bytes,
@@ -284,6 +301,19 @@ const templates: readonly ((random: Random) => readonly number[])[] = [
   () => piece().pushf().opImmediate("or", 8, { base: RSP }, 0x100).popf().bytes,
   (random) => spin(random),
 ];
+
+/** LVT timer, TMICT, TDCR. */
+const timerRegisters = [0x832, 0x838, 0x83e] as const;
+
+/** Loads and stores in the page of the local APIC, most of them of its registers. */
+function pageAccess(random: Random): X64 {
+  const at = { base: RDX, displacement: random.between(0, 0x40) * 16 + random.pick([0, 0, 0, 0, 0, 4, 14]) };
+  const width = random.pick([1, 2, 4, 4, 4, 8] as const);
+  const code = piece().set(RDX, XAPIC_BASE);
+  if (random.chance(30)) return code.load(width, RAX, at);
+  if (random.chance(10)) return code.increment(width, at, random.chance(30));
+  return code.storeImmediate(width, at, random.next() & random.pick([0xff, 0x7_0fff, 0xffff_ffff]));
+}
 
 function interruptCommand(random: Random): bigint {
   const target = BigInt(random.chance(80) ? random.between(0, 12) : random.next());

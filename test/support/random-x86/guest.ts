@@ -12,7 +12,8 @@ import { writableRoutines } from "./writable-routines.ts";
 import { program } from "./program.ts";
 
 export function x86Guest(random: Random, layout: Layout): Guest {
-  const handlers = emitHandlers(random);
+  const localApic = random.chance(35) ? "xapic" : "x2apic";
+  const handlers = emitHandlers(random, localApic);
   const writable = writableRoutines(random);
   const contents = [
     { address: HANDLERS, bytes: handlers.finish() },
@@ -24,6 +25,7 @@ export function x86Guest(random: Random, layout: Layout): Guest {
   let at = CODE;
   for (let cpu = 0; cpu < layout.cpus; cpu++) {
     const code = new X64(at);
+    code.apicMode = localApic;
     program(code, random, { ...layout, cpu, routines: writable.routines });
     const bytes = code.finish();
     contents.push({ address: at, bytes });
@@ -43,5 +45,6 @@ export function x86Guest(random: Random, layout: Layout): Guest {
     contents,
     starts,
     marks,
+    localApic,
   };
 }

@@ -9,8 +9,9 @@ import { NOT_EQUAL } from "./snippet.ts";
 export const HANDLER_KINDS = 6;
 
 /** Interrupts count in private memory; some linger, some open interrupts again before their EOI. */
-export function emitHandlers(random: Random): X64 {
+export function emitHandlers(random: Random, apicMode: X64["apicMode"]): X64 {
   const code = new X64(HANDLERS);
+  code.apicMode = apicMode;
   for (let kind = 0; kind < HANDLER_KINDS; kind++) {
     code.label(`interrupt${kind}`).mark().push(RAX).push(RCX).push(RDX);
     code.increment(8, privately(INTERRUPTS), random.chance(30));
@@ -20,7 +21,7 @@ export function emitHandlers(random: Random): X64 {
       linger(code, random);
       code.cli();
     }
-    code.mark().writeMsr(MSR_EOI, 0n);
+    code.mark().writeApic(MSR_EOI, 0);
     linger(code, random);
     code.pop(RDX).pop(RCX).pop(RAX).mark().iret();
   }

@@ -2,7 +2,7 @@
 
 import { RBP, RBX, RCX, RSP, type Memory } from "../../instructions/x86-64/code.ts";
 import type { Random } from "../random.ts";
-import { MSR_ICR, MSR_SVR, MSR_TSC, type X64 } from "../x64.ts";
+import { MSR_TSC, type X64 } from "../x64.ts";
 import { NO_IDT_POINTER, GDT_POINTER, IDT_POINTER, SHARED, PRIVATE, PRIVATE_BYTES } from "./layout.ts";
 import { NOT_EQUAL, type Place, type Snippet } from "./snippet.ts";
 import { accesses, lockedSplit } from "./snippets/accesses.ts";
@@ -10,6 +10,7 @@ import { spins } from "./snippets/spins.ts";
 import { deadlines } from "./snippets/time.ts";
 import { arithmetic } from "./snippets/arithmetic.ts";
 import { calls } from "./snippets/calls.ts";
+import { apic, prepareApic } from "./snippets/apic.ts";
 import { interrupts } from "./snippets/interrupts.ts";
 import { others } from "./snippets/others.ts";
 
@@ -20,7 +21,7 @@ export function program(code: X64, random: Random, place: Place): void {
   code.put({ opcode: [0x0f, 0x01], reg: 2, rm: absolute(GDT_POINTER) });
   code.set(RBX, SHARED).set(RBP, PRIVATE + place.cpu * PRIVATE_BYTES);
   code.set(RCX, 30).label("others").decrement(4, RCX).jumpIf(NOT_EQUAL, "others");
-  code.writeMsr(MSR_SVR, 0x1ffn);
+  prepareApic(code, random, place);
   // Counters that soon wrap, in 32 or 64 bits.
   if (random.chance(30)) {
     const wrap = random.pick([1n << 32n, 1n << 64n, 1n << 31n, 1n << 63n]);
@@ -42,7 +43,7 @@ function endMachine(code: X64, random: Random): void {
   const kind = random.between(0, 2);
   if (kind === 0) code.put({ opcode: [0x0f, 0x01], reg: 3, rm: { displacement: NO_IDT_POINTER } }).ud2();
   else if (kind === 1) code.set(RSP, 0xf00_0000).ud2();
-  else code.writeMsr(MSR_ICR, 0x500n);
+  else code.sendCommand(0x500);
 }
 
 /** The order is part of what a seed means. */
@@ -55,4 +56,5 @@ const snippets: readonly Snippet[] = [
   ...interrupts,
   ...others,
   lockedSplit,
+  ...apic,
 ];

@@ -9,7 +9,16 @@ import { armGpr, Arm64Register, xzr } from "../registers.ts";
 
 export type ArmShift = "lsl" | "lsr" | "asr" | "ror";
 const SHIFTS = { lsl: 0, lsr: 1, asr: 2, ror: 3 } as const;
-const EXTENDS = { uxtw: 2, sxtw: 6 } as const;
+const EXTENDS = { uxtb: 0, uxth: 1, uxtw: 2, uxtx: 3, sxtb: 4, sxth: 5, sxtw: 6, sxtx: 7 } as const;
+/** How a register is widened before it is added or subtracted. */
+export type ArmExtend = keyof typeof EXTENDS;
+const ADDITIONS = { add: 0, sub: 1 << 30, adds: 1 << 29, subs: 3 << 29 } as const;
+const LONG_PRODUCTS = {
+  smaddl: 1 << 21,
+  smsubl: (1 << 21) | (1 << 15),
+  umaddl: 5 << 21,
+  umsubl: (5 << 21) | (1 << 15),
+};
 const LOGICAL = { and: 0, orr: 1, eor: 2, ands: 3 } as const;
 export type ArmLogical = keyof typeof LOGICAL;
 
@@ -87,13 +96,25 @@ export abstract class Arm64Arithmetic extends Arm64Encoder {
     );
   }
 
-  /** add of a 32-bit register extended to 64 bits. */
-  addExtended(to: Arm64Register, one: Arm64Register, other: Arm64Register, extend: "uxtw" | "sxtw", amount = 0): this {
-    const option = EXTENDS[extend];
+  /** add of a register extended to the width of the others. */
+  addExtended(to: Arm64Register, one: Arm64Register, other: Arm64Register, extend: ArmExtend, amount = 0): this {
+    return this.extended("add", to, one, other, extend, amount);
+  }
+  /** add, sub, adds or subs with the last operand extended and shifted. */
+  extended(
+    operation: keyof typeof ADDITIONS,
+    to: Arm64Register,
+    one: Arm64Register,
+    other: Arm64Register,
+    extend: ArmExtend,
+    amount = 0,
+  ): this {
     return this.word(
-      0x8b20_0000 |
+      0x0b20_0000 |
+        commonSf(to, one) |
+        ADDITIONS[operation] |
         (other.number << 16) |
-        (option << 13) |
+        (EXTENDS[extend] << 13) |
         (checkRange(amount, 0, 4, "extended shift") << 10) |
         (one.number << 5) |
         to.number,
@@ -102,6 +123,12 @@ export abstract class Arm64Arithmetic extends Arm64Encoder {
 
   adc(to: Arm64Register, one: Arm64Register, other: Arm64Register): this {
     return this.word(0x1a00_0000 | commonSf(to, one, other) | (other.number << 16) | (one.number << 5) | to.number);
+  }
+  adcs(to: Arm64Register, one: Arm64Register, other: Arm64Register): this {
+    return this.word(0x3a00_0000 | commonSf(to, one, other) | (other.number << 16) | (one.number << 5) | to.number);
+  }
+  sbcs(to: Arm64Register, one: Arm64Register, other: Arm64Register): this {
+    return this.word(0x7a00_0000 | commonSf(to, one, other) | (other.number << 16) | (one.number << 5) | to.number);
   }
   sbc(to: Arm64Register, one: Arm64Register, other: Arm64Register): this {
     return this.word(0x5a00_0000 | commonSf(to, one, other) | (other.number << 16) | (one.number << 5) | to.number);
@@ -161,6 +188,12 @@ export abstract class Arm64Arithmetic extends Arm64Encoder {
   }
   orn(...operands: ShiftedRegisters): this {
     return this.#logicalRegister(1, 1, ...operands);
+  }
+  eon(...operands: ShiftedRegisters): this {
+    return this.#logicalRegister(2, 1, ...operands);
+  }
+  bics(...operands: ShiftedRegisters): this {
+    return this.#logicalRegister(3, 1, ...operands);
   }
   mvn(to: Arm64Register, from: Arm64Register): this {
     return this.orn(to, armGpr(31, to.width), from);
@@ -226,6 +259,27 @@ export abstract class Arm64Arithmetic extends Arm64Encoder {
   }
   mul(to: Arm64Register, one: Arm64Register, other: Arm64Register): this {
     return this.madd(to, one, other, armGpr(31, to.width));
+  }
+  /** 64-bit accumulator + or - the product of two 32-bit registers, extended. */
+  multiplyLong(
+    name: keyof typeof LONG_PRODUCTS,
+    to: Arm64Register,
+    one: Arm64Register,
+    other: Arm64Register,
+    accumulator: Arm64Register,
+  ): this {
+    if (to.width !== 64 || one.width !== 32 || other.width !== 32 || accumulator.width !== 64) {
+      const names = [to, one, other, accumulator].map((register) => register.name).join(", ");
+      throw invalid("registers of other widths", { value: names, allowed: "x, w, w, x" });
+    }
+    return this.word(
+      0x9b00_0000 |
+        LONG_PRODUCTS[name] |
+        (other.number << 16) |
+        (accumulator.number << 10) |
+        (one.number << 5) |
+        to.number,
+    );
   }
   umulh(to: Arm64Register, one: Arm64Register, other: Arm64Register): this {
     return this.#threeSource(6 << 21, to, one, other, xzr);

@@ -2,6 +2,7 @@
 
 import { checkRange } from "../../code-buffer.ts";
 import type { Label, LinkSymbol } from "../../code-buffer.ts";
+import { invalid } from "../../failure.ts";
 import { sf } from "../encoder.ts";
 import { armConditionNumber, armGpr } from "../registers.ts";
 import type { Arm64Condition, Arm64Register } from "../registers.ts";
@@ -36,10 +37,15 @@ export abstract class Arm64Branches extends Arm64Bits {
     return this.#branch(opcode | ((bit >> 5) << 31) | ((bit & 31) << 19) | register.number, label, 14, 5);
   }
 
-  /** A branch to a label of this routine: a signed word offset of `bits` bits at bit `position`. */
+  /** A label of this routine as a signed word offset of `bits` bits at bit `position`. */
   #branch(opcode: number, label: string | Label, bits: number, position: number): this {
     this.fixup(label, (view, at, target) => {
       const limit = 2 ** (bits - 1);
+      if ((target - at) % 4 !== 0)
+        throw invalid("a distance that is no number of instructions", {
+          value: target - at,
+          allowed: "multiples of 4",
+        });
       const words = checkRange((target - at) / 4, -limit, limit - 1, `branch distance of ${bits} bits`);
       const field = (words & (2 ** bits - 1)) << position;
       view.setUint32(at, (view.getUint32(at, true) | field) >>> 0, true);
@@ -79,6 +85,18 @@ export abstract class Arm64Branches extends Arm64Bits {
       view.setUint32(at, (view.getUint32(at, true) | field) >>> 0, true);
     });
     return this.word(0x1000_0000 | to.number);
+  }
+  /** Loads from a label of this routine. */
+  ldrLiteral(to: Arm64Register, label: string | Label): this {
+    return this.#branch((to.width === 64 ? 0x5800_0000 : 0x1800_0000) | to.number, label, 19, 5);
+  }
+  /** Prefetch of a label's line, by the number of the operation. */
+  prfmLiteral(operation: number, label: string | Label): this {
+    return this.#branch(0xd800_0000 | checkRange(operation, 0, 31, "prefetch operation"), label, 19, 5);
+  }
+  /** 32 bits, sign-extended. */
+  ldrswLiteral(to: Arm64Register, label: string | Label): this {
+    return this.#branch(0x9800_0000 | to.number, label, 19, 5);
   }
   /** The 4 KiB page of a symbol's address. */
   adrp(to: Arm64Register, symbol: LinkSymbol, addend = 0): this {

@@ -3,9 +3,11 @@
 import { checkRange } from "../../code-buffer.ts";
 import { xzr } from "../registers.ts";
 import type { Arm64Register } from "../registers.ts";
-import { BARRIERS, PSTATE_FIELDS, SYSTEM_INSTRUCTIONS, systemRegister } from "../system-registers.ts";
+import { BARRIERS, NXS_BARRIERS, PSTATE_FIELDS, SYSTEM_INSTRUCTIONS, systemRegister } from "../system-registers.ts";
 import type { Barrier, PstateField, SystemInstruction, SystemRegister } from "../system-registers.ts";
 import { Arm64Memory } from "./memory.ts";
+
+const BARRIER_OPCODES = { dsb: 0xd503_309f, dmb: 0xd503_30bf, isb: 0xd503_30df } as const;
 
 export abstract class Arm64System extends Arm64Memory {
   // --- barriers, hints, waiting -------------------------------------------------------------------------------------------------
@@ -17,7 +19,15 @@ export abstract class Arm64System extends Arm64Memory {
     return this.word(0xd503_309f | (BARRIERS[barrier] << 8));
   }
   isb(): this {
-    return this.word(0xd503_3fdf);
+    return this.barrier("isb", 15);
+  }
+  /** A barrier by the number that its option has; those without a name are reserved, and DSB 0 and 4 are SSBB and PSSBB. */
+  barrier(name: keyof typeof BARRIER_OPCODES, option: number): this {
+    return this.word(BARRIER_OPCODES[name] | (checkRange(option, 0, 15, "barrier option") << 8));
+  }
+  /** Without waiting for accesses with the XS attribute. */
+  dsbNxs(barrier: keyof typeof NXS_BARRIERS): this {
+    return this.word(0xd503_323f | (NXS_BARRIERS[barrier] << 10));
   }
   /** Speculation barrier. */
   sb(): this {
@@ -98,9 +108,25 @@ export abstract class Arm64System extends Arm64Memory {
   daifClr(mask: number): this {
     return this.msrImmediate("daifclr", mask);
   }
+  /** A system instruction by its fields. */
+  sysFields(op1: number, crn: number, crm: number, op2: number, operand: Arm64Register = xzr): this {
+    return this.word(0xd508_0000 | systemFields(op1, crn, crm, op2) | operand.number);
+  }
+  sysl(to: Arm64Register, op1: number, crn: number, crm: number, op2: number): this {
+    return this.word(0xd528_0000 | systemFields(op1, crn, crm, op2) | to.number);
+  }
   /** tlbi, dc, ic and at by name. */
   sys(instruction: SystemInstruction, operand: Arm64Register = xzr): this {
     const [op1, crn, crm, op2] = SYSTEM_INSTRUCTIONS[instruction];
-    return this.word(0xd508_0000 | (op1 << 16) | (crn << 12) | (crm << 8) | (op2 << 5) | operand.number);
+    return this.sysFields(op1, crn, crm, op2, operand);
   }
+}
+
+function systemFields(op1: number, crn: number, crm: number, op2: number): number {
+  return (
+    (checkRange(op1, 0, 7, "op1") << 16) |
+    (checkRange(crn, 0, 15, "CRn") << 12) |
+    (checkRange(crm, 0, 15, "CRm") << 8) |
+    (checkRange(op2, 0, 7, "op2") << 5)
+  );
 }

@@ -11,7 +11,7 @@ import type { Operand } from "./moves.ts";
 
 const ALU = { add: 0, or: 1, adc: 2, sbb: 3, and: 4, sub: 5, xor: 6, cmp: 7 } as const;
 export type AluOperator = keyof typeof ALU;
-const SHIFT = { rol: 0, ror: 1, shl: 4, shr: 5, sar: 7 } as const;
+const SHIFT = { rol: 0, ror: 1, rcl: 2, rcr: 3, shl: 4, shr: 5, sar: 7 } as const;
 export type ShiftOperator = keyof typeof SHIFT;
 const BIT = { bt: 4, bts: 5, btr: 6, btc: 7 } as const;
 export type BitOperator = keyof typeof BIT;
@@ -112,6 +112,10 @@ export abstract class X64Arithmetic extends X64Moves {
   idiv(operand: RegisterOrMemory): this {
     return this.#group3("idiv", operand);
   }
+  /** rdx:rax = rax * operand, signed. */
+  imulWide(operand: RegisterOrMemory): this {
+    return this.#group3("imul", operand);
+  }
   /** to = to * from, or to = from * value. */
   imul(to: X64Register, from: RegisterOrMemory, value?: Immediate): this {
     const { width } = to;
@@ -145,6 +149,16 @@ export abstract class X64Arithmetic extends X64Moves {
     return this.shift("sar", operand, count);
   }
 
+  /** Shifts bits of `from` into `to`, by a constant or by cl. */
+  doubleShift(operator: "shld" | "shrd", to: RegisterOrMemory, from: X64Register, count: number | "cl"): this {
+    const width = commonWidth(to, from);
+    const opcode = operator === "shld" ? 0xa4 : 0xac;
+    if (count === "cl") return this.modRm({ width, opcode: [0x0f, opcode | 1], reg: from.number, rm: to });
+    this.modRm({ width, opcode: [0x0f, opcode], reg: from.number, rm: to, immediateBytes: 1 });
+    this.immediate(BigInt(checkRange(count, 0, width === 64 ? 63 : 31, "shift count")), 1);
+    return this;
+  }
+
   /** rdx:rax from the sign of rax, edx:eax from that of eax. */
   cqo(): this {
     return this.fixed(0x48, 0x99);
@@ -152,8 +166,34 @@ export abstract class X64Arithmetic extends X64Moves {
   cdq(): this {
     return this.fixed(0x99);
   }
+  cwd(): this {
+    return this.fixed(0x66, 0x99);
+  }
+  /** rax from eax, eax from ax, ax from al, by sign. */
   cdqe(): this {
     return this.fixed(0x48, 0x98);
+  }
+  cwde(): this {
+    return this.fixed(0x98);
+  }
+  cbw(): this {
+    return this.fixed(0x66, 0x98);
+  }
+  clc(): this {
+    return this.fixed(0xf8);
+  }
+  stc(): this {
+    return this.fixed(0xf9);
+  }
+  cmc(): this {
+    return this.fixed(0xf5);
+  }
+  /** ah from the low byte of the flags. */
+  lahf(): this {
+    return this.fixed(0x9f);
+  }
+  sahf(): this {
+    return this.fixed(0x9e);
   }
 
   // --- bits ---------------------------------------------------------------------------------------------------------------------
@@ -217,6 +257,9 @@ export abstract class X64Arithmetic extends X64Moves {
   cmpxchg(to: RegisterOrMemory, from: X64Register): this {
     const width = commonWidth(to, from);
     return this.modRm({ width, opcode: [0x0f, 0xb0 | wide(width)], reg: from.number, regWidth: width, rm: to });
+  }
+  cmpxchg8b(to: X64Memory): this {
+    return this.modRm({ width: 32, opcode: [0x0f, 0xc7], reg: 1, rm: to });
   }
   cmpxchg16b(to: X64Memory): this {
     return this.modRm({ width: 64, opcode: [0x0f, 0xc7], reg: 1, rm: to });

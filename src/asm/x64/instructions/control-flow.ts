@@ -8,6 +8,8 @@ import { conditionNumber } from "../registers.ts";
 import type { X64Condition, X64Memory, X64Register } from "../registers.ts";
 import { X64Arithmetic } from "./arithmetic.ts";
 
+const LOOP = { loopne: 0xe0, loope: 0xe1, loop: 0xe2 } as const;
+
 export abstract class X64ControlFlow extends X64Arithmetic {
   setcc(condition: X64Condition, to: RegisterOrMemory): this {
     return this.modRm({ width: 8, opcode: [0x0f, 0x90 | conditionNumber(condition)], reg: 0, rm: to });
@@ -30,6 +32,23 @@ export abstract class X64ControlFlow extends X64Arithmetic {
     const number = conditionNumber(condition);
     this.branchItem(this.named(label), [0x70 | number], [0x0f, 0x80 | number]);
     return this;
+  }
+  /** Counts rcx down and jumps while it is not zero (and ZF is 1, or 0); only near labels. */
+  loop(kind: keyof typeof LOOP, label: string | Label): this {
+    return this.fixed(LOOP[kind]).#displacement8(label);
+  }
+  /** Jumps if rcx is zero, or ecx; only near labels. */
+  jrcxz(label: string | Label): this {
+    return this.fixed(0xe3).#displacement8(label);
+  }
+  jecxz(label: string | Label): this {
+    return this.fixed(0x67, 0xe3).#displacement8(label);
+  }
+  #displacement8(label: string | Label): this {
+    this.fixup(label, (view, at, target) => {
+      view.setInt8(at, checkRange(target - at - 1, -0x80, 0x7f, "8-bit displacement"));
+    });
+    return this.fixed(0);
   }
   /** To another routine. */
   jmpTo(symbol: LinkSymbol): this {
@@ -61,12 +80,29 @@ export abstract class X64ControlFlow extends X64Arithmetic {
   jmpFar(target: X64Memory): this {
     return this.modRm({ width: target.width === 64 ? 64 : 32, opcode: [0xff], reg: 5, rm: target });
   }
-  ret(): this {
-    return this.fixed(0xc3);
+  callFar(target: X64Memory): this {
+    return this.modRm({ width: target.width === 64 ? 64 : 32, opcode: [0xff], reg: 3, rm: target });
+  }
+  /** Pops as many more bytes as are given. */
+  ret(bytes = 0): this {
+    if (bytes === 0) return this.fixed(0xc3);
+    checkRange(bytes, 0, 0xffff, "bytes to pop");
+    return this.fixed(0xc2, bytes & 0xff, bytes >> 8);
+  }
+  leave(): this {
+    return this.fixed(0xc9);
+  }
+  /** Far return that pops rip and cs as 32-bit words. */
+  retf(): this {
+    return this.fixed(0xcb);
   }
   /** Far return that pops rip and cs as 64-bit words. */
   retfq(): this {
     return this.fixed(0x48, 0xcb);
+  }
+  /** Pops 32-bit words. */
+  iretd(): this {
+    return this.fixed(0xcf);
   }
   iretq(): this {
     return this.fixed(0x48, 0xcf);
@@ -81,11 +117,19 @@ export abstract class X64ControlFlow extends X64Arithmetic {
   syscall(): this {
     return this.fixed(0x0f, 0x05);
   }
+  /** To compatibility mode. */
+  sysretl(): this {
+    return this.fixed(0x0f, 0x07);
+  }
   sysretq(): this {
     return this.fixed(0x48, 0x0f, 0x07);
   }
   int(vector: number): this {
     return this.fixed(0xcd, checkRange(vector, 0, 0xff, "vector"));
+  }
+  /** The debug exception as an instruction. */
+  int1(): this {
+    return this.fixed(0xf1);
   }
   int3(): this {
     return this.fixed(0xcc);

@@ -9,6 +9,13 @@ import type { Width, X64Memory } from "../registers.ts";
 
 export type Operand = RegisterOrMemory | Immediate;
 
+const STRING = { movs: 0xa4, cmps: 0xa6, stos: 0xaa, lods: 0xac, scas: 0xae } as const;
+/** String instructions by what they do; the element's width is an operand. */
+export type StringOperator = keyof typeof STRING;
+/** rep for movs, stos and lods; repe and repne for cmps and scas, which end at the first difference or match. */
+const REPEAT = { rep: 0xf3, repe: 0xf3, repne: 0xf2 } as const;
+export type Repeat = keyof typeof REPEAT;
+
 export function isImmediate(operand: Operand): operand is Immediate {
   return typeof operand === "number" || typeof operand === "bigint";
 }
@@ -77,6 +84,20 @@ export abstract class X64Moves extends X64Encoder {
       throw invalid("movsxd between those widths", { value: `${to.width} and ${from.width}`, allowed: "64 and 32" });
     }
     return this.modRm({ width: 64, opcode: [0x63], reg: to.number, rm: from });
+  }
+
+  /** Past the caches, with weak ordering. */
+  movnti(to: X64Memory, from: X64Register): this {
+    return this.modRm({ width: commonWidth(to, from), opcode: [0x0f, 0xc3], reg: from.number, rm: to });
+  }
+  /** With the bytes in the other order. */
+  movbe(to: RegisterOrMemory, from: RegisterOrMemory): this {
+    const width = commonWidth(to, from);
+    if (from instanceof X64Register && !(to instanceof X64Register))
+      return this.modRm({ width, opcode: [0x0f, 0x38, 0xf1], reg: from.number, rm: to });
+    if (from instanceof X64Register || !(to instanceof X64Register))
+      throw invalid("movbe without memory, or without a register", { allowed: "one register and one memory operand" });
+    return this.modRm({ width, opcode: [0x0f, 0x38, 0xf0], reg: to.number, rm: from });
   }
 
   lea(to: X64Register, from: X64Memory): this {
@@ -154,17 +175,28 @@ export abstract class X64Moves extends X64Encoder {
   std(): this {
     return this.fixed(0xfd);
   }
+  /** One element, or with a prefix as many as rcx says. */
+  string(operator: StringOperator, width: Width, repeat?: Repeat): this {
+    if (width === 16) this.fixed(0x66);
+    if (repeat !== undefined) this.fixed(REPEAT[repeat]);
+    if (width === 64) this.fixed(0x48);
+    return this.fixed(STRING[operator] | wide(width));
+  }
+  /** The prefix alone, before an instruction to which it means nothing. */
+  repeatPrefix(repeat: Repeat): this {
+    return this.fixed(REPEAT[repeat]);
+  }
   repMovsb(): this {
-    return this.fixed(0xf3, 0xa4);
+    return this.string("movs", 8, "rep");
   }
   repMovsq(): this {
-    return this.fixed(0xf3, 0x48, 0xa5);
+    return this.string("movs", 64, "rep");
   }
   repStosb(): this {
-    return this.fixed(0xf3, 0xaa);
+    return this.string("stos", 8, "rep");
   }
   repStosq(): this {
-    return this.fixed(0xf3, 0x48, 0xab);
+    return this.string("stos", 64, "rep");
   }
 }
 

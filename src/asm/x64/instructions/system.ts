@@ -1,11 +1,13 @@
 // x86-64 instructions of an operating system: interrupts, waiting, ordering, system registers, ports (SDM volume 2).
 
 import { checkRange } from "../../code-buffer.ts";
-import { gpr } from "../registers.ts";
-import type { X64Memory, X64Register } from "../registers.ts";
+import type { RegisterOrMemory } from "../encoder.ts";
+import { gpr, X64Register } from "../registers.ts";
+import type { Width, X64Memory } from "../registers.ts";
 import { X64ControlFlow } from "./control-flow.ts";
 import { wide } from "./moves.ts";
 
+const PREFETCH = { prefetchnta: 0, prefetcht0: 1, prefetcht1: 2, prefetcht2: 3 } as const;
 const SEGMENT = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5 } as const;
 export type SegmentRegister = keyof typeof SEGMENT;
 
@@ -45,6 +47,13 @@ export abstract class X64System extends X64ControlFlow {
   mwait(): this {
     return this.fixed(0x0f, 0x01, 0xc9);
   }
+  /** AMD's, which wait at every privilege level, and with a timer. */
+  monitorx(): this {
+    return this.fixed(0x0f, 0x01, 0xfa);
+  }
+  mwaitx(): this {
+    return this.fixed(0x0f, 0x01, 0xfb);
+  }
   umonitor(address: X64Register): this {
     return this.modRm({ width: 32, opcode: [0x0f, 0xae], reg: 6, rm: address, mandatory: 0xf3 });
   }
@@ -78,6 +87,13 @@ export abstract class X64System extends X64ControlFlow {
   prefetchw(line: X64Memory): this {
     return this.modRm({ width: 32, opcode: [0x0f, 0x0d], reg: 1, rm: line });
   }
+  prefetch(hint: keyof typeof PREFETCH, line: X64Memory): this {
+    return this.modRm({ width: 32, opcode: [0x0f, 0x18], reg: PREFETCH[hint], rm: line });
+  }
+  /** Writes back without invalidating. */
+  wbnoinvd(): this {
+    return this.fixed(0xf3, 0x0f, 0x09);
+  }
   wbinvd(): this {
     return this.fixed(0x0f, 0x09);
   }
@@ -88,6 +104,11 @@ export abstract class X64System extends X64ControlFlow {
   nop(bytes = 1): this {
     for (let left = bytes; left > 0; left -= 8) this.fixed(...(NOPS[Math.min(left, 8)] ?? []));
     return this;
+  }
+
+  /** The NOP with an operand, which is not accessed. */
+  nopOperand(operand: RegisterOrMemory): this {
+    return this.modRm({ width: operand.width, opcode: [0x0f, 0x1f], reg: 0, rm: operand });
   }
 
   // --- system registers ---------------------------------------------------------------------------------------------------------
@@ -131,6 +152,13 @@ export abstract class X64System extends X64ControlFlow {
   vmmcall(): this {
     return this.fixed(0x0f, 0x01, 0xd9);
   }
+  /** Back from system-management mode. */
+  rsm(): this {
+    return this.fixed(0x0f, 0xaa);
+  }
+  rdpid(to: X64Register): this {
+    return this.modRm({ width: 32, opcode: [0x0f, 0xc7], reg: 7, rm: gpr(to.number, 32), mandatory: 0xf3 });
+  }
   clts(): this {
     return this.fixed(0x0f, 0x06);
   }
@@ -168,11 +196,18 @@ export abstract class X64System extends X64ControlFlow {
       rm: gpr(register.number, 32),
     });
   }
-  movToSegment(to: SegmentRegister, from: X64Register): this {
+  movToSegment(to: SegmentRegister, from: RegisterOrMemory): this {
     return this.modRm({ width: 32, opcode: [0x8e], reg: SEGMENT[to], rm: from });
   }
-  movFromSegment(to: X64Register, from: SegmentRegister): this {
-    return this.modRm({ width: to.width, opcode: [0x8c], reg: SEGMENT[from], rm: to });
+  /** Memory takes 16 bits; a register of more is filled up with zeros. */
+  movFromSegment(to: RegisterOrMemory, from: SegmentRegister): this {
+    return this.modRm({ width: registerWidth(to) === 16 ? 16 : 32, opcode: [0x8c], reg: SEGMENT[from], rm: to });
+  }
+  pushSegment(segment: "fs" | "gs"): this {
+    return this.fixed(0x0f, segment === "fs" ? 0xa0 : 0xa8);
+  }
+  popSegment(segment: "fs" | "gs"): this {
+    return this.fixed(0x0f, segment === "fs" ? 0xa1 : 0xa9);
   }
   lgdt(from: X64Memory): this {
     return this.modRm({ width: 32, opcode: [0x0f, 0x01], reg: 2, rm: from });
@@ -186,11 +221,24 @@ export abstract class X64System extends X64ControlFlow {
   sidt(to: X64Memory): this {
     return this.modRm({ width: 32, opcode: [0x0f, 0x01], reg: 1, rm: to });
   }
-  lldt(selector: X64Register): this {
+  lldt(selector: RegisterOrMemory): this {
     return this.modRm({ width: 32, opcode: [0x0f, 0x00], reg: 2, rm: selector });
   }
-  ltr(selector: X64Register): this {
+  ltr(selector: RegisterOrMemory): this {
     return this.modRm({ width: 32, opcode: [0x0f, 0x00], reg: 3, rm: selector });
+  }
+  sldt(to: RegisterOrMemory): this {
+    return this.modRm({ width: registerWidth(to), opcode: [0x0f, 0x00], reg: 0, rm: to });
+  }
+  str(to: RegisterOrMemory): this {
+    return this.modRm({ width: registerWidth(to) === 16 ? 16 : 32, opcode: [0x0f, 0x00], reg: 1, rm: to });
+  }
+  /** The low bits of CR0. */
+  smsw(to: RegisterOrMemory): this {
+    return this.modRm({ width: registerWidth(to), opcode: [0x0f, 0x01], reg: 4, rm: to });
+  }
+  lmsw(from: RegisterOrMemory): this {
+    return this.modRm({ width: 32, opcode: [0x0f, 0x01], reg: 6, rm: from });
   }
   invlpg(page: X64Memory): this {
     return this.modRm({ width: 32, opcode: [0x0f, 0x01], reg: 7, rm: page });
@@ -210,4 +258,9 @@ export abstract class X64System extends X64ControlFlow {
     if (port === "dx") return this.fixed(opcode | 8 | wide(width));
     return this.fixed(opcode | wide(width), checkRange(port, 0, 0xff, "constant port"));
   }
+}
+
+/** Operand size of an instruction that writes 16 bits to memory, whatever its size. */
+function registerWidth(operand: RegisterOrMemory): Width {
+  return operand instanceof X64Register ? operand.width : 32;
 }

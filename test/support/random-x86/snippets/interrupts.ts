@@ -2,38 +2,36 @@
 
 import { R8, R9, RAX, RCX, RDX } from "../../../instructions/x86-64/code.ts";
 import type { Random } from "../../random.ts";
-import { MSR_ICR, MSR_SELF_IPI, type X64 } from "../../x64.ts";
+import { MSR_SELF_IPI, type X64 } from "../../x64.ts";
+import { ALL, LOGICAL, LOWEST_PRIORITY, NMI, OTHERS, SELF, logicalDestination } from "../commands.ts";
 import { DATA_SELECTOR } from "../layout.ts";
 import { EQUAL, someWord, bounded, relax, leaveWhenMoved, someVector, type Place, type Snippet } from "../snippet.ts";
 
-function selfInterrupt(code: X64, random: Random, { cpu, hardwareIds }: Place): void {
-  const vector = BigInt(someVector(random));
-  const id = BigInt(hardwareIds[cpu] ?? 0);
+export function selfInterrupt(code: X64, random: Random, { cpu, hardwareIds }: Place): void {
+  const vector = someVector(random);
+  const id = hardwareIds[cpu] ?? 0;
   const kind = random.between(0, 4);
-  if (kind === 0) code.writeMsr(MSR_SELF_IPI, vector);
-  else if (kind === 1) code.writeMsr(MSR_ICR, (1n << 18n) | vector);
-  else if (kind === 2) code.writeMsr(MSR_ICR, (id << 32n) | vector);
-  else if (kind === 3) code.writeMsr(MSR_ICR, (logicalId(id) << 32n) | 0x800n | vector);
-  else code.writeMsr(MSR_ICR, (id << 32n) | 0x400n);
-}
-
-function logicalId(id: bigint): bigint {
-  return ((id >> 4n) << 16n) | (1n << (id & 15n));
+  if (kind === 0 && code.apicMode === "x2apic") code.writeApic(MSR_SELF_IPI, vector);
+  else if (kind === 1) code.sendCommand(SELF | vector);
+  else if (kind === 2) code.sendCommand(vector, id);
+  else if (kind === 3) code.sendCommand(LOGICAL | vector, logicalDestination(code, id));
+  else code.sendCommand(NMI, id);
 }
 
 export const interrupts: readonly Snippet[] = [
   // an interrupt or NMI to one, to a cluster, to all or to all others
   (code, random, place) => {
-    const target = BigInt(place.hardwareIds[random.between(0, place.cpus - 1)] ?? 0);
-    const mode = random.chance(30) ? 0x400n : BigInt(someVector(random));
+    const target = place.hardwareIds[random.between(0, place.cpus - 1)] ?? 0;
+    const lowest = random.chance(20) ? LOWEST_PRIORITY : 0;
+    const command = random.chance(30) ? NMI : lowest | someVector(random);
     const kind = random.between(0, 19);
-    if (kind === 0) code.writeMsr(MSR_ICR, (3n << 18n) | mode);
-    else if (kind === 1) code.writeMsr(MSR_ICR, (2n << 18n) | BigInt(someVector(random)));
-    else if (kind === 2) code.writeMsr(MSR_ICR, (0xffff_ffffn << 32n) | mode);
+    if (kind === 0) code.sendCommand(OTHERS | command);
+    else if (kind === 1) code.sendCommand(ALL | someVector(random));
+    else if (kind === 2) code.sendCommand(command, 0xffff_ffff);
     else if (kind === 3)
-      code.writeMsr(MSR_ICR, ((logicalId(target) | BigInt(random.next() & 0xffff)) << 32n) | 0x800n | mode);
-    else if (kind < 8) code.writeMsr(MSR_ICR, (logicalId(target) << 32n) | 0x800n | mode);
-    else code.writeMsr(MSR_ICR, (target << 32n) | mode);
+      code.sendCommand(LOGICAL | command, logicalDestination(code, target) | (random.next() & 0xffff));
+    else if (kind < 8) code.sendCommand(LOGICAL | command, logicalDestination(code, target));
+    else code.sendCommand(command, target);
   },
   (code, random, place) => selfInterrupt(code, random, place),
   // HLT; an interrupt to oneself makes sure that it ends

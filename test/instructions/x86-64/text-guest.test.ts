@@ -1,0 +1,76 @@
+// The machine whose programs are text, by rules that each need another part of it.
+
+import { describe, expect, it } from "vitest";
+import { CpuState } from "../../../src/abi.ts";
+import { icr, NMI } from "./interrupt-guest.ts";
+import { awaitWord, endOfInterrupt, note, rdmsr, runGuest, setWord, TextGuest, wait, wrmsr } from "./text-guest.ts";
+
+describe("a guest given as text", () => {
+  it("takes an interrupt from another CPU, and returns from it to where it was", () => {
+    const guest = runGuest({
+      programs: [
+        awaitWord(0) + wrmsr("IA32_X2APIC_ICR", icr(0x40, { destination: 1 })),
+        `${setWord(0)} mov $7, %eax; sti; hlt; after: mov %rax, %r8`,
+      ],
+      handlers: { 0x40: note(0x40) + rdmsr("IA32_X2APIC_ISR0 + 2", "%r9") + endOfInterrupt() },
+    });
+    expect(guest.noted).toEqual([0x40n]);
+    // Vector 40H is bit 0 of the third word; RAX is what it was.
+    expect(guest.regs(1, "r8", "r9")).toEqual([7n, 1n]);
+    expect(guest.state(1)).toBe(CpuState.WAITING);
+  });
+
+  it("names handlers as the manual does, and leaves a raw one alone", () => {
+    const guest = runGuest({
+      programs: ["mov $0x7fff, %ecx; rdmsr; after: mov $1, %r8d"],
+      handlers: { gp: { raw: "pop %r9; mov (%rsp), %r10; addq $2, (%rsp); iretq" } },
+    });
+    expect(guest.regs(0, "r8", "r9")).toEqual([1n, 0n]);
+    expect(guest.reg(0, "r10")).toBe(guest.address("program0", "after") - 2n);
+  });
+
+  it("drops the error code of a handler of its own accord", () => {
+    const guest = runGuest({
+      programs: ["mov $0x7fff, %ecx; rdmsr; mov $1, %r8d"],
+      handlers: { 13: "mov 24(%rsp), %r9; addq $2, 32(%rsp)" },
+    });
+    expect(guest.regs(0, "r8", "r9")).toEqual([1n, 0n]);
+  });
+
+  it("keeps an NMI handler's registers", () => {
+    const guest = runGuest({
+      programs: [
+        `mov $5, %eax; ${awaitWord(1)} mov %rax, %r8`,
+        wrmsr("IA32_X2APIC_ICR", icr(0, { mode: NMI, destination: 0 })),
+      ],
+      handlers: { nmi: `xor %eax, %eax; ${setWord(1)}` },
+    });
+    expect(guest.reg(0, "r8")).toBe(5n);
+  });
+
+  it("gives what is written once to all CPUs, with their numbers", () => {
+    const guest = runGuest({
+      cpus: 4,
+      programs: "mov $CPU, %r8d; mov %rdi, %r9; call routine",
+      shared: "routine: lea 100(%r8), %r10; ret",
+    });
+    for (const cpu of [0, 1, 2, 3])
+      expect(guest.regs(cpu, "r8", "r9", "r10")).toEqual([BigInt(cpu), BigInt(cpu), BigInt(100 + cpu)]);
+  });
+
+  it("notes the vector that no handler was given for", () => {
+    const guest = runGuest({ programs: ["ud2"] });
+    expect(guest.frame().vector).toBe(6);
+  });
+
+  it("leaves CPUs without a program off", () => {
+    const guest = runGuest({ programs: [wait(10), undefined, "nop"] });
+    expect([0, 1, 2].map((cpu) => guest.state(cpu))).toEqual([CpuState.WAITING, CpuState.OFFLINE, CpuState.WAITING]);
+  });
+
+  it("says in which text and line a mistake is", () => {
+    expect(() => new TextGuest({ programs: ["nop", "nop\n  mvo $1, %eax"] })).toThrow(
+      /program1: 2:3: no such instruction/,
+    );
+  });
+});
