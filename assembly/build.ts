@@ -6,6 +6,7 @@ import {
   CPU_ABSENT,
   CPU_BYTES,
   Config,
+  Feature,
   InitializeStatus,
   MAX_CORES_PER_DOMAIN,
   MAX_CPUS,
@@ -18,6 +19,7 @@ import { maskSet } from "./cpumask.ts";
 import { openApics, resetApic } from "./interrupts/apic/record.ts";
 import { openGics, resetGic } from "./interrupts/gic/gic.ts";
 import { openDelivery } from "./interrupts/delivery.ts";
+import { openDistributor, resetDistributor } from "./interrupts/gic/spi.ts";
 import { enterHardwareId, openHardwareIds } from "./interrupts/hardwareIds.ts";
 import { openTargets, targetPresent } from "./interrupts/targets.ts";
 import { machine, openMemory, reserve, timing } from "./machine.ts";
@@ -73,6 +75,7 @@ export function initialize(address: usize): InitializeStatus {
   m.apicDieShift = word(Config.APIC_DIE_SHIFT);
   m.apicPackageShift = word(Config.APIC_PACKAGE_SHIFT);
   m.tscTable = word(Config.TSC_TABLE) == 0 ? 0 : configuration + word(Config.TSC_TABLE);
+  m.featNmi = (word(Config.FEATURES) & Feature.NMI) != 0 ? 1 : 0;
   m.halt = NEVER;
   m.breakCycle = NEVER;
   if (!openRegions()) return InitializeStatus.OUT_OF_MEMORY;
@@ -111,7 +114,7 @@ function openRegions(): bool {
   if (!openLines(word(Config.DIRECTORY_BYTES), nodes) || !openCode(word(Config.CODE_BYTES))) return false;
   if (!openTrace(word(Config.TRACE_RECORDS)) || !openProbes() || !openSpins() || !openForeseen()) return false;
   if (!openHardwareIds() || !openTargets() || !openDelivery()) return false;
-  return m.architecture == Architecture.X86_64 ? openApics() : openGics();
+  return m.architecture == Architecture.X86_64 ? openApics() : openGics() && openDistributor();
 }
 
 function maskWordsOfLargestDomain(): u32 {
@@ -185,6 +188,7 @@ function buildCpus(): bool {
     const index = entry(Config.CPU_ORDER_TABLE, position);
     if (index >= m.cpus || !enterHardwareId(hardwareId(index), index)) return false;
   }
+  if (m.architecture == Architecture.ARM64) resetDistributor();
   return true;
 }
 

@@ -7,6 +7,7 @@ import { Cpu, coreAt, cpuAt, threadOf } from "./cpu.ts";
 import { deliveryDigest } from "./interrupts/delivery.ts";
 import { apicDigest } from "./interrupts/apic/record.ts";
 import { gicDigest } from "./interrupts/gic/gic.ts";
+import { distributorDigest } from "./interrupts/gic/spi.ts";
 import { machine } from "./machine.ts";
 import {
   Entry,
@@ -58,6 +59,7 @@ export function digestMachine(): u64 {
   mix(m.architecture);
   mix(m.systemControl);
   for (let index: u32 = 0; index < m.cpus; index++) digestCpu(cpuAt(index));
+  if (m.architecture == Architecture.ARM64) distributorDigest();
   digestLines();
   mix(eventsInFlight());
   return hash;

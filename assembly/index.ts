@@ -1,12 +1,23 @@
 // The ABI of the core: all that the host may call. Numbers only; everything larger is read and written in linear memory.
 
-import { ABI_VERSION, Counter, DeliveryMode, PAGE_BYTES, PAGE_SHIFT, Region, RunStatus, Warmth } from "../src/abi.ts";
+import {
+  ABI_VERSION,
+  Counter,
+  DeliveryMode,
+  LineChange,
+  PAGE_BYTES,
+  PAGE_SHIFT,
+  Region,
+  RunStatus,
+  Warmth,
+} from "../src/abi.ts";
 // First, since constants of the records are needed by what it leads to.
 import { machine } from "./machine.ts";
 import { allocate, initialize } from "./build.ts";
 import { cpuAt } from "./cpu.ts";
 import { digestMachine, digestOfCpu } from "./digest.ts";
 import { deliveryDelay, deliveryLosses, setDelivery } from "./interrupts/delivery.ts";
+import { driveLine } from "./interrupts/gic/stream.ts";
 import { Message, send } from "./interrupts/message.ts";
 import { warmLine } from "./memory/lines.ts";
 import { lineOf, mapPages } from "./memory/map.ts";
@@ -175,6 +186,11 @@ export function startCpuAt(index: u32, pc: u64, stack: u64, argument: u64, cycle
   cpu.startStack = stack;
   cpu.startArgument = argument;
   send(cpu, <u64>Message.START, cycle);
+}
+
+/** Changes the wire of a shared peripheral interrupt at `cycle`, which is not before now; false when there is none. */
+export function changeLine(intid: u32, change: LineChange, cycle: u64): bool {
+  return driveLine(intid, change, cycle);
 }
 
 /** Faults of delivery: see interrupts/delivery.ts. */

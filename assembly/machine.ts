@@ -101,8 +101,6 @@ export class Machine {
   /** x86: `ApicMode` that local APICs are reset to. */
   apicMode: u32;
   gics: usize;
-  /** GICD_CTLR */
-  distributor: u32;
   /** x86: TSC of each CPU at cycle 0, 8 bytes each; or 0: all 0. */
   tscTable: usize;
   /** x86: nonzero: shutdown is a state of the CPU, and doesn't stop the machine. */
@@ -114,6 +112,11 @@ export class Machine {
   apicPackageShift: u32;
   /** x86: I/O port 0x61 (devices/port.ts). */
   systemControl: u32;
+  /** The GIC's distributor, and what it knows of each CPU (interrupts/gic/spi.ts). */
+  distributor: usize;
+  distributorTargets: usize;
+  /** FEAT_NMI is there. */
+  featNmi: u32;
   hardwareIds: usize;
   hardwareIdCount: u32;
   wheel: usize;

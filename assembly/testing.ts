@@ -2,6 +2,7 @@
 // asc assembly/testing.ts --target checked
 
 import { decodedOperation } from "./arm64/testing.ts";
+import { clearSecureActive, setPpiLine, setSecureActive } from "./interrupts/gic/testing.ts";
 import { bytesAddress, decodeBytes } from "./x86/testing.ts";
 
-export { bytesAddress, decodeBytes, decodedOperation };
+export { bytesAddress, clearSecureActive, decodeBytes, decodedOperation, setPpiLine, setSecureActive };

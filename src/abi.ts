@@ -49,6 +49,8 @@ export enum Device {
   PORTS = 5,
   /** The page of the accessing CPU's own local APIC, in xAPIC mode. */
   LOCAL_APIC = 6,
+  /** Not in memory: what CPU interfaces tell the GIC's distributor, and wires that the host drives. */
+  GIC_STREAM = 7,
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -301,9 +303,25 @@ export enum Config {
   APIC_PACKAGE_SHIFT,
   /** Table, or 0: two words per CPU: TSC at cycle 0, low and high. */
   TSC_TABLE,
+  /** Set of `Feature` bits. */
+  FEATURES,
   COUNT,
 }
 export const CPU_ABSENT = 0xffffffff;
+
+/** Optional parts of the architecture that a machine has. */
+export enum Feature {
+  /** arm64: FEAT_NMI, and non-maskable interrupts of GICv3.3. */
+  NMI = 1,
+}
+
+/** How the host drives a shared peripheral interrupt's wire. */
+export enum LineChange {
+  LOW = 0,
+  HIGH = 1,
+  /** Up and down at once. */
+  PULSE = 2,
+}
 
 /** Addresses that the host may ask for. */
 export enum Region {
@@ -486,5 +504,8 @@ export const GICR_STRIDE = 0x2_0000;
 /** Redistributors that fit the first window; those of further CPUs stand in a second window above 256 GiB. */
 export const GICR_FIRST_WINDOW_CPUS = 123;
 export const GICR_SECOND_BASE = 0x40_0000_0000;
+/** Shared peripheral interrupts: as many as QEMU's board has. */
+export const GIC_FIRST_SPI = 32;
+export const GIC_INTID_END = 288;
 export const PL011_BASE = 0x0900_0000;
 export const PL011_BYTES = 0x1000;

@@ -31,6 +31,8 @@ export const MODE_EL0T: u32 = 0;
 export const MODE_EL1T: u32 = 4;
 export const MODE_EL1H: u32 = 5;
 export const PSTATE_IL: u32 = 1 << 20;
+/** FEAT_NMI. */
+export const PSTATE_ALLINT: u32 = 1 << 13;
 
 /** Fields behind the words; offsets from the record's start. */
 @unmanaged
@@ -71,7 +73,8 @@ export class Arm64State {
   exclusiveAddress: u64;
   /** PSTATE.IL */
   illegal: u32;
-  reserved: u32;
+  /** PSTATE.ALLINT, as PSTATE_ALLINT or 0. */
+  allint: u32;
 }
 
 export const STATE_OFFSET: usize = CPU_REGISTERS + 40 * 8;

@@ -1,6 +1,7 @@
 // A64 decoder: exception generation, hints, barriers, PSTATE, system registers (Arm ARM DDI 0487 K.a, C4.1.94).
 
 import { Timing } from "../../src/abi.ts";
+import { machine } from "../machine.ts";
 import { DecodedFlag } from "../memory/code.ts";
 import { bits, setOperation, source, target } from "./fields.ts";
 import { A64, Op } from "./operations.ts";
@@ -11,6 +12,7 @@ export enum PstateField {
   SPSEL = 0,
   DAIFSET = 1,
   DAIFCLR = 2,
+  ALLINT = 3,
 }
 
 export function decodeSystem(d: A64, word: u32): void {
@@ -183,8 +185,10 @@ function decodePstate(d: A64, operation1: u32, operation2: u32, operand: u32): v
     d.extra = PstateField.DAIFSET;
   } else if (operation1 == 3 && operation2 == 7) {
     d.extra = PstateField.DAIFCLR;
+  } else if (operation1 == 1 && operation2 == 0 && operand < 2 && machine().featNmi != 0) {
+    d.extra = PstateField.ALLINT;
   } else {
-    return; // UAO, PAN, SSBS, DIT, TCO, ALLINT: not announced
+    return; // UAO, PAN, SSBS, DIT, TCO: not announced
   }
   sideEffect(d, Op.MSR_IMMEDIATE, Timing.COST_SYSTEM_WRITE);
 }

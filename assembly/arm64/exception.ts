@@ -2,7 +2,7 @@
 
 import { CpuState, PAGE_DEVICE, PAGE_READ, PAGE_WRITE, StopReason, Timing, TraceKind } from "../../src/abi.ts";
 import { Cpu, Pending } from "../cpu.ts";
-import { stopMachine, timing } from "../machine.ts";
+import { machine, stopMachine, timing } from "../machine.ts";
 import { closeJournal, faultAddress, faultIsWrite, faultPage } from "../memory/access.ts";
 import { mayExecute } from "../memory/code.ts";
 import { pageAt } from "../memory/map.ts";
@@ -13,6 +13,7 @@ import {
   MODE_EL0T,
   MODE_EL1H,
   MODE_EL1T,
+  PSTATE_ALLINT,
   PSTATE_DAIF,
   PSTATE_F,
   PSTATE_I,
@@ -53,6 +54,9 @@ const FAULT_EXCLUSIVE: u32 = 0x35;
 /** ISS.WnR of a data abort: the fault was on a write. */
 const ISS_WRITE: u32 = 1 << 6;
 
+const SCTLR_NMI: u64 = (<u64>1) << 61;
+const SCTLR_SPINTMASK: u64 = (<u64>1) << 62;
+
 /** What waits in Cpu.delivery. */
 export const DELIVERY_ILLEGAL_STATE: u32 = 1;
 
@@ -60,15 +64,40 @@ export const DELIVERY_ILLEGAL_STATE: u32 = 1;
 function pstate(cpu: Cpu): u64 {
   const state = arm64(cpu);
   const mode = state.spsel != 0 ? MODE_EL1H : MODE_EL1T;
-  return <u64>(readNzcv(changetype<usize>(cpu)) | state.daif | mode | (state.illegal != 0 ? PSTATE_IL : 0));
+  const flags = readNzcv(changetype<usize>(cpu)) | (state.illegal != 0 ? PSTATE_IL : 0);
+  return <u64>(flags | state.allint | state.daif | mode);
 }
 
 /** Sets PSTATE.DAIF, and with it what is masked. */
 export function setDaif(cpu: Cpu, daif: u32): void {
   arm64(cpu).daif = daif;
+  updateMasks(cpu);
+}
+
+/** Sets PSTATE.ALLINT (FEAT_NMI), and with it what is masked. */
+export function setAllint(cpu: Cpu, allint: u32): void {
+  arm64(cpu).allint = allint;
+  updateMasks(cpu);
+}
+
+/** Whether interrupts may have superpriority: FEAT_NMI, SCTLR_EL1.NMI. */
+export function sctlrHasNmi(cpu: Cpu): bool {
+  return machine().featNmi != 0 && (arm64(cpu).sctlr & SCTLR_NMI) != 0;
+}
+
+/**
+ * What is masked, from PSTATE and SCTLR_EL1 (D1.3.6, FEAT_NMI): I and F mask what has no superpriority; with SCTLR_EL1.NMI,
+ * ALLINT masks everything, and so does SP_EL1 with SPINTMASK.
+ */
+export function updateMasks(cpu: Cpu): void {
+  const state = arm64(cpu);
   let masked: u32 = 0;
-  if ((daif & PSTATE_I) != 0) masked |= Pending.IRQ;
-  if ((daif & PSTATE_F) != 0) masked |= Pending.FIQ;
+  if ((state.daif & PSTATE_I) != 0) masked |= Pending.IRQ;
+  if ((state.daif & PSTATE_F) != 0) masked |= Pending.FIQ;
+  if (sctlrHasNmi(cpu)) {
+    const byStack = state.spsel != 0 && (state.sctlr & SCTLR_SPINTMASK) != 0;
+    if (state.allint != 0 || byStack) masked |= Pending.NMI | Pending.IRQ | Pending.FIQ;
+  }
   if (masked != cpu.masked) cpu.loopVisits = 0;
   cpu.masked = masked;
 }
@@ -82,6 +111,7 @@ export function selectStack(cpu: Cpu, spsel: u32): void {
   writeX(base, SP_SLOT, state.otherSp);
   state.otherSp = current;
   state.spsel = spsel;
+  updateMasks(cpu);
 }
 
 /** Takes an exception to EL1; cpu.pc becomes the vector. Where no code can be, the machine stops instead. */
@@ -94,6 +124,7 @@ function takeException(cpu: Cpu, offset: u64, returnAddress: u64): void {
   }
   state.spsr = pstate(cpu);
   state.elr = returnAddress;
+  if (machine().featNmi != 0) state.allint = (state.sctlr & SCTLR_SPINTMASK) == 0 ? PSTATE_ALLINT : 0;
   setDaif(cpu, PSTATE_DAIF);
   state.illegal = 0;
   selectStack(cpu, 1);
@@ -144,7 +175,10 @@ export function instructionAbort(cpu: Cpu): void {
   else synchronous(cpu, ExceptionClass.INSTRUCTION_ABORT, FAULT_PERMISSION, pc);
 }
 
-/** Takes the most urgent of what is pending and unmasked: FIQ before IRQ, a choice the architecture leaves open. */
+/**
+ * Takes the most urgent of what is pending and unmasked: IRQ with superpriority, FIQ, IRQ, an order that the architecture
+ * leaves open.
+ */
 export function arm64TakePending(cpu: Cpu): void {
   if (cpu.delivery == DELIVERY_ILLEGAL_STATE) {
     cpu.delivery = 0;
@@ -152,8 +186,10 @@ export function arm64TakePending(cpu: Cpu): void {
     return;
   }
   const pending = cpu.pending & ~cpu.masked;
-  const fiq = (pending & Pending.FIQ) != 0;
-  trace(TraceKind.INTERRUPT_TAKEN, cpu, startCycle(cpu), fiq ? Pending.FIQ : Pending.IRQ, cpu.index, cpu.pc, 0);
+  const nmi = (pending & Pending.NMI) != 0;
+  const fiq = !nmi && (pending & Pending.FIQ) != 0;
+  const kind = nmi ? Pending.NMI : fiq ? Pending.FIQ : Pending.IRQ;
+  trace(TraceKind.INTERRUPT_TAKEN, cpu, startCycle(cpu), kind, cpu.index, cpu.pc, 0);
   takeException(cpu, fiq ? VECTOR_FIQ : VECTOR_IRQ, cpu.pc);
 }
 
@@ -173,6 +209,7 @@ export function exceptionReturn(cpu: Cpu): Step {
   openMonitor(cpu);
   state.event = 1;
   writeNzcv(changetype<usize>(cpu), spsr & 0xf000_0000);
+  if (machine().featNmi != 0) state.allint = spsr & PSTATE_ALLINT;
   setDaif(cpu, spsr & PSTATE_DAIF);
   const legal = mode == MODE_EL1T || mode == MODE_EL1H;
   if (legal) selectStack(cpu, mode & 1);

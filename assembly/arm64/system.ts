@@ -9,9 +9,17 @@ import { beginWait } from "../interrupts/wake.ts";
 import { markBlocked } from "../memory/access.ts";
 import { observeLimit, startCycle } from "../time/bounds.ts";
 import { openMonitor } from "./atomic.ts";
-import { PSTATE_DAIF, arm64, readX, writeX } from "./cpu.ts";
+import { PSTATE_ALLINT, PSTATE_DAIF, arm64, readX, writeX } from "./cpu.ts";
 import { PstateField } from "./decodeSystem.ts";
-import { ExceptionClass, exceptionReturn, selectStack, setDaif, stopHere, synchronous } from "./exception.ts";
+import {
+  ExceptionClass,
+  exceptionReturn,
+  selectStack,
+  setAllint,
+  setDaif,
+  stopHere,
+  synchronous,
+} from "./exception.ts";
 import { A64, Op } from "./operations.ts";
 import { Step } from "./step.ts";
 import { readSystem, systemValue, systemWriteEndsRun, writeSystem } from "./sysreg.ts";
@@ -94,7 +102,10 @@ function writePstate(cpu: Cpu, d: A64): Step {
   switch (d.extra) {
     case PstateField.SPSEL:
       selectStack(cpu, value & 1);
-      return Step.NEXT;
+      return Step.RECHECK;
+    case PstateField.ALLINT:
+      setAllint(cpu, (value & 1) != 0 ? PSTATE_ALLINT : 0);
+      return Step.RECHECK;
     case PstateField.DAIFSET:
       setDaif(cpu, daif | ((value << 6) & PSTATE_DAIF));
       return Step.NEXT;
@@ -112,6 +123,7 @@ function moveFromSystem(cpu: Cpu, d: A64): Step {
 }
 
 function moveToSystem(cpu: Cpu, d: A64): Step {
+  if (cpu.clock >= observeLimit) return Step.LIMIT;
   if (!writeSystem(cpu, d.extra, readX(changetype<usize>(cpu), d.rn))) return undefined(cpu);
   return systemWriteEndsRun(d.extra) ? Step.RECHECK : Step.NEXT;
 }

@@ -3,6 +3,13 @@
 
 import { Timing } from "../../src/abi.ts";
 import { machine } from "../machine.ts";
+import {
+  InterfaceRegister,
+  interfaceIsReadable,
+  interfaceIsWritable,
+  interfaceRegister,
+  interfaceSends,
+} from "../interrupts/gic/registers.ts";
 import { DecodedFlag } from "../memory/code.ts";
 import { Arm64State, STATE_OFFSET } from "./cpu.ts";
 import { setOperation } from "./fields.ts";
@@ -19,23 +26,11 @@ export enum SystemRegister {
   /** CNTVCT_EL0 and CNTPCT_EL0: there is no offset between them. */
   COUNTER,
   ISR_EL1,
-  ICC_PMR_EL1,
-  ICC_RPR_EL1,
-  ICC_IAR0_EL1,
-  ICC_IAR1_EL1,
-  ICC_HPPIR0_EL1,
-  ICC_HPPIR1_EL1,
-  ICC_BPR0_EL1,
-  ICC_BPR1_EL1,
-  ICC_AP0R0_EL1,
-  ICC_AP1R0_EL1,
-  ICC_CTLR_EL1,
-  ICC_IGRPEN0_EL1,
-  ICC_IGRPEN1_EL1,
-  ICC_EOIR0_EL1,
-  ICC_EOIR1_EL1,
-  ICC_DIR_EL1,
-  ICC_SGI1R_EL1,
+  /** FEAT_NMI. */
+  ALLINT,
+  SCTLR_EL1,
+  /** And from here the registers of the GIC's CPU interface: INTERFACE + an `InterfaceRegister`. */
+  INTERFACE,
 }
 
 // --- identification --------------------------------------------------------------------------------------------------
@@ -44,6 +39,8 @@ export enum SystemRegister {
 const MIDR_VALUE: u64 = 0x410f_0000;
 /** EL0 to EL3 in AArch64 only, no floating point, no SIMD (0xf in both fields), GIC system registers. */
 const PFR0_VALUE: u64 = ((<u64>1) << 24) | ((<u64>0xff) << 16) | 0x1111;
+/** FEAT_NMI. */
+const PFR1_NMI: u64 = (<u64>1) << 36;
 /** Armv8.2 debug with two breakpoints and two watchpoints, the least that is allowed. */
 const DFR0_VALUE: u64 = ((<u64>1) << 20) | ((<u64>1) << 12) | 8;
 /** Large System Extension atomics, CRC32 instructions: what Armv8.1 demands. */
@@ -79,6 +76,9 @@ function isConstant(register: u32): bool {
       return true;
     case 0xc020: // ID_AA64PFR0_EL1
       constantValue = PFR0_VALUE;
+      return true;
+    case 0xc021: // ID_AA64PFR1_EL1
+      constantValue = machine().featNmi != 0 ? PFR1_NMI : 0;
       return true;
     case 0xc028: // ID_AA64DFR0_EL1
       constantValue = DFR0_VALUE;
@@ -228,75 +228,37 @@ function systemRegister(register: u32): SystemRegister {
       return SystemRegister.COUNTER;
     case 0xc608:
       return SystemRegister.ISR_EL1;
-    default:
-      return interfaceRegister(register);
+    case 0xc218:
+      return machine().featNmi != 0 ? SystemRegister.ALLINT : SystemRegister.NONE;
+    case 0xc080:
+      return SystemRegister.SCTLR_EL1;
+    default: {
+      const one = interfaceRegister(register);
+      return one == InterfaceRegister.NONE ? SystemRegister.NONE : SystemRegister.INTERFACE + one;
+    }
   }
 }
 
-/** Registers of the GIC's CPU interface. With five priority bits, AP0R0 and AP1R0 are the only ones of their kind. */
-function interfaceRegister(register: u32): SystemRegister {
-  switch (register) {
-    case 0xc230:
-      return SystemRegister.ICC_PMR_EL1;
-    case 0xc640:
-      return SystemRegister.ICC_IAR0_EL1;
-    case 0xc641:
-      return SystemRegister.ICC_EOIR0_EL1;
-    case 0xc642:
-      return SystemRegister.ICC_HPPIR0_EL1;
-    case 0xc643:
-      return SystemRegister.ICC_BPR0_EL1;
-    case 0xc644:
-      return SystemRegister.ICC_AP0R0_EL1;
-    case 0xc648:
-      return SystemRegister.ICC_AP1R0_EL1;
-    case 0xc659:
-      return SystemRegister.ICC_DIR_EL1;
-    case 0xc65b:
-      return SystemRegister.ICC_RPR_EL1;
-    case 0xc65d:
-      return SystemRegister.ICC_SGI1R_EL1;
-    case 0xc660:
-      return SystemRegister.ICC_IAR1_EL1;
-    case 0xc661:
-      return SystemRegister.ICC_EOIR1_EL1;
-    case 0xc662:
-      return SystemRegister.ICC_HPPIR1_EL1;
-    case 0xc663:
-      return SystemRegister.ICC_BPR1_EL1;
-    case 0xc664:
-      return SystemRegister.ICC_CTLR_EL1;
-    case 0xc666:
-      return SystemRegister.ICC_IGRPEN0_EL1;
-    case 0xc667:
-      return SystemRegister.ICC_IGRPEN1_EL1;
-    default:
-      return SystemRegister.NONE;
-  }
+function isReadable(register: SystemRegister): bool {
+  if (register > SystemRegister.INTERFACE) return interfaceIsReadable(register - SystemRegister.INTERFACE);
+  return register != SystemRegister.NONE;
 }
 
-function isWriteOnly(register: SystemRegister): bool {
-  return register >= SystemRegister.ICC_EOIR0_EL1;
-}
-
-function isReadOnly(register: SystemRegister): bool {
+function isWritable(register: SystemRegister): bool {
+  if (register > SystemRegister.INTERFACE) return interfaceIsWritable(register - SystemRegister.INTERFACE);
   switch (register) {
+    case SystemRegister.NONE:
     case SystemRegister.COUNTER:
     case SystemRegister.ISR_EL1:
-    case SystemRegister.ICC_RPR_EL1:
-    case SystemRegister.ICC_IAR0_EL1:
-    case SystemRegister.ICC_IAR1_EL1:
-    case SystemRegister.ICC_HPPIR0_EL1:
-    case SystemRegister.ICC_HPPIR1_EL1:
-      return true;
-    default:
       return false;
+    default:
+      return true;
   }
 }
 
 /** Registers that a spin loop may read: reading them changes nothing, and messages don't change them. */
 function isSteady(register: SystemRegister): bool {
-  return register <= SystemRegister.COUNTER;
+  return register <= SystemRegister.COUNTER || register == SystemRegister.ALLINT;
 }
 
 /** Registers that every such PE has, but that are not modelled. */
@@ -309,9 +271,6 @@ function isUnsupported(register: u32, write: bool): bool {
     case 0xdf19:
     case 0xdf1a:
       return true;
-    case 0xc65e: // ICC_ASGI1R_EL1, ICC_SGI0R_EL1
-    case 0xc65f:
-      return write;
     case 0x8080: // MDRAR_EL1
     case 0x83f6: // DBGAUTHSTATUS_EL1
     case 0x9808: // MDCCSR_EL0
@@ -364,7 +323,7 @@ export function decodeRead(d: A64, register: u32): void {
   } else if (isConstant(register)) {
     d.immediate = <i64>constantValue;
     setOperation(d, Op.MOVE_IMMEDIATE, Timing.COST_SYSTEM_READ);
-  } else if (special != SystemRegister.NONE && !isWriteOnly(special)) {
+  } else if (isReadable(special)) {
     d.extra = special;
     setOperation(d, Op.MRS, special == SystemRegister.COUNTER ? Timing.COST_READ_COUNTER : Timing.COST_SYSTEM_READ);
     if (!isSteady(special)) d.flags |= <u16>DecodedFlag.SIDE_EFFECT;
@@ -377,16 +336,16 @@ export function decodeRead(d: A64, register: u32): void {
 export function decodeWrite(d: A64, register: u32): void {
   const word = wordOf(register);
   const special = systemRegister(register);
-  if (word >= 0 && writableBits != 0) {
+  if (isWritable(special)) {
+    d.extra = special;
+    const sends = special > SystemRegister.INTERFACE && interfaceSends(special - SystemRegister.INTERFACE);
+    sideEffect(d, Op.MSR, sends ? Timing.COST_SEND_INTERRUPT : Timing.COST_SYSTEM_WRITE);
+  } else if (word >= 0 && writableBits != 0) {
     d.extra = <u32>STATE_OFFSET + word;
     d.immediate = <i64>writableBits;
     sideEffect(d, Op.WRITE_STATE, Timing.COST_SYSTEM_WRITE);
   } else if (ignoresWrites(register)) {
     setOperation(d, Op.NOP, Timing.COST_SYSTEM_WRITE);
-  } else if (special != SystemRegister.NONE && !isReadOnly(special)) {
-    d.extra = special;
-    const sends = special == SystemRegister.ICC_SGI1R_EL1;
-    sideEffect(d, Op.MSR, sends ? Timing.COST_SEND_INTERRUPT : Timing.COST_SYSTEM_WRITE);
   } else if (isUnsupported(register, true)) {
     sideEffect(d, Op.UNSUPPORTED, Timing.COST_SIMPLE);
   }

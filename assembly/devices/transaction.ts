@@ -13,9 +13,13 @@ import {
 import { Cpu, cpuAt } from "../cpu.ts";
 import { serveFirmware } from "../firmware/psci.ts";
 import { serveDistributor } from "../interrupts/gic/distributor.ts";
-import { Message, redistributorLatency, send } from "../interrupts/message.ts";
+import { settleDistributor } from "../interrupts/gic/forward.ts";
+import { serveRedistributor } from "../interrupts/gic/redistributor.ts";
+import { serveStream } from "../interrupts/gic/stream.ts";
+import { Message, announce, land, redistributorLatency, send, settlePending } from "../interrupts/message.ts";
 import { machine, timing } from "../machine.ts";
 import { ticksOf } from "../time/bounds.ts";
+import { continueLater } from "../time/run.ts";
 import { EventClass, EventNode, release, schedule, sortBySubject, take } from "../time/wheel.ts";
 import { servePl011 } from "./pl011.ts";
 import { servePort } from "./port.ts";
@@ -38,14 +42,20 @@ export function requestDevice(
   // It waits for no line.
   cpu.requestLine = cpu.requestWrite = 0;
   cpu.requestArrival = cycle;
+  let arrival = cycle + latencyOf(device);
   if (device == Device.GIC_REDISTRIBUTOR) {
-    // A redistributor belongs to its PE: the access is served there, like any other message to it.
+    // A redistributor belongs to its PE: the access is on its way there, like a message.
     const target = cpuAt(redistributorFrame(address));
-    const arrival = cycle + redistributorLatency(cpu, target);
-    send(target, (<u64>Message.REDISTRIBUTOR) | ((<u64>cpu.index) << 32), arrival);
-  } else {
-    schedule(cycle + latencyOf(device), EventClass.DEVICE, changetype<usize>(cpu), device);
+    if (isPresent(target)) {
+      arrival = cycle + redistributorLatency(cpu, target);
+      announce(target, arrival);
+    }
   }
+  schedule(arrival, EventClass.DEVICE, changetype<usize>(cpu), device);
+}
+
+function isPresent(cpu: Cpu): bool {
+  return changetype<usize>(cpu.core) != 0;
 }
 
 /** One way between a CPU and a device. */
@@ -67,20 +77,48 @@ export function redistributorOffset(address: u64): u32 {
   return <u32>((address - base) % GICR_STRIDE);
 }
 
-/** Serves all that reaches devices in a cycle, in order of CPU number. */
+/** Serves all that reaches devices in a cycle, in order of CPU number; of one CPU, accesses before what its GIC tells. */
 export function deviceArrivals(cycle: u64): void {
   let list = sortBySubject(take(cycle, EventClass.DEVICE));
+  if (changetype<usize>(list) == 0) return;
   while (changetype<usize>(list) != 0) {
     const node = list;
     list = changetype<EventNode>(node.next);
     machine().events++;
     const cpu = changetype<Cpu>(node.subject);
-    const device = <Device>(<i32>node.argument);
+    const argument = node.argument;
     release(node);
-    serve(cpu, device, cycle);
-    // Who switched the machine off gets no answer.
-    if (cpu.state != CpuState.DEAD) send(cpu, <u64>Message.ANSWER, cycle + latencyOf(device));
+    const device = <Device>((<i32>argument) & 0xff);
+    if (device == Device.GIC_STREAM) serveStream(cpu, argument);
+    else if (device == Device.GIC_REDISTRIBUTOR) serveAtCpu(cpu, cycle);
+    else serveAccess(cpu, device, cycle);
   }
+  if (machine().distributor != 0) settleDistributor(cycle);
+}
+
+function serveAccess(cpu: Cpu, device: Device, cycle: u64): void {
+  serve(cpu, device, cycle);
+  // Who switched the machine off gets no answer.
+  if (cpu.state != CpuState.DEAD) send(cpu, <u64>Message.ANSWER, cycle + latencyOf(device));
+}
+
+/**
+ * An access to a redistributor, which may change what is pending for its PE. Where the number of a CPU stands for none, there
+ * is none either: reads give zero.
+ */
+function serveAtCpu(cpu: Cpu, cycle: u64): void {
+  const target = cpuAt(redistributorFrame(cpu.deviceAddress));
+  if (!isPresent(target)) {
+    cpu.deviceValue = 0;
+    send(cpu, <u64>Message.ANSWER, cycle + latencyOf(Device.GIC_REDISTRIBUTOR));
+    return;
+  }
+  land(target);
+  serveRedistributor(target, cpu, cycle);
+  settlePending(target, cycle);
+  send(cpu, <u64>Message.ANSWER, cycle + redistributorLatency(target, cpu));
+  // Others of this cycle are still to be served: what has been woken goes on in class RUN.
+  continueLater(target.core, cycle);
 }
 
 function serve(cpu: Cpu, device: Device, cycle: u64): void {

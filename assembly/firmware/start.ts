@@ -1,8 +1,10 @@
 // Starting a CPU: by the host (power-on with a given entry) or by firmware.
 
-import { CpuState, TraceKind } from "../../src/abi.ts";
+import { Architecture, CpuState, TraceKind } from "../../src/abi.ts";
 import { resetCpu } from "../architecture.ts";
 import { Cpu } from "../cpu.ts";
+import { gicStart } from "../interrupts/gic/interface.ts";
+import { machine } from "../machine.ts";
 import { ticksOf } from "../time/bounds.ts";
 import { trace } from "../trace/ring.ts";
 
@@ -10,6 +12,7 @@ import { trace } from "../trace/ring.ts";
 export function startCpu(cpu: Cpu, cycle: u64): void {
   if (cpu.state != CpuState.OFFLINE) return;
   resetCpu(cpu);
+  if (machine().architecture == Architecture.ARM64) gicStart(cpu, cycle);
   cpu.on = 1;
   cpu.starting = 0;
   cpu.state = CpuState.RUNNING;

@@ -84,7 +84,7 @@ function kindOf(argument: u64): i32 {
   }
 }
 
-/** By the delivery mode of x86 (SDM 3A 11.6.1); the GIC's interrupts have mode 0. */
+/** By the delivery mode of x86 (SDM 3A 11.6.1); the GIC's have modes that come out as interrupts (gic/sgi.ts). */
 function kindOfMode(mode: i32): i32 {
   switch (mode) {
     case DeliveryMode.SMI:

@@ -1,5 +1,5 @@
-// Messages to CPUs: interrupts, accesses to redistributors, answers of devices, events, starts. Each takes time, known when
-// it is sent, so that its target never has to go back.
+// Messages to CPUs: interrupts, answers of devices, events, starts. Each takes time, known when it is sent, so that its
+// target never has to go back.
 
 import { Architecture, CpuState, Timing, TraceKind } from "../../src/abi.ts";
 import { timersFire } from "../architecture.ts";
@@ -19,18 +19,19 @@ import { smiArrives } from "../x86/systemEvents.ts";
 import { isDiverted } from "./delivery.ts";
 import { MESSAGE_MODE, apicAccept } from "./apic/accept.ts";
 import { signalLocally } from "./apic/lvt.ts";
-import { gicAccept, gicSetDistributor } from "./gic/gic.ts";
-import { serveRedistributor } from "./gic/redistributor.ts";
+import { gicAccept, gicSetDistributor } from "./gic/interface.ts";
+import { SGI_OF_GROUP0 } from "./gic/sgi.ts";
+import { gicForward } from "./gic/stream.ts";
 import { pendingEndsWait, wakeFromWait } from "./wake.ts";
 
 /** Bits 6:0 of a MESSAGE event's argument; the subject is the target's Cpu record. Bit 7: held up (delivery.ts). */
 export enum Message {
-  /** Second byte: vector (x86) or INTID (arm64); third and fourth byte: x86 delivery mode (apic/accept.ts). */
+  /** Second byte: vector (x86) or INTID (arm64); third and fourth byte: x86 delivery mode (apic/accept.ts), or SGI_OF_*. */
   INTERRUPT = 0,
   /** A device has answered the CPU's access. */
   ANSWER = 1,
-  /** Bits 63:32: the CPU whose access reaches this CPU's redistributor. */
-  REDISTRIBUTOR = 2,
+  /** The SPI that the distributor has for this CPU: INTID in bits 23:8, 0 for none; attributes from bit 24. */
+  FORWARD = 2,
   /** SEV of another PE. */
   EVENT = 3,
   /** The distributor's enables have changed: bits 63:32 are GICD_CTLR. */
@@ -51,16 +52,21 @@ export const MESSAGE_KIND: i32 = 0x7f;
 
 /** Sends a message that arrives at a cycle after now. */
 export function send(target: Cpu, argument: u64, arrival: u64): void {
-  const others = target.interruptArrivals++;
-  if (others == 0 || arrival < target.interruptArrivalMin) target.interruptArrivalMin = arrival;
-  if (others == 0 || arrival > target.interruptArrivalMax) target.interruptArrivalMax = arrival;
+  announce(target, arrival);
   schedule(arrival, EventClass.MESSAGE, changetype<usize>(target), argument);
 }
 
-/** A message has landed. */
+/** Something is on its way to a CPU, which may not run past its arrival unseen. */
+export function announce(target: Cpu, arrival: u64): void {
+  const others = target.interruptArrivals++;
+  if (others == 0 || arrival < target.interruptArrivalMin) target.interruptArrivalMin = arrival;
+  if (others == 0 || arrival > target.interruptArrivalMax) target.interruptArrivalMax = arrival;
+}
+
+/** And has landed. */
 // @ts-ignore: decorator
 @inline
-function land(cpu: Cpu): void {
+export function land(cpu: Cpu): void {
   const left = --cpu.interruptArrivals;
   if (left == 0) cpu.interruptArrivalMin = NEVER;
   else if (left == 1) cpu.interruptArrivalMin = cpu.interruptArrivalMax;
@@ -133,13 +139,9 @@ export function deliver(node: EventNode, cycle: u64): void {
       answerDevice(cpu, cycle);
       runCompleted(cpu, cycle);
       return;
-    case Message.REDISTRIBUTOR: {
-      const requester = cpuAt(<u32>(argument >>> 32));
-      serveRedistributor(cpu, requester);
-      settlePending(cpu, cycle);
-      send(requester, <u64>Message.ANSWER, cycle + redistributorLatency(cpu, requester));
+    case Message.FORWARD:
+      acceptForwarded(cpu, (<u32>(argument >>> 8)) & 0xffff, <u32>(argument >>> 24), cycle);
       break;
-    }
     case Message.EVENT:
       if (cpu.state != CpuState.OFFLINE) signalEvent(cpu, cycle);
       break;
@@ -169,7 +171,14 @@ export function deliver(node: EventNode, cycle: u64): void {
 function acceptInterrupt(cpu: Cpu, vector: u32, mode: u32, cycle: u64): void {
   trace(TraceKind.INTERRUPT_ARRIVED, cpu, cycle, vector | ((mode & MESSAGE_MODE) << 8), cpu.index, 0, 0);
   if (machine().architecture == Architecture.X86_64) apicAccept(cpu, vector, mode, cycle);
-  else gicAccept(cpu, vector);
+  else gicAccept(cpu, vector, mode == SGI_OF_GROUP0);
+  settlePending(cpu, cycle);
+}
+
+/** The distributor's most urgent SPI, or that there is none. */
+function acceptForwarded(cpu: Cpu, id: u32, attributes: u32, cycle: u64): void {
+  if (id != 0) trace(TraceKind.INTERRUPT_ARRIVED, cpu, cycle, id, cpu.index, 0, 0);
+  gicForward(cpu, id, attributes, cycle);
   settlePending(cpu, cycle);
 }
 

@@ -321,7 +321,7 @@ export function quietUntil(cycle: u64): u64 {
 // @ts-ignore: AssemblyScript reserves the bytes at compile time
 const SORTED: usize = memory.data(32 * 4, 4);
 
-/** A list that was taken, in ascending order of subjects: of CPUs or cores, that is by number. */
+/** A list that was taken, in ascending order of subjects (of CPUs or cores, that is by number), then of arguments. */
 export function sortBySubject(list: EventNode): EventNode {
   let left = changetype<usize>(list);
   if (left == 0 || changetype<EventNode>(left).next == 0) return list;
@@ -344,11 +344,17 @@ export function sortBySubject(list: EventNode): EventNode {
   return changetype<EventNode>(sorted);
 }
 
+// @ts-ignore: decorator
+@inline
+function precedes(one: EventNode, other: EventNode): bool {
+  return one.subject < other.subject || (one.subject == other.subject && one.argument < other.argument);
+}
+
 function mergeBySubject(one: usize, other: usize): usize {
   let first: usize = 0;
   let last: usize = 0;
   while (one != 0 && other != 0) {
-    const isOne = changetype<EventNode>(one).subject < changetype<EventNode>(other).subject;
+    const isOne = precedes(changetype<EventNode>(one), changetype<EventNode>(other));
     const node = isOne ? one : other;
     if (isOne) one = changetype<EventNode>(one).next;
     else other = changetype<EventNode>(other).next;

@@ -7,6 +7,7 @@ import {
   Counter,
   type DeliveryKind,
   type DeliveryMode,
+  type LineChange,
   type LocalInterrupt,
   type Region,
   type RunStatus,
@@ -33,6 +34,7 @@ type CoreExports = {
   raiseSystemNmiAt(source: number, cycle: bigint): void;
   setStartupEntry(cpu: number, pc: bigint, stack: bigint, argument: bigint): void;
   setProbe(address: bigint, flags: number, registers: number): number;
+  changeLine(intid: number, change: number, cycle: bigint): number;
   setTraceMask(mask: number): void;
   clearTrace(): void;
   run(until: bigint): number;
@@ -159,6 +161,11 @@ export class Core {
   /** @returns the probe's number, or -1 when there are too many */
   setProbe(address: bigint, flags: number, registers: number): number {
     return this.#call("setProbe", (raw) => raw.setProbe(address, flags, registers));
+  }
+
+  /** Changes the wire of a shared peripheral interrupt at a cycle. @returns whether there is such an interrupt */
+  changeLine(intid: number, change: LineChange, cycle: bigint): boolean {
+    return this.#call("changeLine", (raw) => raw.changeLine(intid, change, cycle)) !== 0;
   }
 
   setTraceMask(mask: number): void {

@@ -1,6 +1,6 @@
 // The core's configuration block: topology and timing model as the tables that src/abi.ts describes.
 
-import { ABI_VERSION, Architecture, CPU_ABSENT, Config } from "../abi.ts";
+import { ABI_VERSION, Architecture, CPU_ABSENT, Config, Feature } from "../abi.ts";
 import { AllstopError } from "../errors.ts";
 import { cyclesOf, hopCycles, timingTable, type TimingModel } from "../timing/index.ts";
 import type { LocalApicMode } from "./local-apic.ts";
@@ -55,6 +55,7 @@ export function configurationBlock(
   words.set(Config.ACCELERATIONS, accelerationBits(accelerations));
   words.set(Config.CLOCK_MHZ, clockMhz(timing));
   words.set(Config.COUNTER_HZ, timing.counterHz.value);
+  words.set(Config.FEATURES, timing.featNmi === true ? Feature.NMI : 0);
   words.set(Config.APIC_MODE, APIC_MODES[sizes.localApic ?? "x2apic"]);
   words.set(Config.RAM_BASE, sizes.ramBase);
   words.set(Config.RAM_BYTES, sizes.ramBytes);

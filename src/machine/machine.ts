@@ -12,7 +12,10 @@ import {
   Counter,
   CpuState,
   type DeliveryKind,
+  GIC_FIRST_SPI,
+  GIC_INTID_END,
   InitializeStatus,
+  LineChange,
   MAX_PROBES,
   Probe,
   Region,
@@ -263,6 +266,22 @@ export class Machine {
     const cycle = Math.max(options.cycle ?? 0, this.cycle + 1);
     this.#starts.set(cpu, cycle);
     this.#core.startCpu(cpu, { pc: BigInt(pc), stack: BigInt(stack), argument, cycle: BigInt(cycle) });
+  }
+
+  /**
+   * Changes the wire of a shared peripheral interrupt (SPI) of an arm64 machine at a cycle, by default the present one, as a
+   * device would. A pulse is seen by what is edge-triggered only. @throws OPTION_INVALID
+   */
+  changeLine(intid: number, change: "low" | "high" | "pulse", cycle: number = this.cycle): void {
+    const changes = { low: LineChange.LOW, high: LineChange.HIGH, pulse: LineChange.PULSE };
+    checkWhole("INTID of an SPI", intid, GIC_FIRST_SPI, GIC_INTID_END - 1);
+    checkWhole("cycle of a wire's change", cycle, this.cycle, Number.MAX_SAFE_INTEGER);
+    if (!this.#core.changeLine(intid, changes[change], BigInt(cycle))) {
+      throw new AllstopError("OPTION_INVALID", "no such interrupt", {
+        value: intid,
+        allowed: "SPIs of arm64 machines",
+      });
+    }
   }
 
   /**

@@ -211,6 +211,10 @@ export class A64 {
   msr(register: SystemRegister, rt: number): this {
     return this.word(0xd5000000 | (systemRegisters[register] << 5) | rt);
   }
+  /** MSR ALLINT, #0 or #1. */
+  allint(value: 0 | 1): this {
+    return this.word(0xd501401f | (value << 8));
+  }
   hvc(): this {
     return this.word(0xd4000002);
   }
@@ -239,11 +243,27 @@ export const systemRegisters = {
   mpidr_el1: encoding(3, 0, 0, 0, 5),
   sp_el0: encoding(3, 0, 4, 1, 0),
   cntvct_el0: encoding(3, 3, 14, 0, 2),
+  sctlr_el1: encoding(3, 0, 1, 0, 0),
+  isr_el1: encoding(3, 0, 12, 1, 0),
+  allint: encoding(3, 0, 4, 3, 0),
   icc_pmr_el1: encoding(3, 0, 4, 6, 0),
+  icc_iar0_el1: encoding(3, 0, 12, 8, 0),
+  icc_eoir0_el1: encoding(3, 0, 12, 8, 1),
+  icc_hppir0_el1: encoding(3, 0, 12, 8, 2),
+  icc_bpr0_el1: encoding(3, 0, 12, 8, 3),
+  icc_ap0r0_el1: encoding(3, 0, 12, 8, 4),
+  icc_ap1r0_el1: encoding(3, 0, 12, 9, 0),
+  icc_nmiar1_el1: encoding(3, 0, 12, 9, 5),
+  icc_dir_el1: encoding(3, 0, 12, 11, 1),
+  icc_rpr_el1: encoding(3, 0, 12, 11, 3),
+  icc_sgi1r_el1: encoding(3, 0, 12, 11, 5),
+  icc_sgi0r_el1: encoding(3, 0, 12, 11, 7),
   icc_iar1_el1: encoding(3, 0, 12, 12, 0),
   icc_eoir1_el1: encoding(3, 0, 12, 12, 1),
+  icc_hppir1_el1: encoding(3, 0, 12, 12, 2),
+  icc_bpr1_el1: encoding(3, 0, 12, 12, 3),
+  icc_ctlr_el1: encoding(3, 0, 12, 12, 4),
+  icc_igrpen0_el1: encoding(3, 0, 12, 12, 6),
   icc_igrpen1_el1: encoding(3, 0, 12, 12, 7),
-  icc_sgi1r_el1: encoding(3, 0, 12, 11, 5),
-  icc_rpr_el1: encoding(3, 0, 12, 11, 3),
 } as const;
 export type SystemRegister = keyof typeof systemRegisters;

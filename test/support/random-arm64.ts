@@ -19,24 +19,25 @@ const CODE = 0x4000_0000;
 const VECTORS = 0x4003_0000;
 const SHARED = 0x4010_0000;
 const PRIVATE = 0x4011_0000;
-const PRIVATE_BYTES = 256;
+const PRIVATE_BYTES = 1024;
 const NOWHERE = 0x5000_0000;
 
 // Registers with a fixed role in the programs.
 const SHARED_BASE = 20;
 const PRIVATE_BASE = 21;
-const HANDLER = 24; // to 27: the interrupt handler's own
+/** Handlers use 24 to 27, which they save on the stack at the end of the private bytes. */
+const HANDLER = 24;
 
 export function arm64Guest(random: Random, layout: Layout): Guest {
   const device = PAGE_READ | PAGE_WRITE | PAGE_DEVICE;
-  const contents = [{ address: VECTORS, bytes: handler(random) }];
+  const contents = [{ address: VECTORS, bytes: handlers(random, layout) }];
   const starts: { pc: number; stack: number }[] = [];
-  const marks: number[] = [VECTORS + 0x280];
+  const marks: number[] = [VECTORS + 0x280, VECTORS + 0x300];
   let at = CODE;
   for (let cpu = 0; cpu < layout.cpus; cpu++) {
     const { bytes, offsets } = program(random, layout, cpu);
     contents.push({ address: at, bytes });
-    starts.push({ pc: at, stack: 0 });
+    starts.push({ pc: at, stack: PRIVATE + (cpu + 1) * PRIVATE_BYTES });
     for (const offset of offsets) marks.push(at + offset);
     at += Math.ceil(bytes.length / 64) * 64;
   }
@@ -63,7 +64,7 @@ function program(random: Random, layout: Layout, cpu: number): { bytes: Uint8Arr
   const offsets: number[] = [];
   a.mov(SHARED_BASE, SHARED).mov(PRIVATE_BASE, PRIVATE + cpu * PRIVATE_BYTES);
   a.mov(1, VECTORS).msr("vbar_el1", 1);
-  enableInterrupts(a, cpu);
+  enableInterrupts(a, random, layout, cpu);
   a.label("again");
   const count = random.between(3, 10);
   for (let i = 0; i < count; i++) {
@@ -83,36 +84,100 @@ function endMachine(a: A64, random: Random): void {
   else a.mov(0, kind === 2 ? 0x8400_0008 : 0x8400_0009).hvc();
 }
 
-/** Wakes the redistributor, enables all SGIs in group 1, opens the priority mask, and unmasks IRQs. */
-function enableInterrupts(a: A64, cpu: number): void {
+/** Wakes the redistributor, enables all SGIs and PPIs, opens the priority mask, and unmasks IRQs. */
+function enableInterrupts(a: A64, random: Random, layout: Layout, cpu: number): void {
   const redistributor = GICR_BASE + cpu * GICR_STRIDE;
   a.mov(2, redistributor).store(31, 2, 0x14, 4);
   a.mov(2, redistributor + 0x10000)
-    .mov(3, 0xffff_ffff)
+    .mov(3, random.chance(70) ? 0xffff_ffff : 0xffff_ff5f)
     .store(3, 2, 0x80, 4);
-  a.mov(3, 0xffff).store(3, 2, 0x100, 4);
-  if (cpu === 0) a.mov(2, GICD_BASE).mov(3, 2).store(3, 2, 0, 4);
-  a.mov(3, 0xff).msr("icc_pmr_el1", 3).mov(3, 1).msr("icc_igrpen1_el1", 3).daifclr(2);
+  if (random.chance(60))
+    for (let word = 0; word < 8; word++) a.mov(3, priorities(random)).store(3, 2, 0x400 + 4 * word, 4);
+  if (layout.featNmi) a.mov(3, random.between(0, 0xff)).store(3, 2, 0xf80, 4);
+  a.mov(3, 0xffff_ffff).store(3, 2, 0x100, 4);
+  if (cpu === 0) enableShared(a, random, layout);
+  if (layout.featNmi && random.chance(60)) setNmi(a, random);
+  a.mov(3, random.chance(30) ? 2 : 0).msr("icc_ctlr_el1", 3); // EOImode
+  a.mov(3, 0xff).msr("icc_pmr_el1", 3).mov(3, 1).msr("icc_igrpen1_el1", 3).msr("icc_igrpen0_el1", 3);
+  a.daifclr(random.chance(50) ? 2 : 3);
 }
 
-/** Counts interrupts in the private line; sometimes lingers. Uses registers of its own and keeps the flags. */
-function handler(random: Random): Uint8Array {
+/** Four priorities, of few levels. */
+function priorities(random: Random): number {
+  let word = 0;
+  for (let i = 0; i < 4; i++) word = (word << 8) | random.pick([0x00, 0x20, 0x80, 0xa0, 0xa8, 0xc0]);
+  return word >>> 0;
+}
+
+/** SPIs 32 to 47: groups, priorities, level or edge, and enables of both groups. */
+function enableShared(a: A64, random: Random, layout: Layout): void {
+  a.mov(2, GICD_BASE)
+    .mov(3, random.chance(70) ? 0xffff : 0xff3f)
+    .store(3, 2, 0x84, 4);
+  for (let word = 0; word < 4; word++) a.mov(3, priorities(random)).store(3, 2, 0x420 + 4 * word, 4);
+  a.mov(3, random.between(0, 0x7fff_ffff)).store(3, 2, 0xc08, 4);
+  if (layout.featNmi) a.mov(3, random.between(0, 15)).store(3, 2, 0xf84, 4);
+  a.mov(3, 0xffff).store(3, 2, 0x104, 4);
+  a.mov(3, random.chance(80) ? 3 : 2).store(3, 2, 0, 4);
+  route(a, random, layout);
+}
+
+/** Routes a random SPI to a random CPU, to any one, or to one that isn't there. */
+function route(a: A64, random: Random, { cpus }: Layout): void {
+  const to = random.chance(20) ? 2 ** 31 : random.between(0, cpus);
+  const affinity = to === 2 ** 31 ? to : ((to >> 4) << 8) | (to & 15);
+  a.mov(2, GICD_BASE + 0x6000 + 8 * random.between(32, 47))
+    .mov(3, affinity)
+    .store(3, 2, 0, 8);
+}
+
+/** SCTLR_EL1.NMI and SPINTMASK at random. */
+function setNmi(a: A64, random: Random): void {
+  a.mov(3, (BigInt(random.between(0, 3)) << 61n) | 0x30d0_0800n).msr("sctlr_el1", 3);
+}
+
+/** IRQs and FIQs; the handlers stand behind the vectors. */
+function handlers(random: Random, layout: Layout): Uint8Array {
   const a = new A64();
-  for (let i = 0; i < 0x280 / 4; i++) a.nop();
-  a.mrs(HANDLER, "icc_iar1_el1").mrs(HANDLER + 3, "nzcv");
-  a.load(HANDLER + 1, PRIVATE_BASE, 64)
-    .addImmediate(HANDLER + 1, HANDLER + 1, 1)
-    .store(HANDLER + 1, PRIVATE_BASE, 64);
-  if (random.chance(50)) {
-    a.mov(HANDLER + 2, random.between(1, 9))
-      .label("linger")
-      .relax();
-    a.subsImmediate(HANDLER + 2, HANDLER + 2, 1).bCondition("ne", "linger");
-  }
-  a.msr("nzcv", HANDLER + 3)
-    .msr("icc_eoir1_el1", HANDLER)
-    .eret();
+  while (a.words.length < 0x280 / 4) a.nop();
+  a.b("irq");
+  while (a.words.length < 0x300 / 4) a.nop();
+  a.b("fiq");
+  while (a.words.length < 0x400 / 4) a.nop();
+  handler(a.label("irq"), random, layout, 1);
+  handler(a.label("fiq"), random, layout, 0);
   return a.finish();
+}
+
+/**
+ * Counts interrupts in the private line; sometimes lingers, and lets more urgent ones in meanwhile. All that it changes is put
+ * on the stack, so that it can be interrupted itself.
+ */
+function handler(a: A64, random: Random, { featNmi }: Layout, group: 0 | 1): void {
+  const sp = 31;
+  const [saved, id, count, turns] = [HANDLER, HANDLER + 1, HANDLER + 2, HANDLER + 3];
+  a.subImmediate(sp, sp, 64).storePair(saved, id, sp, 0).storePair(count, turns, sp, 16);
+  a.mrs(saved, "elr_el1").mrs(id, "spsr_el1").storePair(saved, id, sp, 32);
+  a.mrs(id, group === 0 ? "icc_iar0_el1" : "icc_iar1_el1");
+  if (featNmi && group === 1) {
+    const ordinary = a.fresh();
+    a.cmpImmediate(id, 1022).bCondition("ne", ordinary).mrs(id, "icc_nmiar1_el1").label(ordinary);
+  }
+  a.load(count, PRIVATE_BASE, 64).addImmediate(count, count, 1).store(count, PRIVATE_BASE, 64);
+  const nests = random.chance(60);
+  if (nests && featNmi && random.chance(50)) a.allint(0);
+  if (nests) a.daifclr(3);
+  if (random.chance(50)) {
+    const linger = a.fresh();
+    a.mov(turns, random.between(1, 9)).label(linger).relax().subsImmediate(turns, turns, 1).bCondition("ne", linger);
+  }
+  if (nests) a.daifset(3);
+  if (nests && featNmi) a.allint(1);
+  a.msr(group === 0 ? "icc_eoir0_el1" : "icc_eoir1_el1", id);
+  if (random.chance(40)) a.relax();
+  a.msr("icc_dir_el1", id);
+  a.loadPair(saved, id, sp, 32).msr("elr_el1", saved).msr("spsr_el1", id);
+  a.loadPair(saved, id, sp, 0).loadPair(count, turns, sp, 16).addImmediate(sp, sp, 64).eret();
 }
 
 type Snippet = (a: A64, random: Random, layout: Layout) => void;
@@ -243,6 +308,71 @@ const snippets: readonly Snippet[] = [
       a.mov(2, affinity | (BigInt(random.between(0, 7)) << 24n));
     }
     a.msr("icc_sgi1r_el1", 2);
+  },
+  // SGIs of group 0 only
+  (a, random) => void a.mov(2, random.between(0, 7) * 2 ** 24 + random.between(1, 15)).msr("icc_sgi0r_el1", 2),
+  // a shared interrupt, by software: pending, not pending, by message, enabled and not, another priority, another target
+  (a, random, layout) => {
+    a.mov(2, GICD_BASE).mov(3, 1 << random.between(0, 15));
+    const kind = random.between(0, 6);
+    if (kind < 2) a.store(3, 2, 0x204, 4);
+    else if (kind === 2) a.store(3, 2, random.pick([0x284, 0x384, 0x304]), 4);
+    else if (kind === 3) a.store(3, 2, 0x184, 4).relax().store(3, 2, 0x104, 4);
+    else if (kind === 4) a.mov(3, random.between(32, 47)).store(3, 2, random.pick([0x40, 0x48]), 4);
+    else if (kind === 5) a.mov(3, priorities(random) & 0xff).store(3, 2, 0x420 + random.between(0, 15), 1);
+    else route(a, random, layout);
+  },
+  // what the distributor and a redistributor say of it
+  (a, random, { cpus }) => {
+    a.mov(2, GICD_BASE)
+      .load(3, 2, random.pick([0, 0x204, 0x304]), 4)
+      .add(5, 5, 3);
+    a.mov(2, GICR_BASE + random.between(0, cpus - 1) * GICR_STRIDE + 0x10000);
+    a.load(3, 2, random.pick([0x200, 0x300]), 4).add(5, 5, 3);
+  },
+  // private interrupts of anybody: pending, not pending, another priority, another trigger
+  (a, random, { cpus }) => {
+    a.mov(2, GICR_BASE + random.between(0, cpus - 1) * GICR_STRIDE + 0x10000);
+    a.mov(3, (random.between(1, 0xffff) * 2 ** 16) | random.between(0, 0xff));
+    const kind = random.between(0, 3);
+    if (kind < 2) a.store(3, 2, random.pick([0x200, 0x280]), 4);
+    else if (kind === 2) a.mov(3, priorities(random) & 0xff).store(3, 2, 0x400 + random.between(0, 31), 1);
+    else a.store(3, 2, 0xc04, 4);
+  },
+  // the CPU interface: closed to some priorities for a while, a group off and on, another binary point
+  (a, random) => {
+    const kind = random.between(0, 4);
+    if (kind < 3)
+      a.mov(2, random.pick([0x00, 0x60, 0xa0, 0xc0]))
+        .msr("icc_pmr_el1", 2)
+        .mov(3, 0xff);
+    else if (kind === 3) a.msr(random.pick(["icc_igrpen0_el1", "icc_igrpen1_el1"] as const), 31).mov(3, 1);
+    else a.mov(3, random.between(0, 7)).msr(random.pick(["icc_bpr0_el1", "icc_bpr1_el1"] as const), 3);
+    bounded(a, random, () => a.relax());
+    a.mrs(2, random.pick(["icc_hppir1_el1", "icc_hppir0_el1", "icc_rpr_el1", "isr_el1"] as const)).add(5, 5, 2);
+    a.mov(3, 0xff).msr("icc_pmr_el1", 3).msr("icc_igrpen1_el1", 3).msr("icc_igrpen0_el1", 3);
+  },
+  // a redistributor asleep for a while
+  (a, random, { cpus }) => {
+    const redistributor = GICR_BASE + random.between(0, cpus - 1) * GICR_STRIDE;
+    a.mov(2, redistributor).mov(3, 2).store(3, 2, 0x14, 4);
+    bounded(a, random, () => a.relax());
+    a.store(31, 2, 0x14, 4);
+  },
+  // FEAT_NMI: masked by ALLINT, by the stack pointer; other interrupts become non-maskable
+  (a, random, { featNmi, cpus }) => {
+    if (!featNmi) return;
+    const kind = random.between(0, 2);
+    if (kind === 0) setNmi(a, random);
+    else if (kind === 1) {
+      const cpu = random.between(0, cpus - 1);
+      a.mov(2, GICR_BASE + cpu * GICR_STRIDE + 0x10000)
+        .mov(3, random.between(0, 0xff))
+        .store(3, 2, 0xf80, 4);
+    }
+    a.allint(1);
+    bounded(a, random, () => a.relax());
+    a.mrs(2, "isr_el1").add(5, 5, 2).allint(0);
   },
   // waits; an interrupt to oneself makes sure that they end
   (a, random) => {

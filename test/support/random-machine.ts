@@ -1,7 +1,7 @@
 // Random machines for the laws of time: random topology and latencies, and programs made of the snippets that stop paths
 // are made of (random-arm64.ts, random-x86/), so that events meet in every way.
 
-import { DeliveryMode, SYSTEM_CONTROL_SERR, Warmth, type TraceKind } from "../../src/abi.ts";
+import { DeliveryMode, LineChange, SYSTEM_CONTROL_SERR, Warmth, type TraceKind } from "../../src/abi.ts";
 import type { Accelerations } from "../../src/machine/accelerations.ts";
 import type { LocalApicMode } from "../../src/machine/local-apic.ts";
 import { genericArm64, genericX86 } from "../../src/timing/generic.ts";
@@ -29,6 +29,8 @@ export interface Layout {
   readonly hardwareIds: readonly number[];
   /** Some CPUs end the machine, by every means that there is. */
   readonly fatal: boolean;
+  /** arm64: the machine has FEAT_NMI. */
+  readonly featNmi: boolean;
 }
 
 export interface Mapping {
@@ -65,6 +67,8 @@ export interface RandomMachine {
   /** x86-64: what the platform sends, and TSCs. */
   readonly events: readonly SystemEvent[];
   readonly tscOffsets: readonly bigint[];
+  /** arm64: what the host does to wires of shared interrupts. */
+  readonly lines: readonly { readonly intid: number; readonly change: LineChange; readonly cycle: number }[];
 }
 
 /** A message that no CPU has sent. */
@@ -105,6 +109,7 @@ export function randomMachine(
     cpus: topology.cpus.length,
     hardwareIds: topology.cpus.map((cpu) => (architecture === "x86-64" ? cpu.apicId : cpu.mpidr)),
     fatal,
+    featNmi: architecture === "arm64" && random.chance(40),
   };
   return {
     seed,
@@ -112,10 +117,11 @@ export function randomMachine(
     architecture,
     topology,
     extended: () => buildTopology(withOneMore(shape, topology.cpus.length)),
-    timing: randomTiming(architecture, random, most),
+    timing: { ...randomTiming(architecture, random, most), featNmi: layout.featNmi },
     coreLatencies: (core) => coreLatency[core] ?? 1,
     guest: architecture === "x86-64" ? x86Guest(random, layout) : arm64Guest(random, layout),
     ...(architecture === "x86-64" ? randomPlatform(random, topology, most) : { events: [], tscOffsets: [] }),
+    lines: architecture === "x86-64" ? [] : randomLines(random, latencies),
   };
 }
 
@@ -139,6 +145,14 @@ function randomPlatform(
   }
   const tscOffsets = random.chance(50) ? [] : cpus.map(() => BigInt(random.next()) << BigInt(random.between(0, 32)));
   return { events, tscOffsets };
+}
+
+function randomLines(random: Random, latencies: Latencies): RandomMachine["lines"] {
+  return Array.from({ length: random.between(0, 20) }, () => ({
+    intid: random.between(32, 47),
+    change: random.pick([LineChange.LOW, LineChange.HIGH, LineChange.PULSE]),
+    cycle: random.between(1, latencies === "tight" ? 5_000 : 15_000),
+  }));
 }
 
 /** A last package that holds one CPU: it is offline, and shares a core or a cache with nobody. */
@@ -202,6 +216,7 @@ export function build(machine: RandomMachine, options: BuildOptions = {}): BareM
   });
   for (const { cpu, mode, cycle } of events) bare.core.sendInterrupt(cpu, 0x10, mode, BigInt(cycle));
   if (events.length > 6) bare.core.raiseSystemNmi(SYSTEM_CONTROL_SERR, BigInt(events[0]!.cycle));
+  for (const { intid, change, cycle } of machine.lines) bare.core.changeLine(intid, change, BigInt(cycle));
   bare.core.setTraceMask(traceKinds.reduce((mask, kind) => mask | (1 << kind), 0));
   return bare;
 }

@@ -1,23 +1,25 @@
-// GICv3 CPU interface and redistributor of one PE, as far as SGIs and PPIs need them (Arm GIC architecture IHI 0069H;
-// GICD_CTLR.DS = 1: one security state, priorities as written). They belong to their PE: others reach them by messages.
+// GICv3: the record of one PE, which holds its redistributor's SGIs and PPIs and its CPU interface (Arm GIC architecture IHI
+// 0069H; GICD_CTLR.DS = 1: one security state, priorities as written). It belongs to its PE: others reach it by messages.
 
-import { CpuState } from "../../../src/abi.ts";
-import { Cpu, Pending } from "../../cpu.ts";
+import { Cpu } from "../../cpu.ts";
 import { mix } from "../../digest.ts";
 import { machine, reserve } from "../../machine.ts";
-import { sendToTargets, targetAll, targetList } from "../targets.ts";
+import { SGIS } from "./intids.ts";
 
-/** Interrupt ids 0 to 31: SGIs and PPIs. */
+
 @unmanaged
 export class Gic {
-  /** GICR_ISPENDR0, ISENABLER0, ISACTIVER0, IGROUPR0, IGRPMODR0, one bit per INTID. */
+  // Interrupt ids 0 to 31, one bit per INTID: SGIs and PPIs.
+  /** GICR_ISPENDR0 without what the lines of level-sensitive PPIs add; ISENABLER0, ISACTIVER0, IGROUPR0, INMIR0. */
   pending: u32;
   enabled: u32;
   active: u32;
   group: u32;
-  groupModifier: u32;
-  /** GICR_ICFGR1 (PPIs). */
-  config: u32;
+  nonMaskable: u32;
+  /** Edge-triggered ones: all SGIs, PPIs by GICR_ICFGR1. */
+  edge: u32;
+  /** Lines of the PPIs. */
+  level: u32;
   /** GICR_WAKER.ProcessorSleep */
   asleep: u32;
   /** GICD_CTLR as this redistributor knows it. */
@@ -30,9 +32,19 @@ export class Gic {
   control: u32;
   groupEnable0: u32;
   groupEnable1: u32;
-  /** Active priorities, one bit per implemented level: ICC_AP0R0_EL1, ICC_AP1R0_EL1. */
+  /** Active priorities, one bit per implemented level: ICC_AP0R0_EL1, ICC_AP1R0_EL1; ICC_AP1R0_EL1.NMI. */
   activePriorities0: u32;
   activePriorities1: u32;
+  activeNmi: u32;
+  /** Priority of a secure interrupt that EL3 handles, and bit 8; 0 when there is none. */
+  secureActive: u32;
+
+  /** The SPI that the distributor has forwarded to this PE, or 0; its priority, bit 8: Group 1, bit 9: non-maskable. */
+  spi: u32;
+  spiAttributes: u32;
+  /** Numbers what the distributor is told of this PE (stream.ts). */
+  statusSequence: u32;
+
   /** GICR_IPRIORITYR: a byte per INTID. */
   priority0: u64;
   priority1: u64;
@@ -46,16 +58,13 @@ if (offsetof<Gic>() > GIC_BYTES) ERROR("Gic outgrew its bytes");
 
 /** Five priority bits are implemented, as on QEMU's virt board: ICC_CTLR_EL1.PRIbits = 4. */
 export const PRIORITY_MASK: u32 = 0xf8;
-const PRIORITY_SHIFT: u32 = 3;
-const IDLE_PRIORITY: u32 = 0xff;
-/** "No interrupt to acknowledge" (IHI 0069H 2.2.1). */
-export const SPURIOUS: u32 = 1023;
-const CTLR_CBPR: u32 = 1;
-const CTLR_EOI_MODE: u32 = 2;
-const DISTRIBUTOR_GROUP0: u32 = 1;
-const DISTRIBUTOR_GROUP1: u32 = 2;
-/** The minimum of ICC_BPR1_EL1 with five priority bits: group priority is bits 7:3. */
-const LEAST_BINARY_POINT: u32 = 2;
+export const PRIORITY_SHIFT: u32 = 3;
+/** The least binary points with five priority bits: group priority is bits 7:3 (IHI 0069H 4.8). */
+export const LEAST_BPR0: u32 = 2;
+export const LEAST_BPR1: u32 = 3;
+/** spiAttributes */
+export const ATTRIBUTE_GROUP1: u32 = 1 << 8;
+export const ATTRIBUTE_NMI: u32 = 1 << 9;
 
 export function openGics(): bool {
   const m = machine();
@@ -69,13 +78,24 @@ export function gicOf(cpu: Cpu): Gic {
   return changetype<Gic>(machine().gics + <usize>cpu.index * GIC_BYTES);
 }
 
-/** State after reset (IHI 0069H 4.7, 12.2): everything masked and disabled, the redistributor asleep. */
+/** State after reset (IHI 0069H 12.2, 12.11): everything masked and disabled, the redistributor asleep. */
 export function resetGic(cpu: Cpu): void {
   const gic = gicOf(cpu);
   memory.fill(changetype<usize>(gic), 0, GIC_BYTES);
   gic.asleep = 1;
-  gic.binaryPoint0 = LEAST_BINARY_POINT;
-  gic.binaryPoint1 = LEAST_BINARY_POINT + 1;
+  gic.edge = SGIS;
+  resetInterface(gic);
+}
+
+/** The CPU interface is reset with its PE; the redistributor, and what is pending in it, is not. */
+export function resetInterface(gic: Gic): void {
+  gic.priorityMask = 0;
+  gic.binaryPoint0 = LEAST_BPR0;
+  gic.binaryPoint1 = LEAST_BPR1;
+  gic.control = 0;
+  gic.groupEnable0 = gic.groupEnable1 = 0;
+  gic.activePriorities0 = gic.activePriorities1 = gic.activeNmi = 0;
+  gic.secureActive = 0;
 }
 
 export function priorityOf(gic: Gic, id: u32): u32 {
@@ -86,123 +106,11 @@ export function setPriority(gic: Gic, id: u32, priority: u32): void {
   store<u8>(changetype<usize>(gic) + PRIORITIES + id, <u8>(priority & PRIORITY_MASK));
 }
 
-/** Running priority: the most urgent active group priority, or idle. */
-export function runningPriority(gic: Gic): u32 {
-  const active = gic.activePriorities0 | gic.activePriorities1;
-  return active == 0 ? IDLE_PRIORITY : (<u32>ctz(active)) << PRIORITY_SHIFT;
-}
-
-/** Bits of a priority that decide about preemption (IHI 0069H 4.8.6). */
-function groupPriority(gic: Gic, priority: u32, group1: bool): u32 {
-  const binaryPoint = group1 && (gic.control & CTLR_CBPR) == 0 ? gic.binaryPoint1 - 1 : gic.binaryPoint0;
-  return priority & (0xffff_fffe << binaryPoint) & 0xff;
-}
-
-/** The most urgent pending, enabled, inactive interrupt of the enabled groups; ties go to the lower INTID. */
-export function highestPending(gic: Gic): u32 {
-  let candidates = gic.pending & gic.enabled & ~gic.active;
-  if ((gic.distributor & DISTRIBUTOR_GROUP0) == 0) candidates &= gic.group;
-  if ((gic.distributor & DISTRIBUTOR_GROUP1) == 0) candidates &= ~gic.group;
-  if (gic.groupEnable0 == 0) candidates &= gic.group;
-  if (gic.groupEnable1 == 0) candidates &= ~gic.group;
-  let best = SPURIOUS;
-  let bestPriority: u32 = 0x100;
-  while (candidates != 0) {
-    const id = <u32>ctz(candidates);
-    candidates &= candidates - 1;
-    const priority = priorityOf(gic, id);
-    if (priority < bestPriority) {
-      best = id;
-      bestPriority = priority;
-    }
-  }
-  return best;
-}
-
-/** Whether the interrupt would be signalled to the PE now (IHI 0069H 4.8.2, 4.8.5). */
-function isSignalled(gic: Gic, id: u32): bool {
-  if (id == SPURIOUS || gic.asleep != 0) return false;
-  const priority = priorityOf(gic, id);
-  if (priority >= gic.priorityMask) return false;
-  return groupPriority(gic, priority, isGroup1(gic, id)) < runningPriority(gic);
-}
-
+/** What is pending: latched, or held by the line of a level-sensitive PPI (IHI 0069H 4.3). */
 // @ts-ignore: decorator
 @inline
-function isGroup1(gic: Gic, id: u32): bool {
-  return ((gic.group >>> id) & 1) != 0;
-}
-
-/** Derives what the PE sees: Group 0 comes as FIQ, Group 1 as IRQ (IHI 0069H 4.6.2). */
-export function gicUpdate(cpu: Cpu): void {
-  const gic = gicOf(cpu);
-  const id = highestPending(gic);
-  cpu.pending &= ~(Pending.IRQ | Pending.FIQ);
-  if (isSignalled(gic, id)) cpu.pending |= isGroup1(gic, id) ? Pending.IRQ : Pending.FIQ;
-}
-
-/** An SGI reaches this PE: one pending bit per INTID, whoever sent it. */
-export function gicAccept(cpu: Cpu, id: u32): void {
-  if (cpu.state == CpuState.OFFLINE) return;
-  gicOf(cpu).pending |= (<u32>1) << id;
-  gicUpdate(cpu);
-}
-
-export function gicSetDistributor(cpu: Cpu, control: u32): void {
-  gicOf(cpu).distributor = control;
-  gicUpdate(cpu);
-}
-
-/** ICC_HPPIR0_EL1, ICC_HPPIR1_EL1. */
-export function gicHighestPending(cpu: Cpu, group1: bool): u32 {
-  const gic = gicOf(cpu);
-  const id = highestPending(gic);
-  return id != SPURIOUS && isGroup1(gic, id) == group1 ? id : SPURIOUS;
-}
-
-/** ICC_IAR0_EL1, ICC_IAR1_EL1: acknowledges (IHI 0069H 4.1.1). */
-export function gicAcknowledge(cpu: Cpu, group1: bool): u32 {
-  const gic = gicOf(cpu);
-  const id = highestPending(gic);
-  if (!isSignalled(gic, id) || isGroup1(gic, id) != group1) return SPURIOUS;
-  const bit = (<u32>1) << id;
-  gic.pending &= ~bit;
-  gic.active |= bit;
-  const level = (<u32>1) << (groupPriority(gic, priorityOf(gic, id), group1) >>> PRIORITY_SHIFT);
-  if (group1) gic.activePriorities1 |= level;
-  else gic.activePriorities0 |= level;
-  gicUpdate(cpu);
-  return id;
-}
-
-/** ICC_EOIR0_EL1, ICC_EOIR1_EL1: drops the running priority; deactivates unless EOImode is 1. */
-export function gicEndOfInterrupt(cpu: Cpu, id: u32, group1: bool): void {
-  const gic = gicOf(cpu);
-  if (id >= 32) return;
-  if (group1) gic.activePriorities1 &= gic.activePriorities1 - 1;
-  else gic.activePriorities0 &= gic.activePriorities0 - 1;
-  if ((gic.control & CTLR_EOI_MODE) == 0) gic.active &= ~((<u32>1) << id);
-  gicUpdate(cpu);
-}
-
-/** ICC_DIR_EL1. */
-export function gicDeactivate(cpu: Cpu, id: u32): void {
-  const gic = gicOf(cpu);
-  if (id < 32 && (gic.control & CTLR_EOI_MODE) != 0) gic.active &= ~((<u32>1) << id);
-  gicUpdate(cpu);
-}
-
-/** ICC_SGI1R_EL1: one message to each listed PE, or to all but the writer (IHI 0069H 12.2.20). */
-export function gicSendSgi(cpu: Cpu, value: u64): void {
-  const id = (<u32>(value >>> 24)) & 15;
-  if (((value >>> 40) & 1) != 0) {
-    targetAll(cpu, false);
-  } else {
-    const range = (value >>> 44) & 15;
-    const affinity = (((value >>> 48) & 0xff) << 32) | (((value >>> 32) & 0xff) << 16) | (((value >>> 16) & 0xff) << 8);
-    targetList(affinity | (range << 4), (<u32>value) & 0xffff);
-  }
-  sendToTargets(cpu, id, 0);
+export function privatePending(gic: Gic): u32 {
+  return gic.pending | (gic.level & ~gic.edge);
 }
 
 export function gicDigest(cpu: Cpu): void {

@@ -19,25 +19,30 @@ export function qemuVersion(): string | undefined {
 
 /** The results of all programs, RESULT_WORDS each. */
 export function runOnQemu(image: Image): BigUint64Array {
+  const bytes = outputOnQemu(image.bytes, RUNNER, runner.label("entry"));
+  const expected = image.programs.length * RESULT_WORDS * 8;
+  if (bytes.length !== expected) throw new Error(`QEMU sent ${bytes.length} bytes instead of ${expected}`);
+  return new BigUint64Array(bytes.buffer);
+}
+
+/** What an image writes to the UART before it switches the board off. */
+export function outputOnQemu(image: Uint8Array, address: number, entry: number): Uint8Array {
   const folder = mkdtempSync(join(tmpdir(), "a64-"));
   try {
     const imageFile = join(folder, "image");
     const output = join(folder, "output");
-    writeFileSync(imageFile, image.bytes);
+    writeFileSync(imageFile, image);
     execFileSync(
       "qemu-system-aarch64",
       [
         ...["-M", "virt,gic-version=3", "-cpu", CPU_MODEL, "-m", "64", "-display", "none", "-monitor", "none"],
         ...["-serial", `file:${output}`],
-        ...["-device", `loader,file=${imageFile},addr=${RUNNER},force-raw=on`],
-        ...["-device", `loader,addr=${runner.label("entry")},cpu-num=0`],
+        ...["-device", `loader,file=${imageFile},addr=${address},force-raw=on`],
+        ...["-device", `loader,addr=${entry},cpu-num=0`],
       ],
       { timeout: MOST_MS },
     );
-    const bytes = new Uint8Array(readFileSync(output));
-    const expected = image.programs.length * RESULT_WORDS * 8;
-    if (bytes.length !== expected) throw new Error(`QEMU sent ${bytes.length} bytes instead of ${expected}`);
-    return new BigUint64Array(bytes.buffer);
+    return new Uint8Array(readFileSync(output));
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -25,7 +25,7 @@ function complaints(write: boolean): string[] {
   const found: string[] = [];
   for (let encoding = 0x8000; encoding <= 0xffff; encoding++) {
     const register = byEncoding.get(encoding);
-    const accessible = write ? register?.writable : register?.readable;
+    const accessible = register?.nmi === true ? false : write ? register?.writable : register?.readable;
     let expected: Outcome = accessible === true ? "done" : "UNDEFINED";
     if (accessible === true && register?.unsupported === true) expected = "UNSUPPORTED";
     if (!write && isIdentification(encoding)) expected = "done";

@@ -8,6 +8,8 @@ export interface SystemRegister {
   readonly writable: boolean;
   /** Defined, but the core stops instead of modelling it. */
   readonly unsupported: boolean;
+  /** Only there with FEAT_NMI. */
+  readonly nmi: boolean;
 }
 
 const table = `
@@ -37,6 +39,7 @@ elr_el1           3 0 4 0 1   rw
 sp_el0            3 0 4 1 0   rw
 spsel             3 0 4 2 0   rw
 currentel         3 0 4 2 2   r
+allint            3 0 4 3 0   rw nmi
 icc_pmr_el1       3 0 4 6 0   rw
 afsr0_el1         3 0 5 1 0   rw
 afsr1_el1         3 0 5 1 1   rw
@@ -53,11 +56,12 @@ icc_hppir0_el1    3 0 12 8 2  r
 icc_bpr0_el1      3 0 12 8 3  rw
 icc_ap0r0_el1     3 0 12 8 4  rw
 icc_ap1r0_el1     3 0 12 9 0  rw
+icc_nmiar1_el1    3 0 12 9 5  r  nmi
 icc_dir_el1       3 0 12 11 1 w
 icc_rpr_el1       3 0 12 11 3 r
 icc_sgi1r_el1     3 0 12 11 5 w
-icc_asgi1r_el1    3 0 12 11 6 w unsupported
-icc_sgi0r_el1     3 0 12 11 7 w unsupported
+icc_asgi1r_el1    3 0 12 11 6 w
+icc_sgi0r_el1     3 0 12 11 7 w
 icc_iar1_el1      3 0 12 12 0 r
 icc_eoir1_el1     3 0 12 12 1 w
 icc_hppir1_el1    3 0 12 12 2 r
@@ -127,6 +131,7 @@ export const systemRegisters: ReadonlyMap<string, SystemRegister> = new Map(
           readable: access.includes("r"),
           writable: access.includes("w"),
           unsupported: rest[6] === "unsupported",
+          nmi: rest[6] === "nmi",
         },
       ];
     }),

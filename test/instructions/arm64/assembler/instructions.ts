@@ -205,7 +205,12 @@ const msr: Encoder = ([first, second]) => {
   const name = nameOf(first);
   if (second?.kind === "register")
     return encode("1101010100 0 rrrrrrrrrrrrrrrr ttttt", { r: encodingOf(name), t: second.number });
-  const fields: Record<string, readonly [number, number]> = { spsel: [0, 5], daifset: [3, 6], daifclr: [3, 7] };
+  const fields: Record<string, readonly [number, number]> = {
+    spsel: [0, 5],
+    daifset: [3, 6],
+    daifclr: [3, 7],
+    allint: [1, 0],
+  };
   const [p, q] = fields[name] ?? [];
   if (p === undefined || q === undefined) throw new Error(`no PSTATE field ${name}`);
   return encode("1101010100000 ppp 0100 mmmm qqq 11111", { p, m: inRange(Number(immediateOf(second)), 0, 15), q });
