@@ -1,12 +1,14 @@
 // The ABI of the core: all that the host may call. Numbers only; everything larger is read and written in linear memory.
 
-import { ABI_VERSION, Counter, PAGE_BYTES, PAGE_SHIFT, Region, RunStatus, Warmth } from "../src/abi.ts";
+import { ABI_VERSION, Counter, Device, PAGE_BYTES, PAGE_SHIFT, Region, RunStatus, Warmth } from "../src/abi.ts";
 // First, since constants of the records are needed by what it leads to.
 import { machine } from "./machine.ts";
 import { allocate, initialize } from "./build.ts";
 import { cpuAt } from "./cpu.ts";
 import { digestMachine, digestOfCpu } from "./digest.ts";
 import { deliveryDelay, deliveryLosses, setDelivery } from "./interrupts/delivery.ts";
+import { Arrival } from "./firmware/call.ts";
+import { NO_EVENT, eventIndex, isShared } from "./firmware/events.ts";
 import { Message, send } from "./interrupts/message.ts";
 import { warmLine } from "./memory/lines.ts";
 import { lineOf, mapPages } from "./memory/map.ts";
@@ -14,6 +16,7 @@ import { attachCopy, nextPageInUse, nextPageOutOfUse, setAccelerations } from ".
 import { runUntil } from "./time/loop.ts";
 import { catchUpAll } from "./time/run.ts";
 import { retiredBy } from "./time/spin.ts";
+import { EventClass, schedule } from "./time/wheel.ts";
 import { setProbe } from "./trace/probe.ts";
 import {
   maskAnd,
@@ -192,6 +195,23 @@ export function deliveryLossesOf(index: u32, kind: i32): u32 {
 /** x86: a source of a CPU's own, a `LocalInterrupt`, signals at `cycle`, which is behind now. */
 export function signalLocalInterrupt(index: u32, source: u32, cycle: u64): void {
   send(cpuAt(index), (<u64>Message.LOCAL) | ((<u64>source) << 8), cycle);
+}
+
+/**
+ * The interrupt of an SDEI event other than 0, by its number, comes at a cycle behind now: to a CPU, which for shared events
+ * is the one that the interrupt controller would choose. @returns whether there is such an event
+ */
+export function triggerEvent(index: u32, number: u32, cycle: u64): bool {
+  const event = eventIndex(number);
+  if (event == NO_EVENT || event == 0) return false;
+  const cpu = cpuAt(index);
+  if (isShared(event)) {
+    const argument = (<u64>Device.FIRMWARE) | ((<u64>Arrival.TRIGGER) << 8) | ((<u64>event) << 16);
+    schedule(cycle, EventClass.DEVICE, changetype<usize>(cpu), argument);
+  } else {
+    send(cpu, (<u64>Message.EL3) | ((<u64>event) << 8), cycle);
+  }
+  return true;
 }
 
 /** Which `TraceKind`s are recorded, a bit each. */

@@ -101,6 +101,8 @@ export class Machine {
   /** x86: `ApicMode` that local APICs are reset to. */
   apicMode: u32;
   gics: usize;
+  firmware: usize;
+  firmwareCpus: usize;
   /** GICD_CTLR */
   distributor: u32;
   hardwareIds: usize;

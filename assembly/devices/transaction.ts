@@ -10,8 +10,8 @@ import {
   GICR_STRIDE,
   Timing,
 } from "../../src/abi.ts";
-import { Cpu, cpuAt } from "../cpu.ts";
-import { serveFirmware } from "../firmware/psci.ts";
+import { Cpu, NEVER, cpuAt } from "../cpu.ts";
+import { Arrival, arriveLater, serveFirmware } from "../firmware/call.ts";
 import { serveDistributor } from "../interrupts/gic/distributor.ts";
 import { Message, redistributorLatency, send } from "../interrupts/message.ts";
 import { machine, timing } from "../machine.ts";
@@ -20,7 +20,7 @@ import { EventClass, EventNode, release, schedule, sortBySubject, take } from ".
 import { servePl011 } from "./pl011.ts";
 import { servePort } from "./port.ts";
 
-/** Starts a transaction of a CPU that is being blocked. */
+/** Starts a transaction of a CPU that is being blocked; the address of one with the firmware is an `Arrival`. */
 export function requestDevice(
   cpu: Cpu,
   device: Device,
@@ -42,15 +42,14 @@ export function requestDevice(
     // A redistributor belongs to its PE: the access is served there, like any other message to it.
     const target = cpuAt(redistributorFrame(address));
     const arrival = cycle + redistributorLatency(cpu, target);
+    cpu.deviceArrival = arrival;
     send(target, (<u64>Message.REDISTRIBUTOR) | ((<u64>cpu.index) << 32), arrival);
+  } else if (device == Device.FIRMWARE) {
+    arriveLater(cpu, <Arrival>(<i32>address), cycle + timing(Timing.FIRMWARE_CALL));
   } else {
-    schedule(cycle + latencyOf(device), EventClass.DEVICE, changetype<usize>(cpu), device);
+    cpu.deviceArrival = cycle + timing(Timing.DEVICE_LATENCY);
+    schedule(cpu.deviceArrival, EventClass.DEVICE, changetype<usize>(cpu), device);
   }
-}
-
-/** One way between a CPU and a device. */
-function latencyOf(device: Device): u64 {
-  return device == Device.FIRMWARE ? timing(Timing.FIRMWARE_CALL) : timing(Timing.DEVICE_LATENCY);
 }
 
 /** Number of the redistributor, hence of the PE, whose frames hold an address. */
@@ -67,7 +66,7 @@ export function redistributorOffset(address: u64): u32 {
   return <u32>((address - base) % GICR_STRIDE);
 }
 
-/** Serves all that reaches devices in a cycle, in order of CPU number. */
+/** Serves all that reaches devices in a cycle, in order of CPU number; the firmware answers when it is through. */
 export function deviceArrivals(cycle: u64): void {
   let list = sortBySubject(take(cycle, EventClass.DEVICE));
   while (changetype<usize>(list) != 0) {
@@ -75,11 +74,17 @@ export function deviceArrivals(cycle: u64): void {
     list = changetype<EventNode>(node.next);
     machine().events++;
     const cpu = changetype<Cpu>(node.subject);
-    const device = <Device>(<i32>node.argument);
+    const argument = node.argument;
+    const device = <Device>((<i32>argument) & 0xff);
     release(node);
+    if (device == Device.FIRMWARE) {
+      serveFirmware(cpu, argument, cycle);
+      continue;
+    }
+    cpu.deviceArrival = NEVER;
     serve(cpu, device, cycle);
     // Who switched the machine off gets no answer.
-    if (cpu.state != CpuState.DEAD) send(cpu, <u64>Message.ANSWER, cycle + latencyOf(device));
+    if (cpu.state != CpuState.DEAD) send(cpu, <u64>Message.ANSWER, cycle + timing(Timing.DEVICE_LATENCY));
   }
 }
 
@@ -90,9 +95,6 @@ function serve(cpu: Cpu, device: Device, cycle: u64): void {
       break;
     case Device.GIC_DISTRIBUTOR:
       serveDistributor(cpu, cycle);
-      break;
-    case Device.FIRMWARE:
-      serveFirmware(cpu, cycle);
       break;
     default:
       servePort(cpu, cycle);

@@ -26,8 +26,8 @@ export function enterHardwareId(id: u64, cpu: u32): bool {
   return true;
 }
 
-/** The CPU with an id, or null. */
-export function cpuWithId(id: u64): Cpu {
+/** Position, in ascending order of ids, of the first that is not below an id. */
+export function positionOfId(id: u64): u32 {
   const m = machine();
   let low: u32 = 0;
   let high = m.hardwareIdCount;
@@ -36,7 +36,20 @@ export function cpuWithId(id: u64): Cpu {
     if (load<u64>(m.hardwareIds + <usize>middle * ENTRY_BYTES) < id) low = middle + 1;
     else high = middle;
   }
-  const entry = m.hardwareIds + <usize>low * ENTRY_BYTES;
-  if (low >= m.hardwareIdCount || load<u64>(entry) != id) return changetype<Cpu>(0);
-  return cpuAt(load<u32>(entry, ENTRY_CPU));
+  return low;
+}
+
+export function idAt(position: u32): u64 {
+  return load<u64>(machine().hardwareIds + <usize>position * ENTRY_BYTES);
+}
+
+export function cpuAtPosition(position: u32): Cpu {
+  return cpuAt(load<u32>(machine().hardwareIds + <usize>position * ENTRY_BYTES, ENTRY_CPU));
+}
+
+/** The CPU with an id, or null. */
+export function cpuWithId(id: u64): Cpu {
+  const position = positionOfId(id);
+  if (position >= machine().hardwareIdCount || idAt(position) != id) return changetype<Cpu>(0);
+  return cpuAtPosition(position);
 }

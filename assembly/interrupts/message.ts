@@ -6,6 +6,7 @@ import { timersFire } from "../architecture.ts";
 import { Cpu, NEVER, cpuAt, hop } from "../cpu.ts";
 import { machine, timing } from "../machine.ts";
 import { answerDevice } from "../devices/transaction.ts";
+import { acceptEvent } from "../firmware/dispatch.ts";
 import { startCpu } from "../firmware/start.ts";
 import { shrinkLimits, startCycle, ticksOf } from "../time/bounds.ts";
 import { takeDeadline } from "../time/deadline.ts";
@@ -35,6 +36,8 @@ export enum Message {
   DISTRIBUTOR = 4,
   /** Power-on; the start block is in the target's record. */
   START = 5,
+  /** arm64: second byte: index of the SDEI event whose interrupt EL3 is to take. */
+  EL3 = 8,
   /** No message: a timer of the CPU's own fires (time/deadline.ts). */
   DEADLINE = 6,
   /** x86: the host makes a source of the CPU's own signal; second byte: `LocalInterrupt`. */
@@ -127,6 +130,7 @@ export function deliver(node: EventNode, cycle: u64): void {
       return;
     case Message.REDISTRIBUTOR: {
       const requester = cpuAt(<u32>(argument >>> 32));
+      requester.deviceArrival = NEVER;
       serveRedistributor(cpu, requester);
       settlePending(cpu, cycle);
       send(requester, <u64>Message.ANSWER, cycle + redistributorLatency(cpu, requester));
@@ -141,6 +145,10 @@ export function deliver(node: EventNode, cycle: u64): void {
       break;
     case Message.LOCAL:
       signalLocally(cpu, (<i32>(argument >>> 8)) & 0xff, cycle);
+      settlePending(cpu, cycle);
+      break;
+    case Message.EL3:
+      if (cpu.state != CpuState.OFFLINE) acceptEvent(cpu, (<u32>(argument >>> 8)) & 0xff);
       settlePending(cpu, cycle);
       break;
     default:

@@ -348,7 +348,7 @@ function mergeBySubject(one: usize, other: usize): usize {
   let first: usize = 0;
   let last: usize = 0;
   while (one != 0 && other != 0) {
-    const isOne = changetype<EventNode>(one).subject < changetype<EventNode>(other).subject;
+    const isOne = comesBefore(changetype<EventNode>(one), changetype<EventNode>(other));
     const node = isOne ? one : other;
     if (isOne) one = changetype<EventNode>(one).next;
     else other = changetype<EventNode>(other).next;
@@ -360,6 +360,13 @@ function mergeBySubject(one: usize, other: usize): usize {
   if (last == 0) return behind;
   changetype<EventNode>(last).next = behind;
   return first;
+}
+
+/** By subject, and events of one subject by what they are. */
+// @ts-ignore: decorator
+@inline
+function comesBefore(one: EventNode, other: EventNode): bool {
+  return one.subject != other.subject ? one.subject < other.subject : one.argument < other.argument;
 }
 
 /** Called when every class of a cycle is done. */

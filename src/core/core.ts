@@ -27,6 +27,7 @@ type CoreExports = {
   deliveryDelayOf(cpu: number, kind: number): bigint;
   deliveryLossesOf(cpu: number, kind: number): number;
   signalLocalInterrupt(cpu: number, source: number, cycle: bigint): void;
+  triggerEvent(cpu: number, event: number, cycle: bigint): number;
   setProbe(address: bigint, flags: number, registers: number): number;
   setTraceMask(mask: number): void;
   clearTrace(): void;
@@ -129,6 +130,11 @@ export class Core {
 
   signalLocalInterrupt(cpu: number, source: LocalInterrupt, cycle: bigint): void {
     this.#call("signalLocalInterrupt", (raw) => raw.signalLocalInterrupt(cpu, source, cycle));
+  }
+
+  /** @returns whether there is such an event of SDEI */
+  triggerEvent(cpu: number, event: number, cycle: bigint): boolean {
+    return this.#call("triggerEvent", (raw) => raw.triggerEvent(cpu, event, cycle)) !== 0;
   }
 
   /** @returns the probe's number, or -1 when there are too many */

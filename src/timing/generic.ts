@@ -37,6 +37,19 @@ const shared = {
   interruptCopy: chosen(10, 2, 100, noMulticastFigure),
   device: chosen(100, 50, 500, noFigure),
   cpuOn: chosen(10_000, 9_000, 300_000, "Trusted Firmware-A docs/perf: wake from CPU_OFF, N1SDP and Juno"),
+  cpuOff: chosen(
+    15_000,
+    5_000,
+    200_000,
+    "Trusted Firmware-A docs/perf, Juno: CPU_OFF takes 20 us, of which flushing L1 6 us; the last of a cluster 110 to 195 us",
+  ),
+  psciLock: chosen(
+    2_000,
+    500,
+    90_000,
+    "no figure without cache maintenance; Trusted Firmware-A docs/perf, Juno: each of several CPUs that power down at once adds up to 88 us",
+  ),
+  sdeiLock: chosen(100, 20, 1_000, noFigure),
   firmwareCall: chosen(80, 60, 1500, "Trusted Firmware-A docs/perf: half of PSCI_VERSION, N1SDP to Juno"),
 };
 

@@ -91,6 +91,9 @@ export const timingParameters = {
   wakeWfi: latency(Timing.WAKE_WFI, "interrupt to first instruction, out of WFI"),
   wakeWfe: latency(Timing.WAKE_WFE, "event to first instruction, out of WFE"),
   cpuOn: latency(Timing.CPU_ON_LATENCY, "PSCI CPU_ON to the first instruction of the CPU"),
+  cpuOff: latency(Timing.CPU_OFF_LATENCY, "PSCI CPU_OFF, from the firmware's locks until the CPU is off"),
+  psciLock: latency(Timing.PSCI_LOCK, "a CPU_OFF, or a CPU that comes up, holds the firmware's power-domain locks"),
+  sdeiLock: latency(Timing.SDEI_LOCK, "a call holds the firmware's lock of an SDEI event"),
   apicTimerClock: {
     unit: "kHz",
     index: Timing.APIC_TIMER_CLOCK,

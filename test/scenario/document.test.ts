@@ -62,7 +62,7 @@ describe("a document", () => {
       "one inside",
       scenario({ machine: { cpu: 5 } }),
       "machine.cpu",
-      /no such field; allowed: architecture, topology, cpus, timing$/,
+      /no such field; allowed: architecture, topology, cpus, timing, firmware$/,
     ],
     [
       "one in a list",

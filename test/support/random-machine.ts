@@ -3,6 +3,7 @@
 
 import { Warmth, type TraceKind } from "../../src/abi.ts";
 import type { Accelerations } from "../../src/machine/accelerations.ts";
+import type { FirmwareChoice } from "../../src/firmware/index.ts";
 import type { LocalApicMode } from "../../src/machine/local-apic.ts";
 import { genericArm64, genericX86 } from "../../src/timing/generic.ts";
 import { timingParameters, type Sourced, type TimingModel, type TimingParameter } from "../../src/timing/index.ts";
@@ -10,6 +11,7 @@ import { buildTopology, type Topology, type TopologyParameters } from "../../src
 import { BareMachine } from "./bare-machine.ts";
 import { arm64Guest } from "./random-arm64.ts";
 import { x86Guest } from "./random-x86/guest.ts";
+import { randomFirmware } from "./random-firmware.ts";
 import { Random } from "./random.ts";
 
 export const architectures = ["x86-64", "arm64"] as const;
@@ -60,6 +62,8 @@ export interface RandomMachine {
   readonly timing: TimingModel;
   readonly coreLatencies: (core: number) => number;
   readonly guest: Guest;
+  /** arm64 */
+  readonly firmware: FirmwareChoice;
 }
 
 export interface MachineKind {
@@ -102,6 +106,7 @@ export function randomMachine(
     timing: randomTiming(architecture, random, most),
     coreLatencies: (core) => coreLatency[core] ?? 1,
     guest: architecture === "x86-64" ? x86Guest(random, layout) : arm64Guest(random, layout),
+    firmware: architecture === "x86-64" ? "compliant" : randomFirmware(random),
   };
 }
 
@@ -145,7 +150,7 @@ export interface BuildOptions {
 
 /** Builds the machine; every CPU that has a program starts at cycle 1 to 8. */
 export function build(machine: RandomMachine, options: BuildOptions = {}): BareMachine {
-  const { architecture, guest, timing, coreLatencies } = machine;
+  const { architecture, guest, timing, coreLatencies, firmware } = machine;
   const { accelerations = {}, topology = machine.topology, traceRecords = 1 << 16, traceKinds = [] } = options;
   const bare = new BareMachine({
     architecture,
@@ -153,6 +158,7 @@ export function build(machine: RandomMachine, options: BuildOptions = {}): BareM
     timing,
     accelerations,
     coreLatencies,
+    firmware,
     traceRecords,
     ...(guest.localApic && { localApic: guest.localApic }),
   });

@@ -38,6 +38,10 @@ export class Gic {
   priority1: u64;
   priority2: u64;
   priority3: u64;
+  /** An interrupt to EL3 is active, so that the running priority lies in the secure range. */
+  secureActive: u32;
+  /** Its priority. */
+  securePriority: u32;
 }
 
 const GIC_BYTES: usize = 128;
@@ -48,6 +52,8 @@ if (offsetof<Gic>() > GIC_BYTES) ERROR("Gic outgrew its bytes");
 export const PRIORITY_MASK: u32 = 0xf8;
 const PRIORITY_SHIFT: u32 = 3;
 const IDLE_PRIORITY: u32 = 0xff;
+/** What non-secure software sees of a running priority in the secure range (IHI 0069H 4.8.1). */
+const NONSECURE_VIEW: u32 = 0;
 /** "No interrupt to acknowledge" (IHI 0069H 2.2.1). */
 export const SPURIOUS: u32 = 1023;
 const CTLR_CBPR: u32 = 1;
@@ -74,8 +80,7 @@ export function resetGic(cpu: Cpu): void {
   const gic = gicOf(cpu);
   memory.fill(changetype<usize>(gic), 0, GIC_BYTES);
   gic.asleep = 1;
-  gic.binaryPoint0 = LEAST_BINARY_POINT;
-  gic.binaryPoint1 = LEAST_BINARY_POINT + 1;
+  gicResetInterface(cpu);
 }
 
 export function priorityOf(gic: Gic, id: u32): u32 {
@@ -88,6 +93,7 @@ export function setPriority(gic: Gic, id: u32, priority: u32): void {
 
 /** Running priority: the most urgent active group priority, or idle. */
 export function runningPriority(gic: Gic): u32 {
+  if (gic.secureActive != 0) return NONSECURE_VIEW;
   const active = gic.activePriorities0 | gic.activePriorities1;
   return active == 0 ? IDLE_PRIORITY : (<u32>ctz(active)) << PRIORITY_SHIFT;
 }
@@ -139,6 +145,29 @@ export function gicUpdate(cpu: Cpu): void {
   const id = highestPending(gic);
   cpu.pending &= ~(Pending.IRQ | Pending.FIQ);
   if (isSignalled(gic, id)) cpu.pending |= isGroup1(gic, id) ? Pending.IRQ : Pending.FIQ;
+}
+
+/** EL3 has an interrupt active at a priority: nothing less urgent is signalled until it has not. */
+export function gicSetSecureActive(cpu: Cpu, priority: u32): void {
+  const gic = gicOf(cpu);
+  gic.secureActive = 1;
+  gic.securePriority = priority;
+  gicUpdate(cpu);
+}
+
+export function gicClearSecureActive(cpu: Cpu): void {
+  const gic = gicOf(cpu);
+  gic.secureActive = gic.securePriority = 0;
+  gicUpdate(cpu);
+}
+
+/** The CPU interface loses its power, the redistributor doesn't: everything of the interface as after reset. */
+export function gicResetInterface(cpu: Cpu): void {
+  const gic = gicOf(cpu);
+  gic.priorityMask = gic.control = gic.groupEnable0 = gic.groupEnable1 = 0;
+  gic.activePriorities0 = gic.activePriorities1 = 0;
+  gic.binaryPoint0 = LEAST_BINARY_POINT;
+  gic.binaryPoint1 = LEAST_BINARY_POINT + 1;
 }
 
 /** An SGI reaches this PE: one pending bit per INTID, whoever sent it. */
