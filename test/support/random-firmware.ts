@@ -12,7 +12,7 @@ export const RESUME_OFFSET = 0xc00;
 
 /** Any personality, sometimes with a switch set otherwise; both conduits work. */
 export function randomFirmware(random: Random): FirmwareChoice {
-  const { name } = random.pick(personalities);
+  const name = random.chance(60) ? "compliant" : random.pick(personalities).name;
   const own: Partial<Record<string, string>> = { conduit: "both", sdei: random.chance(20) ? "1.0" : "1.1" };
   if (random.chance(40)) {
     const changed = random.pick(["signalCheck", "maskedSignal", "unreadySignal", "openCpuOff", "completion"] as const);
@@ -52,14 +52,12 @@ export function signalEvent(a: A64, random: Random, layout: Layout): void {
   call(a, random, SDEI + 0xf, 0, anyId(random, layout));
 }
 
+const anyTime = [0x0, 0x2, 0x2, 0x3, 0x4, 0x5, 0x7, 0x8, 0x9, 0xa, 0xb, 0xc, 0xc, 0xd, 0xe, 0x10, 0x13];
+
 export function anySdeiCall(a: A64, random: Random): void {
-  call(
-    a,
-    random,
-    SDEI + random.pick([0, 2, 2, 3, 4, 7, 8, 9, 0xa, 0xb, 0xc, 0xc, 0xd, 0xe, 0x10, 0x11, 0x12, 0x13, 5]),
-    random.pick([...events, 20, 40]),
-    random.between(0, 4),
-  );
+  // After a reset of some firmware nobody goes on.
+  const number = random.chance(3) ? random.pick([0x11, 0x12]) : random.pick(anyTime);
+  call(a, random, SDEI + number, random.pick([...events, 20, 40]), random.between(0, 4));
 }
 
 /** Brings up whoever is off, at the first program; sometimes a PE powers itself off. */
