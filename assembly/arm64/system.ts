@@ -12,7 +12,15 @@ import { observeLimit, startCycle } from "../time/bounds.ts";
 import { openMonitor } from "./atomic.ts";
 import { PSTATE_DAIF, arm64, readX, writeX } from "./cpu.ts";
 import { PstateField } from "./decodeSystem.ts";
-import { ExceptionClass, exceptionReturn, returnFromEl3, selectStack, setDaif, stopHere, synchronous } from "./exception.ts";
+import {
+  ExceptionClass,
+  exceptionReturn,
+  returnFromEl3,
+  selectStack,
+  setDaif,
+  stopHere,
+  synchronous,
+} from "./exception.ts";
 import { A64, Op } from "./operations.ts";
 import { Step } from "./step.ts";
 import { readSystem, systemValue, systemWriteEndsRun, writeSystem } from "./sysreg.ts";
