@@ -101,7 +101,8 @@ export function broadcastEvent(sender: Cpu): void {
   const departs = startCycle(sender);
   for (let index: u32 = 0; index < machine().cpus; index++) {
     const target = cpuAt(index);
-    if (target == sender || target.state == CpuState.OFFLINE) continue;
+    // Whether the target is on is found when the event arrives: the sender may have run ahead of that.
+    if (target == sender || changetype<usize>(target.core) == 0) continue;
     send(target, <u64>Message.EVENT, departs + interruptLatency(sender, target));
   }
 }
