@@ -5,6 +5,7 @@ import { plainTiming, type Figures } from "../support/plain-timing.ts";
 import { wait } from "../instructions/arm64/gic.ts";
 import { DATA, Guest, park, setVectors, vectors } from "../instructions/arm64/guest.ts";
 import type { FirmwareChoice } from "../../src/firmware/index.ts";
+import type { Accelerations } from "../../src/machine/accelerations.ts";
 
 /** Function identifiers (DEN 0028 7, DEN 0022F.b table 5.1, DEN 0054C table 5.1). */
 export const ids = {
@@ -100,6 +101,7 @@ export interface CallsOptions {
   /** Further code, with labels. */
   readonly code?: string;
   readonly handlers?: Parameters<typeof vectors>[0];
+  readonly accelerations?: Partial<Accelerations>;
   /** Cycles to run. */
   readonly cycles?: number;
 }
@@ -117,6 +119,7 @@ export function callers(programs: readonly string[], options: CallsOptions = {})
   const guest = new Guest(`${texts.join("\n")}\n ${code}\n ${park}\n ${vectors(handlers)}`, {
     cpus,
     firmware,
+    accelerations: options.accelerations ?? {},
     timing: plainTiming("arm64", { ...figures, ...options.figures }),
   });
   return guest.start(...programs.map((_, cpu) => `cpu${cpu}`));

@@ -389,3 +389,21 @@ describe("PSCI: the system off (DEN 0022F.b 5.10 to 5.12)", () => {
     ]);
   });
 });
+
+describe("SEV at about the time when a PE comes up", () => {
+  it("reaches it or doesn't, by the cycle alone, however far the sender has run ahead", () => {
+    const digestAt = (cycle: number, runAhead: boolean): bigint => {
+      const guest = callers([`${call("CPU_ON", 1, "upper", 0)} send: sev\n b send`], {
+        cpus: 2,
+        code: "upper: b upper",
+        accelerations: { runAhead },
+      });
+      guest.run(cycle);
+      return guest.machine.core.cpuDigest(1);
+    };
+    const up = figures.firmwareCall + figures.cpuOn + figures.psciLock;
+    for (let cycle = up; cycle < up + 90; cycle += 8) {
+      expect({ cycle, digest: digestAt(cycle, true) }).toEqual({ cycle, digest: digestAt(cycle, false) });
+    }
+  });
+});
