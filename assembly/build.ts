@@ -11,11 +11,15 @@ import {
   MAX_CORES_PER_DOMAIN,
   MAX_CPUS,
   MAX_THREADS_PER_CORE,
+  SDEI_MOST_PRIVATE,
+  SDEI_MOST_SHARED,
   Timing,
 } from "../src/abi.ts";
 import { arm64 } from "./arm64/cpu.ts";
 import { CORE_BYTES, Core, Cpu, DOMAIN_BYTES, NEVER, coreAt, cpuAt, domainAt } from "./cpu.ts";
 import { maskSet } from "./cpumask.ts";
+import { bindCritical } from "./firmware/events.ts";
+import { firmware, openFirmware } from "./firmware/firmware.ts";
 import { openApics, resetApic } from "./interrupts/apic/record.ts";
 import { openGics, resetGic } from "./interrupts/gic/gic.ts";
 import { openDelivery } from "./interrupts/delivery.ts";
@@ -99,7 +103,14 @@ function isPlausible(): bool {
   const cores = word(Config.CORES);
   const domains = word(Config.DOMAINS);
   if (cpus == 0 || cpus > <u32>MAX_CPUS || cores == 0 || cores > cpus || domains == 0 || domains > cores) return false;
-  return word(Config.NODES) != 0 && word(Config.CLOCK_MHZ) != 0 && word(Config.RAM_BYTES) != 0;
+  return word(Config.NODES) != 0 && word(Config.CLOCK_MHZ) != 0 && word(Config.RAM_BYTES) != 0 && areEventsFew();
+}
+
+/** Whether all SDEI events have a place. */
+function areEventsFew(): bool {
+  const privateEvents = <u64>word(Config.SDEI_PRIVATE_SLOTS) + word(Config.SDEI_CRITICAL_PRIVATE);
+  const sharedEvents = <u64>word(Config.SDEI_SHARED_SLOTS) + word(Config.SDEI_CRITICAL_SHARED);
+  return privateEvents < <u64>SDEI_MOST_PRIVATE && sharedEvents <= <u64>SDEI_MOST_SHARED;
 }
 
 function openRegions(): bool {
@@ -114,7 +125,27 @@ function openRegions(): bool {
   if (!openLines(word(Config.DIRECTORY_BYTES), nodes) || !openCode(word(Config.CODE_BYTES))) return false;
   if (!openTrace(word(Config.TRACE_RECORDS)) || !openProbes() || !openSpins() || !openForeseen()) return false;
   if (!openHardwareIds() || !openTargets() || !openDelivery()) return false;
-  return m.architecture == Architecture.X86_64 ? openApics() : openGics() && openDistributor();
+  if (m.architecture == Architecture.X86_64) return openApics();
+  if (!openGics() || !openDistributor() || !openFirmware()) return false;
+  configureFirmware();
+  return true;
+}
+
+function configureFirmware(): void {
+  const settings = firmware();
+  settings.conduit = word(Config.FIRMWARE_CONDUIT);
+  settings.sdeiVersion = word(Config.SDEI_VERSION);
+  settings.signalCheck = word(Config.SDEI_SIGNAL_CHECK);
+  settings.maskedSignal = word(Config.SDEI_MASKED_SIGNAL);
+  settings.unreadySignal = word(Config.SDEI_UNREADY_SIGNAL);
+  settings.signaledInfo = word(Config.SDEI_SIGNALED_INFO);
+  settings.openCpuOff = word(Config.SDEI_OPEN_CPU_OFF);
+  settings.completion = word(Config.SDEI_COMPLETION);
+  settings.privateSlots = word(Config.SDEI_PRIVATE_SLOTS);
+  settings.sharedSlots = word(Config.SDEI_SHARED_SLOTS);
+  settings.criticalPrivate = word(Config.SDEI_CRITICAL_PRIVATE);
+  settings.criticalShared = word(Config.SDEI_CRITICAL_SHARED);
+  bindCritical();
 }
 
 function maskWordsOfLargestDomain(): u32 {
@@ -174,6 +205,7 @@ function buildCpus(): bool {
     cpu.index = index;
     cpu.interruptArrivalMin = NEVER;
     cpu.deadlineCycle = NEVER;
+    cpu.deviceArrival = NEVER;
     cpu.loopPatience = 1;
     forgetAll(cpu);
     const core = entry(Config.CPU_CORE_TABLE, index);

@@ -71,6 +71,8 @@ export class Cpu {
   deviceAddress: u64;
   deviceSize: u32;
   deviceWrite: u32;
+  /** When its access reaches the device, or the firmware is next to deal with it, or NEVER: no answer comes before. */
+  deviceArrival: u64;
   /** SMT: the line that this thread has last claimed to write, plus one, and when (memory/siblings.ts). */
   claimedLine: u32;
   claimCycle: u64;

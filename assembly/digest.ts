@@ -3,6 +3,7 @@
 
 import { ARM64_SP_SLOT, Architecture, CPU_REGISTERS, CpuState, LINE_BYTES, X86_REGISTERS } from "../src/abi.ts";
 import { arm64Digest } from "./arm64/digest.ts";
+import { firmwareCpuDigest, firmwareDigest } from "./firmware/firmware.ts";
 import { Cpu, coreAt, cpuAt, threadOf } from "./cpu.ts";
 import { deliveryDigest } from "./interrupts/delivery.ts";
 import { apicDigest } from "./interrupts/apic/record.ts";
@@ -60,6 +61,7 @@ export function digestMachine(): u64 {
   mix(m.systemControl);
   for (let index: u32 = 0; index < m.cpus; index++) digestCpu(cpuAt(index));
   if (m.architecture == Architecture.ARM64) distributorDigest();
+  if (m.architecture == Architecture.ARM64) firmwareDigest();
   digestLines();
   mix(eventsInFlight());
   return hash;
@@ -77,6 +79,7 @@ function digestCpu(cpu: Cpu): void {
   catchUpParked(cpu);
   mix(cpu.state);
   deliveryDigest(cpu);
+  if (m.architecture == Architecture.ARM64) firmwareCpuDigest(cpu);
   if (cpu.state == CpuState.OFFLINE) return;
   mix(cpu.waitKind);
   mix(cpu.clock);

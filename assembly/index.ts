@@ -4,6 +4,7 @@ import {
   ABI_VERSION,
   Counter,
   DeliveryMode,
+  Device,
   LineChange,
   PAGE_BYTES,
   PAGE_SHIFT,
@@ -18,6 +19,8 @@ import { cpuAt } from "./cpu.ts";
 import { digestMachine, digestOfCpu } from "./digest.ts";
 import { deliveryDelay, deliveryLosses, setDelivery } from "./interrupts/delivery.ts";
 import { driveLine } from "./interrupts/gic/stream.ts";
+import { Arrival } from "./firmware/call.ts";
+import { NO_EVENT, eventIndex, isShared } from "./firmware/events.ts";
 import { Message, send } from "./interrupts/message.ts";
 import { warmLine } from "./memory/lines.ts";
 import { lineOf, mapPages } from "./memory/map.ts";
@@ -25,6 +28,7 @@ import { attachCopy, nextPageInUse, nextPageOutOfUse, setAccelerations } from ".
 import { runUntil } from "./time/loop.ts";
 import { catchUpAll } from "./time/run.ts";
 import { retiredBy } from "./time/spin.ts";
+import { EventClass, schedule } from "./time/wheel.ts";
 import { setProbe } from "./trace/probe.ts";
 import { x86 } from "./x86/cpu.ts";
 import {
@@ -236,6 +240,23 @@ export function setStartupEntry(index: u32, pc: u64, stack: u64, argument: u64):
   state.startupPc = pc;
   state.startupStack = stack;
   state.startupArgument = argument;
+}
+
+/**
+ * The interrupt of an SDEI event other than 0, by its number, comes at a cycle behind now: to a CPU, which for shared events
+ * is the one that the interrupt controller would choose. @returns whether there is such an event
+ */
+export function triggerEvent(index: u32, number: u32, cycle: u64): bool {
+  const event = eventIndex(number);
+  if (event == NO_EVENT || event == 0) return false;
+  const cpu = cpuAt(index);
+  if (isShared(event)) {
+    const argument = (<u64>Device.FIRMWARE) | ((<u64>Arrival.TRIGGER) << 8) | ((<u64>event) << 16);
+    schedule(cycle, EventClass.DEVICE, changetype<usize>(cpu), argument);
+  } else {
+    send(cpu, (<u64>Message.EL3) | ((<u64>event) << 8), cycle);
+  }
+  return true;
 }
 
 /** Which `TraceKind`s are recorded, a bit each. */

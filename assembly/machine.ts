@@ -112,6 +112,8 @@ export class Machine {
   apicPackageShift: u32;
   /** x86: I/O port 0x61 (devices/port.ts). */
   systemControl: u32;
+  firmware: usize;
+  firmwareCpus: usize;
   /** The GIC's distributor, and what it knows of each CPU (interrupts/gic/spi.ts). */
   distributor: usize;
   distributorTargets: usize;

@@ -242,6 +242,12 @@ export enum Timing {
   CPU_ON_LATENCY,
   /** x86: time in system-management mode, where the SMI doesn't come with a time of its own. */
   SMM_DURATION,
+  /** PSCI CPU_OFF, from the release of the firmware's locks until the PE is off. */
+  CPU_OFF_LATENCY,
+  /** A call holds the firmware's power-domain locks, or the lock of CPU_ON calls for one PE, for this long. */
+  PSCI_LOCK,
+  /** A call holds the lock of an SDEI event for this long. */
+  SDEI_LOCK,
 
   // Frequencies, in kHz.
   /** Core crystal clock, which x86's APIC timer counts. */
@@ -305,6 +311,29 @@ export enum Config {
   TSC_TABLE,
   /** Set of `Feature` bits. */
   FEATURES,
+  // arm64: the firmware in EL3.
+  /** `FirmwareConduit` */
+  FIRMWARE_CONDUIT,
+  /** Major << 16 | minor; 0: no SDEI. */
+  SDEI_VERSION,
+  /** `SdeiSignalCheck` */
+  SDEI_SIGNAL_CHECK,
+  /** `SdeiMaskedSignal` */
+  SDEI_MASKED_SIGNAL,
+  /** `SdeiUnreadySignal` */
+  SDEI_UNREADY_SIGNAL,
+  /** What EVENT_GET_INFO returns for "signaled" of event 0; of others it returns the opposite. */
+  SDEI_SIGNALED_INFO,
+  /** `SdeiOpenCpuOff` */
+  SDEI_OPEN_CPU_OFF,
+  /** `SdeiCompletion` */
+  SDEI_COMPLETION,
+  /** Events that INTERRUPT_BIND can give out. */
+  SDEI_PRIVATE_SLOTS,
+  SDEI_SHARED_SLOTS,
+  /** Critical events that the platform has bound. */
+  SDEI_CRITICAL_PRIVATE,
+  SDEI_CRITICAL_SHARED,
   COUNT,
 }
 export const CPU_ABSENT = 0xffffffff;
@@ -509,3 +538,65 @@ export const GIC_FIRST_SPI = 32;
 export const GIC_INTID_END = 288;
 export const PL011_BASE = 0x0900_0000;
 export const PL011_BYTES = 0x1000;
+
+// ---------------------------------------------------------------------------------------------------------------------
+// arm64 firmware: how EL3 is called, and in what its SDEI implementations differ (Arm DEN 0028, DEN 0022, DEN 0054).
+
+/** Instructions that reach EL3; the other one is UNDEFINED. */
+export enum FirmwareConduit {
+  BOTH = 0,
+  SMC = 1,
+  HVC = 2,
+}
+
+/** Whether EVENT_SIGNAL looks at its target. */
+export enum SdeiSignalCheck {
+  NONE = 0,
+  /** A target that is masked, or has not registered and enabled event 0, is refused with INVALID_PARAMETERS. */
+  READY = 1,
+}
+
+/** What becomes of event 0 that reaches a masked PE. */
+export enum SdeiMaskedSignal {
+  PENDING = 0,
+  LOST = 1,
+  /** Acknowledged and never ended: the PE gets no non-secure interrupt any more. */
+  WEDGE = 2,
+}
+
+/** What becomes of event 0 that reaches an unmasked PE which has not registered it. */
+export enum SdeiUnreadySignal {
+  PENDING = 0,
+  LOST = 1,
+}
+
+/** What CPU_OFF does while an event is open on its PE. */
+export enum SdeiOpenCpuOff {
+  /** The dispatch ends with the PE's power. */
+  CLOSE = 0,
+  /** The dispatch is left behind: later resets of SDEI don't return. */
+  DANGLE = 1,
+  /** CPU_OFF neither powers off nor returns. */
+  WEDGE = 2,
+}
+
+/** What EVENT_COMPLETE and EVENT_COMPLETE_AND_RESUME leave behind. */
+export enum SdeiCompletion {
+  CLEAN = 0,
+  /** As SdeiOpenCpuOff.DANGLE. */
+  DANGLE = 1,
+  /** CPU_OFF on that PE neither powers off nor returns any more. */
+  BREAK_CPU_OFF = 2,
+}
+
+/** Event 0, events of INTERRUPT_BIND and critical events together: private ones, shared ones. */
+export const SDEI_MOST_PRIVATE = 8;
+export const SDEI_MOST_SHARED = 8;
+/** Numbers of the events that INTERRUPT_BIND gives out, and of the platform's critical ones, one after the other. */
+export const SDEI_BOUND_PRIVATE_EVENT = 1000;
+export const SDEI_BOUND_SHARED_EVENT = 2000;
+export const SDEI_CRITICAL_PRIVATE_EVENT = 3000;
+export const SDEI_CRITICAL_SHARED_EVENT = 4000;
+/** INTIDs of the platform's critical events, one after the other. */
+export const SDEI_CRITICAL_PPI = 17;
+export const SDEI_CRITICAL_SPI = 96;

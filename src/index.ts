@@ -87,6 +87,16 @@ export { spreadOf, type Spread } from "./measure/statistics.ts";
 export type { Timeline } from "./measure/timeline.ts";
 
 export {
+  findPersonality,
+  firmwareSwitches,
+  personalities,
+  personalityOf,
+  type EventCounts,
+  type FirmwareChoice,
+  type FirmwareSwitches,
+  type Personality,
+} from "./firmware/index.ts";
+export {
   findTimingModel,
   timingModels,
   timingParameters,

@@ -1,9 +1,11 @@
 // AArch64 exceptions taken to EL1, and ERET (Arm ARM DDI 0487 D1.3, D1.4).
 
-import { CpuState, PAGE_DEVICE, PAGE_READ, PAGE_WRITE, StopReason, Timing, TraceKind } from "../../src/abi.ts";
+import { CpuState, Device, PAGE_DEVICE, PAGE_READ, PAGE_WRITE, StopReason, Timing, TraceKind } from "../../src/abi.ts";
 import { Cpu, Pending } from "../cpu.ts";
+import { requestDevice } from "../devices/transaction.ts";
+import { Arrival, FIRMWARE_RETURN } from "../firmware/call.ts";
 import { machine, stopMachine, timing } from "../machine.ts";
-import { closeJournal, faultAddress, faultIsWrite, faultPage } from "../memory/access.ts";
+import { closeJournal, faultAddress, faultIsWrite, faultPage, markBlocked } from "../memory/access.ts";
 import { mayExecute } from "../memory/code.ts";
 import { pageAt } from "../memory/map.ts";
 import { startCycle } from "../time/bounds.ts";
@@ -60,8 +62,8 @@ const SCTLR_SPINTMASK: u64 = (<u64>1) << 62;
 /** What waits in Cpu.delivery. */
 export const DELIVERY_ILLEGAL_STATE: u32 = 1;
 
-/** What of PSTATE goes to SPSR_EL1. */
-function pstate(cpu: Cpu): u64 {
+/** What of PSTATE goes to SPSR_ELx. */
+export function pstate(cpu: Cpu): u64 {
   const state = arm64(cpu);
   const mode = state.spsel != 0 ? MODE_EL1H : MODE_EL1T;
   const flags = readNzcv(changetype<usize>(cpu)) | (state.illegal != 0 ? PSTATE_IL : 0);
@@ -124,13 +126,19 @@ function takeException(cpu: Cpu, offset: u64, returnAddress: u64): void {
   }
   state.spsr = pstate(cpu);
   state.elr = returnAddress;
+  enterClient(cpu);
+  cpu.pc = vector;
+  cpu.clock += timing(Timing.COST_EXCEPTION_ENTRY);
+}
+
+/** PSTATE as an exception to EL1 makes it, by whomever it is taken or faked. */
+export function enterClient(cpu: Cpu): void {
+  const state = arm64(cpu);
   if (machine().featNmi != 0) state.allint = (state.sctlr & SCTLR_SPINTMASK) == 0 ? PSTATE_ALLINT : 0;
   setDaif(cpu, PSTATE_DAIF);
   state.illegal = 0;
   selectStack(cpu, 1);
-  cpu.pc = vector;
   cpu.loopVisits = 0;
-  cpu.clock += timing(Timing.COST_EXCEPTION_ENTRY);
 }
 
 /** Stops the machine at the CPU's next instruction, which will not be executed. */
@@ -176,8 +184,8 @@ export function instructionAbort(cpu: Cpu): void {
 }
 
 /**
- * Takes the most urgent of what is pending and unmasked: IRQ with superpriority, FIQ, IRQ, an order that the architecture
- * leaves open.
+ * Takes the most urgent of what is pending and unmasked: what EL3 takes, then IRQ with superpriority, FIQ, IRQ, an order that
+ * the architecture leaves open.
  */
 export function arm64TakePending(cpu: Cpu): void {
   if (cpu.delivery == DELIVERY_ILLEGAL_STATE) {
@@ -185,12 +193,32 @@ export function arm64TakePending(cpu: Cpu): void {
     synchronous(cpu, ExceptionClass.ILLEGAL_STATE, 0, cpu.pc);
     return;
   }
+  if (cpu.delivery == FIRMWARE_RETURN) {
+    cpu.delivery = 0;
+    cpu.deviceAnswered = 0;
+    cpu.resumed = 0;
+    returnFromEl3(cpu);
+    return;
+  }
   const pending = cpu.pending & ~cpu.masked;
+  if ((pending & Pending.EL3) != 0) {
+    cpu.pending &= ~Pending.EL3;
+    markBlocked(cpu);
+    requestDevice(cpu, Device.FIRMWARE, Arrival.INTERRUPT, 0, false, 0, startCycle(cpu));
+    return;
+  }
   const nmi = (pending & Pending.NMI) != 0;
   const fiq = !nmi && (pending & Pending.FIQ) != 0;
   const kind = nmi ? Pending.NMI : fiq ? Pending.FIQ : Pending.IRQ;
   trace(TraceKind.INTERRUPT_TAKEN, cpu, startCycle(cpu), kind, cpu.index, cpu.pc, 0);
   takeException(cpu, fiq ? VECTOR_FIQ : VECTOR_IRQ, cpu.pc);
+}
+
+/** ERET of EL3: opens the local monitor, sets the event register. */
+export function returnFromEl3(cpu: Cpu): void {
+  openMonitor(cpu);
+  arm64(cpu).event = 1;
+  cpu.loopVisits = 0;
 }
 
 /**
@@ -208,12 +236,19 @@ export function exceptionReturn(cpu: Cpu): Step {
   cpu.pc = state.elr;
   openMonitor(cpu);
   state.event = 1;
+  restorePstate(cpu, spsr);
+  if (state.illegal != 0) cpu.delivery = DELIVERY_ILLEGAL_STATE;
+  return Step.JUMP;
+}
+
+/** PSTATE from an SPSR_ELx. */
+export function restorePstate(cpu: Cpu, spsr: u32): void {
+  const state = arm64(cpu);
+  const mode = spsr & SPSR_MODE;
   writeNzcv(changetype<usize>(cpu), spsr & 0xf000_0000);
   if (machine().featNmi != 0) state.allint = spsr & PSTATE_ALLINT;
   setDaif(cpu, spsr & PSTATE_DAIF);
   const legal = mode == MODE_EL1T || mode == MODE_EL1H;
   if (legal) selectStack(cpu, mode & 1);
   state.illegal = !legal || (spsr & PSTATE_IL) != 0 ? 1 : 0;
-  if (state.illegal != 0) cpu.delivery = DELIVERY_ILLEGAL_STATE;
-  return Step.JUMP;
 }

@@ -1,9 +1,10 @@
 // A64 system instructions: barriers, hints that wait, PSTATE, system registers, exception generation and return (Arm ARM
 // DDI 0487 C4.1.94).
 
-import { Device, StopReason, WaitKind } from "../../src/abi.ts";
+import { Device, FirmwareConduit, StopReason, WaitKind } from "../../src/abi.ts";
 import { Cpu } from "../cpu.ts";
 import { requestDevice } from "../devices/transaction.ts";
+import { Arrival, reachesFirmware } from "../firmware/call.ts";
 import { broadcastEvent } from "../interrupts/message.ts";
 import { beginWait } from "../interrupts/wake.ts";
 import { markBlocked } from "../memory/access.ts";
@@ -14,6 +15,7 @@ import { PstateField } from "./decodeSystem.ts";
 import {
   ExceptionClass,
   exceptionReturn,
+  returnFromEl3,
   selectStack,
   setAllint,
   setDaif,
@@ -55,8 +57,9 @@ export function executeSystem(cpu: Cpu, d: A64, operation: i32): Step {
       synchronous(cpu, ExceptionClass.SVC, <u32>d.immediate, cpu.pc + 4);
       return Step.EXCEPTION;
     case Op.HVC:
+      return callFirmware(cpu, d, FirmwareConduit.HVC);
     case Op.SMC:
-      return callFirmware(cpu);
+      return callFirmware(cpu, d, FirmwareConduit.SMC);
     case Op.BRK:
       synchronous(cpu, ExceptionClass.BRK, <u32>d.immediate, cpu.pc);
       return Step.EXCEPTION;
@@ -91,6 +94,11 @@ function waitForEvent(cpu: Cpu): Step {
 
 function waitForInterrupt(cpu: Cpu): Step {
   if (cpu.clock >= observeLimit) return Step.LIMIT;
+  return standBy(cpu);
+}
+
+/** Waits for an interrupt unless one is pending. */
+function standBy(cpu: Cpu): Step {
   if (cpu.pending != 0) return Step.NEXT;
   beginWait(cpu, WaitKind.WFI);
   return Step.WAIT;
@@ -129,13 +137,16 @@ function moveToSystem(cpu: Cpu, d: A64): Step {
 }
 
 /** HVC and SMC: the call travels to firmware like an access to a device, and comes back with X0. */
-function callFirmware(cpu: Cpu): Step {
+function callFirmware(cpu: Cpu, d: A64, conduit: FirmwareConduit): Step {
   if (cpu.deviceAnswered != 0) {
     cpu.deviceAnswered = 0;
     writeX(changetype<usize>(cpu), 0, cpu.deviceValue);
-    return Step.NEXT;
+    returnFromEl3(cpu);
+    // CPU_SUSPEND has asked for standby.
+    return cpu.deviceWrite != 0 ? standBy(cpu) : Step.NEXT;
   }
+  if (!reachesFirmware(conduit)) return undefined(cpu);
   markBlocked(cpu);
-  requestDevice(cpu, Device.FIRMWARE, 0, 8, false, 0, startCycle(cpu));
+  requestDevice(cpu, Device.FIRMWARE, Arrival.CALL, <u32>d.immediate, false, 0, startCycle(cpu));
   return Step.ACCESS;
 }

@@ -10,8 +10,8 @@ import {
   GICR_STRIDE,
   Timing,
 } from "../../src/abi.ts";
-import { Cpu, cpuAt } from "../cpu.ts";
-import { serveFirmware } from "../firmware/psci.ts";
+import { Cpu, NEVER, cpuAt } from "../cpu.ts";
+import { Arrival, arriveLater, serveFirmware } from "../firmware/call.ts";
 import { serveDistributor } from "../interrupts/gic/distributor.ts";
 import { settleDistributor } from "../interrupts/gic/forward.ts";
 import { serveRedistributor } from "../interrupts/gic/redistributor.ts";
@@ -24,7 +24,7 @@ import { EventClass, EventNode, release, schedule, sortBySubject, take } from ".
 import { servePl011 } from "./pl011.ts";
 import { servePort } from "./port.ts";
 
-/** Starts a transaction of a CPU that is being blocked. */
+/** Starts a transaction of a CPU that is being blocked; the address of one with the firmware is an `Arrival`. */
 export function requestDevice(
   cpu: Cpu,
   device: Device,
@@ -42,7 +42,11 @@ export function requestDevice(
   // It waits for no line.
   cpu.requestLine = cpu.requestWrite = 0;
   cpu.requestArrival = cycle;
-  let arrival = cycle + latencyOf(device);
+  if (device == Device.FIRMWARE) {
+    arriveLater(cpu, <Arrival>(<i32>address), cycle + timing(Timing.FIRMWARE_CALL));
+    return;
+  }
+  let arrival = cycle + timing(Timing.DEVICE_LATENCY);
   if (device == Device.GIC_REDISTRIBUTOR) {
     // A redistributor belongs to its PE: the access is on its way there, like a message.
     const target = cpuAt(redistributorFrame(address));
@@ -51,16 +55,12 @@ export function requestDevice(
       announce(target, arrival);
     }
   }
+  cpu.deviceArrival = arrival;
   schedule(arrival, EventClass.DEVICE, changetype<usize>(cpu), device);
 }
 
 function isPresent(cpu: Cpu): bool {
   return changetype<usize>(cpu.core) != 0;
-}
-
-/** One way between a CPU and a device. */
-function latencyOf(device: Device): u64 {
-  return device == Device.FIRMWARE ? timing(Timing.FIRMWARE_CALL) : timing(Timing.DEVICE_LATENCY);
 }
 
 /** Number of the redistributor, hence of the PE, whose frames hold an address. */
@@ -77,7 +77,10 @@ export function redistributorOffset(address: u64): u32 {
   return <u32>((address - base) % GICR_STRIDE);
 }
 
-/** Serves all that reaches devices in a cycle, in order of CPU number; of one CPU, accesses before what its GIC tells. */
+/**
+ * Serves all that reaches devices in a cycle, in order of CPU number; of one CPU, accesses before what its GIC tells. The
+ * firmware answers when it is through.
+ */
 export function deviceArrivals(cycle: u64): void {
   let list = sortBySubject(take(cycle, EventClass.DEVICE));
   if (changetype<usize>(list) == 0) return;
@@ -89,7 +92,8 @@ export function deviceArrivals(cycle: u64): void {
     const argument = node.argument;
     release(node);
     const device = <Device>((<i32>argument) & 0xff);
-    if (device == Device.GIC_STREAM) serveStream(cpu, argument);
+    if (device == Device.FIRMWARE) serveFirmware(cpu, argument, cycle);
+    else if (device == Device.GIC_STREAM) serveStream(cpu, argument);
     else if (device == Device.GIC_REDISTRIBUTOR) serveAtCpu(cpu, cycle);
     else serveAccess(cpu, device, cycle);
   }
@@ -97,9 +101,10 @@ export function deviceArrivals(cycle: u64): void {
 }
 
 function serveAccess(cpu: Cpu, device: Device, cycle: u64): void {
+  cpu.deviceArrival = NEVER;
   serve(cpu, device, cycle);
   // Who switched the machine off gets no answer.
-  if (cpu.state != CpuState.DEAD) send(cpu, <u64>Message.ANSWER, cycle + latencyOf(device));
+  if (cpu.state != CpuState.DEAD) send(cpu, <u64>Message.ANSWER, cycle + timing(Timing.DEVICE_LATENCY));
 }
 
 /**
@@ -108,9 +113,10 @@ function serveAccess(cpu: Cpu, device: Device, cycle: u64): void {
  */
 function serveAtCpu(cpu: Cpu, cycle: u64): void {
   const target = cpuAt(redistributorFrame(cpu.deviceAddress));
+  cpu.deviceArrival = NEVER;
   if (!isPresent(target)) {
     cpu.deviceValue = 0;
-    send(cpu, <u64>Message.ANSWER, cycle + latencyOf(Device.GIC_REDISTRIBUTOR));
+    send(cpu, <u64>Message.ANSWER, cycle + timing(Timing.DEVICE_LATENCY));
     return;
   }
   land(target);
@@ -128,9 +134,6 @@ function serve(cpu: Cpu, device: Device, cycle: u64): void {
       break;
     case Device.GIC_DISTRIBUTOR:
       serveDistributor(cpu, cycle);
-      break;
-    case Device.FIRMWARE:
-      serveFirmware(cpu, cycle);
       break;
     default:
       servePort(cpu, cycle);

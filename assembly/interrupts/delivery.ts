@@ -73,6 +73,8 @@ function kindOf(argument: u64): i32 {
       return kindOfMode(<i32>((<u32>(argument >>> 16)) & MESSAGE_MODE));
     case Message.EVENT:
       return DeliveryKind.EVENT;
+    case Message.EL3:
+      return DeliveryKind.EL3;
     case Message.START:
       return DeliveryKind.STARTUP;
     case Message.SMI:

@@ -26,8 +26,8 @@ export function enterHardwareId(id: u64, cpu: u32): bool {
   return true;
 }
 
-/** Position of the first id that is not below one. */
-function positionOf(id: u64): u32 {
+/** Position, in ascending order of ids, of the first that is not below an id. */
+export function positionOfId(id: u64): u32 {
   const m = machine();
   let low: u32 = 0;
   let high = m.hardwareIdCount;
@@ -42,14 +42,20 @@ function positionOf(id: u64): u32 {
 /** CPUs whose ids differ from one in their lowest `bits` at most. */
 export function countIds(id: u64, bits: u32): u32 {
   const first = (id >>> bits) << bits;
-  return positionOf(first + ((<u64>1) << bits)) - positionOf(first);
+  return positionOfId(first + ((<u64>1) << bits)) - positionOfId(first);
+}
+
+export function idAt(position: u32): u64 {
+  return load<u64>(machine().hardwareIds + <usize>position * ENTRY_BYTES);
+}
+
+export function cpuAtPosition(position: u32): Cpu {
+  return cpuAt(load<u32>(machine().hardwareIds + <usize>position * ENTRY_BYTES, ENTRY_CPU));
 }
 
 /** The CPU with an id, or null. */
 export function cpuWithId(id: u64): Cpu {
-  const m = machine();
-  const low = positionOf(id);
-  const entry = m.hardwareIds + <usize>low * ENTRY_BYTES;
-  if (low >= m.hardwareIdCount || load<u64>(entry) != id) return changetype<Cpu>(0);
-  return cpuAt(load<u32>(entry, ENTRY_CPU));
+  const position = positionOfId(id);
+  if (position >= machine().hardwareIdCount || idAt(position) != id) return changetype<Cpu>(0);
+  return cpuAtPosition(position);
 }

@@ -7,6 +7,7 @@ import { Cpu, NEVER, cpuAt, hop } from "../cpu.ts";
 import { machine, timing } from "../machine.ts";
 import { raiseSystemNmi } from "../devices/port.ts";
 import { answerDevice } from "../devices/transaction.ts";
+import { acceptEvent } from "../firmware/dispatch.ts";
 import { startCpu } from "../firmware/start.ts";
 import { shrinkLimits, startCycle, ticksOf } from "../time/bounds.ts";
 import { takeDeadline } from "../time/deadline.ts";
@@ -46,6 +47,8 @@ export enum Message {
   SMI = 9,
   /** x86: the platform's NMI line; second byte: source, a bit of port 0x61. */
   SYSTEM_NMI = 8,
+  /** arm64: second byte: index of the SDEI event whose interrupt EL3 is to take. */
+  EL3 = 10,
 }
 
 export const MESSAGE_KIND: i32 = 0x7f;
@@ -112,7 +115,8 @@ export function broadcastEvent(sender: Cpu): void {
   const departs = startCycle(sender);
   for (let index: u32 = 0; index < machine().cpus; index++) {
     const target = cpuAt(index);
-    if (target == sender || target.state == CpuState.OFFLINE) continue;
+    // Whether the target is on is found when the event arrives: the sender may have run ahead of that.
+    if (target == sender || changetype<usize>(target.core) == 0) continue;
     send(target, <u64>Message.EVENT, departs + interruptLatency(sender, target));
   }
 }
@@ -159,6 +163,10 @@ export function deliver(node: EventNode, cycle: u64): void {
       break;
     case Message.SYSTEM_NMI:
       raiseSystemNmi(cpu, (<u32>(argument >>> 8)) & 0xff);
+      settlePending(cpu, cycle);
+      break;
+    case Message.EL3:
+      if (cpu.state != CpuState.OFFLINE) acceptEvent(cpu, (<u32>(argument >>> 8)) & 0xff);
       settlePending(cpu, cycle);
       break;
     default:

@@ -143,7 +143,7 @@ export function isStepping(cpu: Cpu): bool {
 /**
  * SMT siblings share a core's copies, so their accesses happen in the order of (cycle, CPU number): a thread may touch
  * memory only before its siblings' next instructions. That is where they stand; or where the last turn of a parked spin
- * begins; or, if a message can set them going, where it arrives.
+ * begins; or, if a message can set them going, where it arrives, or where what will be answered arrives.
  */
 function siblingLimit(cpu: Cpu, cycle: u64, least: u64): u64 {
   const core = cpu.core;
@@ -158,6 +158,7 @@ function siblingLimit(cpu: Cpu, cycle: u64, least: u64): u64 {
     if (sibling.parked != 0) limit = min(limit, parkedUntil(sibling));
     if (sibling.interruptArrivals != 0) limit = min(limit, known(sibling.interruptArrivalMin, cycle, least));
     limit = min(limit, known(sibling.deadlineCycle, cycle, least));
+    limit = min(limit, known(sibling.deviceArrival, cycle, least));
   }
   return limit;
 }

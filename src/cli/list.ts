@@ -1,5 +1,6 @@
 // allstop list: what there is to choose from.
 
+import { firmwareSwitches, personalities, type Personality } from "../firmware/index.ts";
 import { loadKinds } from "../faults/load.ts";
 import { policies } from "../policies/index.ts";
 import {
@@ -12,7 +13,7 @@ import {
 import { presets } from "../topology/index.ts";
 import { palette, print } from "./terminal.ts";
 
-export const listable = ["topologies", "timings", "policies", "loads"] as const;
+export const listable = ["topologies", "timings", "policies", "loads", "firmware"] as const;
 export type Listable = (typeof listable)[number];
 
 export interface ListArguments {
@@ -42,6 +43,7 @@ const contents: Record<Listable, () => unknown> = {
   policies: () =>
     policies.map(({ name, title, architectures, source, phases }) => ({ name, title, architectures, source, phases })),
   loads: () => Object.entries(loadKinds).map(([name, title]) => ({ name, title })),
+  firmware: () => personalities,
 };
 
 const lines: Record<Listable, (verbose: boolean) => string[]> = {
@@ -55,6 +57,8 @@ const lines: Record<Listable, (verbose: boolean) => string[]> = {
       ...(verbose ? [detail(`${architectures.join(", ")}; ${source}`)] : []),
     ]),
   loads: () => Object.entries(loadKinds).map(([name, title]) => row(name, title)),
+  firmware: (verbose) =>
+    personalities.flatMap((one) => [row(one.name, one.title), ...(verbose ? firmwareDetails(one) : [])]),
 };
 
 /** Room for the longest name of a policy. */
@@ -66,6 +70,14 @@ function row(name: string, title: string): string {
 
 function detail(text: string): string {
   return `  ${"".padEnd(NAME_COLUMNS)} ${palette().faint(text)}`;
+}
+
+/** Where a personality is from, and every switch. */
+function firmwareDetails(one: Personality): string[] {
+  const switches = Object.keys(firmwareSwitches).map((name) => `${name} ${one[name as keyof typeof firmwareSwitches]}`);
+  const { boundEvents: bound, criticalEvents: critical } = one;
+  const events = `events to bind ${bound.private} private, ${bound.shared} shared; critical ${critical.private} private, ${critical.shared} shared`;
+  return [one.source, switches.join(", "), events].map(detail);
 }
 
 /** Every parameter with value, unit, confidence and source. */

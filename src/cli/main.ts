@@ -59,6 +59,7 @@ program
   .option("--cpus <n>", "number of CPUs of a plausible machine (default 64)", whole)
   .option("--topology <machine>", "preset, spec such as 2x32x2, or hwloc file (.xml)")
   .option("--timing <name>", "timing model: see allstop list timings (default: the machine's)")
+  .option("--firmware <name>", "arm64 firmware: see allstop list firmware (default compliant)")
   .option(
     "--load <kind[:cpus]>",
     "what CPUs are doing: see allstop list loads; may be repeated (default idle)",
@@ -90,7 +91,9 @@ program
   .command("list")
   .description("list what there is to choose from")
   .addArgument(
-    program.createArgument("[what]", "one list only").choices(["topologies", "timings", "policies", "loads"]),
+    program
+      .createArgument("[what]", "one list only")
+      .choices(["topologies", "timings", "policies", "loads", "firmware"]),
   )
   .option("--verbose", "with sources, and every parameter of the timing models")
   .option("--json", "as JSON")

@@ -18,6 +18,7 @@ export interface RunArguments {
   readonly cpus?: number;
   readonly topology?: string;
   readonly timing?: string;
+  readonly firmware?: string;
   readonly load?: readonly string[];
   readonly wedge?: string;
   readonly active?: string;
@@ -56,7 +57,7 @@ async function scenarioOf(
   options: RunArguments,
   base: ScenarioInput = { format: SCENARIO_FORMAT },
 ): Promise<{ document: ScenarioInput; topology: Topology | undefined }> {
-  const { arch, policy, cpus, timing, active, target, functionUs, rounds, requester, seed } = options;
+  const { arch, policy, cpus, timing, firmware, active, target, functionUs, rounds, requester, seed } = options;
   const document: ScenarioInput = {
     ...base,
     machine: defined({
@@ -65,6 +66,7 @@ async function scenarioOf(
       topology: options.topology ?? (cpus === undefined ? base.machine?.topology : undefined),
       cpus: cpus ?? (options.topology === undefined ? base.machine?.cpus : undefined),
       timing: timing ?? base.machine?.timing,
+      firmware: firmware ?? base.machine?.firmware,
     }),
     policy: defined({
       ...base.policy,

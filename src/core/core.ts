@@ -33,6 +33,7 @@ type CoreExports = {
   sendSmiAt(cpu: number, duration: number, cycle: bigint): void;
   raiseSystemNmiAt(source: number, cycle: bigint): void;
   setStartupEntry(cpu: number, pc: bigint, stack: bigint, argument: bigint): void;
+  triggerEvent(cpu: number, event: number, cycle: bigint): number;
   setProbe(address: bigint, flags: number, registers: number): number;
   changeLine(intid: number, change: number, cycle: bigint): number;
   setTraceMask(mask: number): void;
@@ -156,6 +157,11 @@ export class Core {
   /** x86: where INIT and start-up IPIs lead to. */
   setStartupEntry(cpu: number, entry: { pc: bigint; stack: bigint; argument: bigint }): void {
     this.#call("setStartupEntry", (raw) => raw.setStartupEntry(cpu, entry.pc, entry.stack, entry.argument));
+  }
+
+  /** @returns whether there is such an event of SDEI */
+  triggerEvent(cpu: number, event: number, cycle: bigint): boolean {
+    return this.#call("triggerEvent", (raw) => raw.triggerEvent(cpu, event, cycle)) !== 0;
   }
 
   /** @returns the probe's number, or -1 when there are too many */

@@ -3,6 +3,7 @@
 import { ABI_VERSION, Architecture, CPU_ABSENT, Config, Feature } from "../abi.ts";
 import { AllstopError } from "../errors.ts";
 import { cyclesOf, hopCycles, timingTable, type TimingModel } from "../timing/index.ts";
+import { firmwareWords, type FirmwareSwitches } from "../firmware/index.ts";
 import type { LocalApicMode } from "./local-apic.ts";
 import { accelerationBits, type Accelerations } from "./accelerations.ts";
 import { apicIdShifts } from "../topology/hardware-ids.ts";
@@ -34,6 +35,7 @@ export function configurationBlock(
   timing: TimingModel,
   sizes: Sizes,
   accelerations: Partial<Accelerations>,
+  firmware: FirmwareSwitches,
 ): Uint32Array {
   const { cpus, counts } = topology;
   const words = new Words(Config.COUNT);
@@ -64,6 +66,7 @@ export function configurationBlock(
   words.set(Config.DIRECTORY_BYTES, Math.min(2 ** 30, 16 * 2 ** 20 + cpus.length * 8192));
   words.set(Config.CODE_BYTES, 64 * 2 ** 20);
   words.set(Config.TRACE_RECORDS, sizes.traceRecords);
+  for (const [field, value] of firmwareWords(firmware)) words.set(field, value);
   words.table(Config.TIMING_TABLE, timingTable(timing));
   words.table(
     Config.CPU_CORE_TABLE,

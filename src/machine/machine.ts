@@ -33,6 +33,7 @@ import type { Image, ImageMark } from "../asm/index.ts";
 import { Core } from "../core/core.ts";
 import { loadCore, type CoreSource } from "../core/load.ts";
 import { AllstopError } from "../errors.ts";
+import { personalityOf, type FirmwareChoice } from "../firmware/index.ts";
 import { timingTable, type TimingModel } from "../timing/index.ts";
 import type { Topology } from "../topology/index.ts";
 import { checkCapacities, checkWhole, checkWord, checkWritable } from "./checks.ts";
@@ -67,6 +68,8 @@ export type { CpuView, MachineStop, ProbeHandle, ProbeOptions, RunEnd } from "./
 
 export interface MachineOptions extends MachineParts {
   readonly accelerations?: Partial<Accelerations>;
+  /** arm64: what EL3 is like; "compliant" if not given. See personalities. */
+  readonly firmware?: FirmwareChoice;
   /** Records that the core's ring holds between drains, 1 to 16,777,216; 65,536 if not given. */
   readonly traceRecords?: number;
   /** x86-64: how firmware hands over the local APICs; "x2apic", that is by MSRs, if not given. */
@@ -80,7 +83,10 @@ export interface MachineOptions extends MachineParts {
 }
 
 /** What a snapshot's machine was built from; it is checked. */
-export type RestoreOptions = Omit<MachineOptions, "traceRecords" | "localApic" | "shutdown" | "tscOffsets">;
+export type RestoreOptions = Omit<
+  MachineOptions,
+  "traceRecords" | "firmware" | "localApic" | "shutdown" | "tscOffsets"
+>;
 
 const NO_REGISTER = 0xff;
 const MOST_TRACE_RECORDS = 2 ** 24;
@@ -136,7 +142,7 @@ export class Machine {
 
   /**
    * Builds a machine on a compiled core: loads the image, maps the platform's devices, warms the caches.
-   * @throws IMAGE_INVALID, OPTION_INVALID, TOPOLOGY_INVALID, CAPACITY_EXCEEDED
+   * @throws IMAGE_INVALID, NAME_UNKNOWN, OPTION_INVALID, TOPOLOGY_INVALID, CAPACITY_EXCEEDED
    */
   static build(module: WebAssembly.Module, options: MachineOptions): Machine {
     const { image, timing, topology } = options;
@@ -162,7 +168,13 @@ export class Machine {
       shutdown: checkShutdown(options.shutdown ?? "stop"),
       ...(options.tscOffsets !== undefined && { tscOffsets: options.tscOffsets }),
     };
-    const block = configurationBlock(topology, timing, sizes, options.accelerations ?? {});
+    const block = configurationBlock(
+      topology,
+      timing,
+      sizes,
+      options.accelerations ?? {},
+      personalityOf(options.firmware),
+    );
     const address = core.allocate(block.byteLength);
     new Uint32Array(core.buffer, address, block.length).set(block);
     const status = core.initialize(address) as InitializeStatus;
@@ -387,6 +399,24 @@ export class Machine {
   #nextCycle(cycle = this.cycle + 1): bigint {
     checkWhole("cycle", cycle, this.cycle + 1, Number.MAX_SAFE_INTEGER);
     return BigInt(cycle);
+  }
+
+  /**
+   * arm64: lets the interrupt of an SDEI event other than 0 come, in the next cycle or a later one, to a CPU; that of a shared
+   * event goes to another one if that CPU can't take it. @throws OPTION_INVALID
+   */
+  triggerEvent(cpu: number, event: number, options: { cycle?: number } = {}): void {
+    const one = this.topology.cpus[cpu];
+    if (one === undefined || one.state === "absent") {
+      throw new AllstopError("OPTION_INVALID", "no such CPU to interrupt", { value: cpu, allowed: "present CPUs" });
+    }
+    checkWhole("cycle of the interrupt", options.cycle ?? 0, 0, Number.MAX_SAFE_INTEGER);
+    const cycle = Math.max(options.cycle ?? 0, this.cycle + 1);
+    if (this.image.architecture === "arm64" && this.#core.triggerEvent(cpu, event, BigInt(cycle))) return;
+    throw new AllstopError("OPTION_INVALID", "no SDEI event with an interrupt", {
+      value: event,
+      allowed: "events of the machine's firmware: from 1000, 2000, 3000 and 4000 on; see personalities",
+    });
   }
 
   /** Everything before this cycle has happened. */

@@ -43,6 +43,7 @@ export function makeReport(result: RunResult): Report {
       llcDomains: topology.counts.llcs,
       nodes: topology.counts.nodes,
       timing: timing.name,
+      ...(expanded.firmware && { firmware: expanded.firmware.name }),
       clockHz: timing.clockMhz.value * 1e6,
     },
     outcome: outcomeOf(result, current),

@@ -87,6 +87,8 @@ export interface Report {
     readonly llcDomains: number;
     readonly nodes: number;
     readonly timing: string;
+    /** arm64: the firmware's personality, and what was changed of it. */
+    readonly firmware?: string;
     readonly clockHz: number;
   };
   readonly outcome: {

@@ -58,11 +58,12 @@ export function reportLines(report: Report, palette: Palette = plain): string[] 
 
 function headline({ machine, outcome, scenario }: Report, palette: Palette): string[] {
   const mark = outcome.verdict === "completed" ? palette.good("OK") : palette.bad(outcome.verdict.toUpperCase());
+  const firmware = machine.firmware === undefined ? "" : `, firmware ${machine.firmware}`;
   const domains = `${plural(machine.packages, "package")}, ${plural(machine.llcDomains, "LLC domain")}`;
   return [
     `${mark}  ${palette.strong(outcome.story)}`,
     palette.faint(
-      `    ${machine.name}: ${formatCount(machine.online)} of ${formatCount(machine.cpus)} CPUs online, ${machine.arch}, ${domains}, timing ${machine.timing}`,
+      `    ${machine.name}: ${formatCount(machine.online)} of ${formatCount(machine.cpus)} CPUs online, ${machine.arch}, ${domains}, timing ${machine.timing}${firmware}`,
     ),
     palette.faint(`    ${scenario.policy.name}, load ${scenario.load.common}, seed ${scenario.seed}`),
     ...outcome.also.map(({ policy, requester, returned }) =>

@@ -3,6 +3,7 @@
 
 import * as v from "valibot";
 import { AllstopError } from "../errors.ts";
+import { firmwareSwitches } from "../firmware/index.ts";
 import { loadKinds, type LoadKind } from "../faults/load.ts";
 import { deliveryKinds, type DeliveryKindName } from "../machine/delivery.ts";
 
@@ -27,6 +28,10 @@ function within(least: number, most: number) {
   return v.pipe(v.number(allowed), v.minValue(least, allowed), v.maxValue(most, allowed));
 }
 
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
+}
+
 function text(what: string) {
   const allowed = `${what}: a text of 1 to 4096 characters`;
   return v.pipe(v.string(allowed), v.minLength(1, allowed), v.maxLength(4096, allowed));
@@ -49,6 +54,30 @@ const callCount = v.optional(whole(1, scenarioLimits.rounds));
 const delayUs = v.optional(within(0, scenarioLimits.functionUs));
 const alsoMost = `a list of at most ${scenarioLimits.also} calls`;
 
+/** One of the words that a firmware switch can have. */
+function word<K extends string>(values: Readonly<Record<K, number>>) {
+  const words = Object.keys(values) as K[];
+  return v.optional(v.picklist(words, words.join(", ")));
+}
+
+const eventCount = whole(0, 8);
+const eventCounts = v.optional(v.strictObject({ private: eventCount, shared: eventCount }));
+
+const firmware = v.strictObject({
+  personality: v.optional(text("a firmware personality")),
+  conduit: word(firmwareSwitches.conduit),
+  sdei: word(firmwareSwitches.sdei),
+  signalCheck: word(firmwareSwitches.signalCheck),
+  maskedSignal: word(firmwareSwitches.maskedSignal),
+  unreadySignal: word(firmwareSwitches.unreadySignal),
+  signaledInfo: word(firmwareSwitches.signaledInfo),
+  openCpuOff: word(firmwareSwitches.openCpuOff),
+  completion: word(firmwareSwitches.completion),
+  boundEvents: eventCounts,
+  criticalEvents: eventCounts,
+});
+const firmwareName = text("a firmware personality, or an object");
+
 const schema = v.strictObject({
   format: v.literal(SCENARIO_FORMAT, `"${SCENARIO_FORMAT}"`),
   title: v.optional(text("a title")),
@@ -61,6 +90,10 @@ const schema = v.strictObject({
       cpus: v.optional(whole(1, scenarioLimits.cpus)),
       /** Name of a timing model. */
       timing: v.optional(text("a timing model")),
+      /** arm64: name of a firmware personality, or one with switches of its own. */
+      firmware: v.optional(
+        v.lazy((input): typeof firmwareName | typeof firmware => (isObject(input) ? firmware : firmwareName)),
+      ),
     }),
     {},
   ),
@@ -179,6 +212,7 @@ function problem(issue: Issue): AllstopError {
 type AnySchema = v.BaseSchema<unknown, unknown, v.BaseIssue<unknown>>;
 /** What of a schema leads to the schemas inside. */
 interface Inside {
+  readonly getter?: (input: unknown) => AnySchema;
   readonly entries?: Readonly<Record<string, AnySchema>>;
   readonly wrapped?: AnySchema;
   readonly item?: AnySchema;
@@ -186,7 +220,8 @@ interface Inside {
 
 function open(one: AnySchema | undefined): Inside {
   const inside = (one ?? {}) as Inside;
-  return inside.wrapped === undefined ? inside : open(inside.wrapped);
+  const within = inside.getter?.({}) ?? inside.wrapped;
+  return within === undefined ? inside : open(within);
 }
 
 /** The fields of the object at a path of the schema, if it is one. */

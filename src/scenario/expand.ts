@@ -4,6 +4,7 @@ import { AllstopError, placed } from "../errors.ts";
 import { expandDeliveries, type CpuDelivery } from "../faults/delivery.ts";
 import { assignLoads, checkLoad, relaxTurns, type CpuLoad, type LoadKind } from "../faults/load.ts";
 import type { Policy } from "../policies/index.ts";
+import { DEFAULT_PERSONALITY, personalityOf, type Personality } from "../firmware/index.ts";
 import { findTimingModel, type TimingModel } from "../timing/index.ts";
 import { onlineCpus, parseCpuList, topologyForCpus, topologyFromText, type Topology } from "../topology/index.ts";
 import type { Scenario } from "./document.ts";
@@ -14,6 +15,8 @@ export interface ExpandedScenario {
   readonly scenario: Scenario;
   readonly topology: Topology;
   readonly timing: TimingModel;
+  /** arm64: what EL3 is like. */
+  readonly firmware: Personality | undefined;
   readonly policy: Policy;
   readonly loads: readonly CpuLoad[];
   readonly online: readonly number[];
@@ -34,6 +37,7 @@ const DEFAULT_CPUS = 64;
 export function expandScenario(scenario: Scenario, given?: Topology): ExpandedScenario {
   const topology = withCount(given ?? topologyOf(scenario), scenario);
   const timing = timingOf(scenario, topology);
+  const firmware = firmwareOf(scenario, timing);
   const online = onlineCpus(topology);
   const requests = expandRequests(scenario, topology, timing, online);
   const [{ policy, requester, active }] = requests;
@@ -54,11 +58,13 @@ export function expandScenario(scenario: Scenario, given?: Topology): ExpandedSc
         architecture: timing.architecture,
         cpus: topology.counts.complete,
         timing: timing.name,
+        ...(firmware === undefined ? {} : { firmware: machine.firmware ?? DEFAULT_PERSONALITY }),
       },
       policy: writtenOut(scenario.policy, requests),
     },
     topology,
     timing,
+    firmware,
     policy,
     loads,
     online,
@@ -126,6 +132,17 @@ function timingOf({ machine }: Scenario, topology: Topology): TimingModel {
     at: "machine.timing",
     value: machine.timing,
     allowed: architecture,
+  });
+}
+
+function firmwareOf({ machine }: Scenario, timing: TimingModel): Personality | undefined {
+  const { firmware } = machine;
+  if (timing.architecture === "arm64") return placed("machine.firmware", () => personalityOf(firmware));
+  if (firmware === undefined) return undefined;
+  throw new AllstopError("SCENARIO_INVALID", "only arm64 machines have firmware in EL3", {
+    at: "machine.firmware",
+    value: firmware,
+    allowed: "no firmware, or an arm64 machine",
   });
 }
 

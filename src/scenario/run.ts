@@ -121,9 +121,11 @@ export function buildMachine(
   localApic?: LocalApicMode,
 ): Machine {
   const { topology, timing, requests, online } = expanded;
+  const { firmware } = expanded.scenario.machine;
   const machine = Machine.build(core, {
     ...{ topology, timing, image, accelerations },
     ...(localApic === undefined ? {} : { localApic }),
+    ...(firmware === undefined ? {} : { firmware }),
   });
   writeLoads(machine, expanded);
   requests.forEach((request, index) => {

@@ -43,6 +43,19 @@ const shared = {
     1_000_000,
     "below the 150 us beyond which Intel's BIOS Implementation Test Suite warns of an SMI (Delgado and Karavanic, IISWC 2013)",
   ),
+  cpuOff: chosen(
+    10_000,
+    1_500,
+    200_000,
+    "Trusted Firmware-A docs/perf: CPU_OFF takes 2 to 22 us on N1SDP, 20 to 195 us on Juno, the longest where a cluster's cache is flushed",
+  ),
+  psciLock: chosen(
+    1_500,
+    500,
+    90_000,
+    "Trusted Firmware-A docs/perf: of two cores of a cluster that power down at once one takes 1.5 us more on N1SDP; up to 88 us more on Juno",
+  ),
+  sdeiLock: chosen(100, 20, 1_000, noFigure),
   firmwareCall: chosen(80, 60, 1500, "Trusted Firmware-A docs/perf: half of PSCI_VERSION, N1SDP to Juno"),
 };
 

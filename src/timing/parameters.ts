@@ -94,6 +94,9 @@ export const timingParameters = {
     Timing.CPU_ON_LATENCY,
     "PSCI CPU_ON, start-up IPI, or INIT of CPU 0, to the first instruction of the CPU",
   ),
+  cpuOff: latency(Timing.CPU_OFF_LATENCY, "PSCI CPU_OFF, from the firmware's locks until the CPU is off"),
+  psciLock: latency(Timing.PSCI_LOCK, "a CPU_OFF, or a CPU that comes up, holds the firmware's power-domain locks"),
+  sdeiLock: latency(Timing.SDEI_LOCK, "a call holds the firmware's lock of an SDEI event"),
   smm: latency(Timing.SMM_DURATION, "in system-management mode, for an SMI that doesn't say how long"),
   apicTimerClock: frequency(
     Timing.APIC_TIMER_CLOCK,

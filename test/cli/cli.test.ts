@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadKinds } from "../../src/faults/load.ts";
+import { personalities } from "../../src/firmware/index.ts";
 import { policies } from "../../src/policies/index.ts";
 import type { Report } from "../../src/report/report.ts";
 import { timingModels } from "../../src/timing/index.ts";
@@ -218,7 +219,9 @@ describe.concurrent("allstop list and allstop topology", () => {
   it("lists every name there is", async () => {
     const { code, stdout, stderr } = await allstop(["list"]);
     expect([code, stderr]).toEqual([0, ""]);
-    const names = [...presets, ...timingModels, ...policies].map(({ name }) => name).concat(Object.keys(loadKinds));
+    const names = [...presets, ...timingModels, ...policies, ...personalities]
+      .map(({ name }) => name)
+      .concat(Object.keys(loadKinds));
     for (const name of names) expect(stdout).toMatch(new RegExp(`^  ${name} `, "m"));
   });
 
@@ -227,6 +230,11 @@ describe.concurrent("allstop list and allstop topology", () => {
     expect(code).toBe(0);
     const list = JSON.parse(stdout) as { name: string }[];
     expect(list.map(({ name }) => name)).toEqual(presets.map(({ name }) => name));
+  });
+
+  it("firmware with every switch", async () => {
+    const { stdout } = await allstop(["list", "firmware", "--verbose"]);
+    expect(stdout).toMatch(/tf-a-2\.12 +Trusted Firmware-A before v2\.13[^]*signalCheck none, maskedSignal wedge/);
   });
 
   it("timing models with the source of every figure", async () => {
@@ -258,7 +266,7 @@ describe.concurrent("wrong usage: exit code 2, a message on stderr, nothing on s
     [["--nope"], /unknown option '--nope'/],
     [["run", "--cpu", "4"], /unknown option '--cpu'.*\n.*--cpus/],
     [["run", "a.json", "b.json"], /too many arguments/],
-    [["list", "cats"], /topologies, timings, policies, loads/],
+    [["list", "cats"], /topologies, timings, policies, loads, firmware/],
     [["topology"], /missing required argument 'machine'/],
     [["run", "--cpus", "four"], /--cpus <n>.*'four'.*whole number/],
     [["run", "--cpus"], /argument missing/],

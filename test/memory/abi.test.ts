@@ -8,6 +8,7 @@ import { Core } from "../../src/core/core.ts";
 import { loadCore } from "../../src/core/load.ts";
 import { AllstopError } from "../../src/errors.ts";
 import { configurationBlock } from "../../src/machine/configuration.ts";
+import { personalityOf } from "../../src/firmware/index.ts";
 import { genericX86 } from "../../src/timing/generic.ts";
 import { topologyForCpus } from "../../src/topology/index.ts";
 import { BareMachine } from "../support/bare-machine.ts";
@@ -138,7 +139,7 @@ describe("the configuration block", () => {
   const sizes = { ramBase: 0, ramBytes: 2 ** 20, traceRecords: 16 };
   const initialize = (change: (block: Uint32Array) => void): InitializeStatus => {
     const core = new Core(checked);
-    const block = configurationBlock(topologyForCpus(4, "x86-64"), genericX86, sizes, {});
+    const block = configurationBlock(topologyForCpus(4, "x86-64"), genericX86, sizes, {}, personalityOf());
     change(block);
     const address = core.allocate(block.byteLength);
     new Uint32Array(core.buffer, address, block.length).set(block);

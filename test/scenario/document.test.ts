@@ -41,6 +41,17 @@ describe("a document", () => {
     expect(again).toEqual(expanded);
   });
 
+  it("says what the firmware of an arm64 machine is like, by name or with switches", () => {
+    const firmwareOf = (machine: ScenarioInput["machine"]) =>
+      expandScenario(parseScenario({ format: SCENARIO_FORMAT, machine }));
+    const own = { personality: "tf-a-2.13", maskedSignal: "lost" } as const;
+    expect(firmwareOf({ architecture: "arm64" }).scenario.machine.firmware).toBe("compliant");
+    expect(firmwareOf({ architecture: "arm64", firmware: own }).firmware?.name).toBe(
+      "tf-a-2.13 with maskedSignal lost",
+    );
+    expect(firmwareOf({ architecture: "x86-64" }).scenario.machine).not.toHaveProperty("firmware");
+  });
+
   it.each<[string, string, string, RegExp]>([
     ["no JSON", '{\n  "format": allstop\n}', "", /not JSON: .*allstop/],
     ["JSON cut off", '{"format":', "", /not JSON/],
@@ -62,7 +73,7 @@ describe("a document", () => {
       "one inside",
       scenario({ machine: { cpu: 5 } }),
       "machine.cpu",
-      /no such field; allowed: architecture, topology, cpus, timing$/,
+      /no such field; allowed: architecture, topology, cpus, timing, firmware$/,
     ],
     [
       "one in a list",
@@ -116,6 +127,25 @@ describe("a document", () => {
       "machine.architecture",
       /found "vax"; allowed: "x86-64" or "arm64"$/,
     ],
+    [
+      "no firmware's name",
+      scenario({ machine: { firmware: 5 } }),
+      "machine.firmware",
+      /found 5; allowed: a firmware personality, or an object/,
+    ],
+    [
+      "an unknown switch of the firmware",
+      scenario({ machine: { firmware: { masked: "lost" } } }),
+      "machine.firmware.masked",
+      /no such field; allowed: personality, conduit, .*criticalEvents$/,
+    ],
+    [
+      "a switch with an unknown value",
+      scenario({ machine: { firmware: { maskedSignal: "gone" } } }),
+      "machine.firmware.maskedSignal",
+      /found "gone"; allowed: pending, lost, wedge$/,
+    ],
+    ["a list for firmware", scenario({ machine: { firmware: [] } }), "machine.firmware", /not an object/],
     ["a prototype", '{"format":"allstop.scenario/1","__proto__":{"seed":2}}', "__proto__", /no such field/],
   ])("that is broken: %s", (_, text, at, message) => {
     const thrown = thrownBy(() => parseScenarioText(text));
@@ -126,6 +156,24 @@ describe("a document", () => {
   });
 
   it.each<[string, Partial<ScenarioInput>, string, RegExp]>([
+    [
+      "no such firmware",
+      { machine: { architecture: "arm64", firmware: "tf-a-1.0" } },
+      "NAME_UNKNOWN",
+      /^machine\.firmware: no such firmware personality; found "tf-a-1\.0"; allowed: compliant, tf-a-2\.12/,
+    ],
+    [
+      "more events than there is room for",
+      { machine: { architecture: "arm64", firmware: { boundEvents: { private: 8, shared: 0 } } } },
+      "OPTION_INVALID",
+      /^machine\.firmware: private SDEI events.*up to 7 together$/,
+    ],
+    [
+      "firmware of x86",
+      { machine: { architecture: "x86-64", firmware: "compliant" } },
+      "SCENARIO_INVALID",
+      /^machine\.firmware: only arm64 machines have firmware in EL3/,
+    ],
     [
       "no such timing model",
       { machine: { timing: "abacus" } },

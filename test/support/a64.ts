@@ -218,6 +218,9 @@ export class A64 {
   hvc(): this {
     return this.word(0xd4000002);
   }
+  smc(): this {
+    return this.word(0xd4000003);
+  }
   svc(immediate = 0): this {
     return this.word(0xd4000001 | (immediate << 5));
   }

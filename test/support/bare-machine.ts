@@ -33,6 +33,7 @@ import {
 } from "../../src/abi.ts";
 import { Core } from "../../src/core/core.ts";
 import { loadCore } from "../../src/core/load.ts";
+import { personalityOf, type FirmwareChoice } from "../../src/firmware/index.ts";
 import type { Accelerations } from "../../src/machine/accelerations.ts";
 import type { LocalApicMode } from "../../src/machine/local-apic.ts";
 import { deviceWindows } from "../../src/machine/platform.ts";
@@ -55,6 +56,8 @@ export interface BareMachineOptions {
   readonly topology?: Topology;
   readonly timing?: TimingModel;
   readonly accelerations?: Partial<Accelerations>;
+  /** arm64 */
+  readonly firmware?: FirmwareChoice;
   readonly ramBytes?: number;
   readonly traceRecords?: number;
   readonly localApic?: LocalApicMode;
@@ -107,6 +110,7 @@ export class BareMachine {
         ...(options.localApic && { localApic: options.localApic }),
       },
       accelerations,
+      personalityOf(options.firmware),
     );
     if (options.coreLatencies !== undefined) {
       const table = (block[Config.CORE_LATENCY_TABLE] ?? 0) / 4;

@@ -14,6 +14,15 @@ import { A64, conditions } from "./a64.ts";
 import { PAGE_RW, PAGE_RX } from "./bare-machine.ts";
 import type { Guest, Layout } from "./random-machine.ts";
 import type { Random } from "./random.ts";
+import {
+  EVENT_HANDLER_OFFSET,
+  anySdeiCall,
+  eventHandler,
+  openEvents,
+  power,
+  signalEvent,
+  standBy,
+} from "./random-firmware.ts";
 
 const CODE = 0x4000_0000;
 const VECTORS = 0x4003_0000;
@@ -30,7 +39,10 @@ const HANDLER = 24;
 
 export function arm64Guest(random: Random, layout: Layout): Guest {
   const device = PAGE_READ | PAGE_WRITE | PAGE_DEVICE;
-  const contents = [{ address: VECTORS, bytes: handlers(random, layout) }];
+  const contents = [
+    { address: VECTORS, bytes: handlers(random, layout) },
+    { address: VECTORS + EVENT_HANDLER_OFFSET, bytes: eventHandler(random, VECTORS, PRIVATE_BASE) },
+  ];
   const starts: { pc: number; stack: number }[] = [];
   const marks: number[] = [VECTORS + 0x280, VECTORS + 0x300];
   let at = CODE;
@@ -392,6 +404,24 @@ const snippets: readonly Snippet[] = [
     a.daifset(2).load(4, 1);
     bounded(a, random, (out) => a.relax().load(5, 1).cmp(5, 4).bCondition("ne", out));
     a.daifclr(2);
+  },
+  // events of SDEI, and other business of EL3
+  (a, random, layout) => {
+    openEvents(a, random, layout, VECTORS);
+  },
+  (a, random, layout) => {
+    for (let i = random.between(1, 3); i > 0; i--) signalEvent(a, random, layout);
+  },
+  (a, random) => {
+    for (let i = random.between(1, 3); i > 0; i--) anySdeiCall(a, random);
+  },
+  (a, random, layout) => {
+    power(a, random, layout, CODE);
+  },
+  (a, random) => {
+    a.mrs(3, "mpidr_el1");
+    selfInterrupt(a, random);
+    standBy(a, random);
   },
   // private work
   (a, random) => {

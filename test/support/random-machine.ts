@@ -3,6 +3,7 @@
 
 import { DeliveryMode, LineChange, SYSTEM_CONTROL_SERR, Warmth, type TraceKind } from "../../src/abi.ts";
 import type { Accelerations } from "../../src/machine/accelerations.ts";
+import type { FirmwareChoice } from "../../src/firmware/index.ts";
 import type { LocalApicMode } from "../../src/machine/local-apic.ts";
 import { genericArm64, genericX86 } from "../../src/timing/generic.ts";
 import { timingParameters, type Sourced, type TimingModel, type TimingParameter } from "../../src/timing/index.ts";
@@ -10,6 +11,7 @@ import { buildTopology, type Topology, type TopologyParameters } from "../../src
 import { BareMachine } from "./bare-machine.ts";
 import { arm64Guest } from "./random-arm64.ts";
 import { x86Guest } from "./random-x86/guest.ts";
+import { randomFirmware } from "./random-firmware.ts";
 import { Random } from "./random.ts";
 
 export const architectures = ["x86-64", "arm64"] as const;
@@ -64,6 +66,8 @@ export interface RandomMachine {
   readonly timing: TimingModel;
   readonly coreLatencies: (core: number) => number;
   readonly guest: Guest;
+  /** arm64 */
+  readonly firmware: FirmwareChoice;
   /** x86-64: what the platform sends, and TSCs. */
   readonly events: readonly SystemEvent[];
   readonly tscOffsets: readonly bigint[];
@@ -122,6 +126,7 @@ export function randomMachine(
     guest: architecture === "x86-64" ? x86Guest(random, layout) : arm64Guest(random, layout),
     ...(architecture === "x86-64" ? randomPlatform(random, topology, most) : { events: [], tscOffsets: [] }),
     lines: architecture === "x86-64" ? [] : randomLines(random, latencies),
+    firmware: architecture === "x86-64" ? "compliant" : randomFirmware(random),
   };
 }
 
@@ -195,12 +200,12 @@ export interface BuildOptions {
 
 /** Builds the machine; every CPU that has a program starts at cycle 1 to 8. */
 export function build(machine: RandomMachine, options: BuildOptions = {}): BareMachine {
-  const { architecture, guest, timing, coreLatencies } = machine;
+  const { architecture, guest, timing, coreLatencies, firmware } = machine;
   const { accelerations = {}, topology = machine.topology, traceRecords = 1 << 16, traceKinds = [] } = options;
   const { events, tscOffsets } = machine;
   // Who ends its machine by a triple fault is not to stay in it.
   const shutdown = machine.fatal ? "stop" : "wait";
-  const settings = { accelerations, coreLatencies, traceRecords, shutdown, tscOffsets } as const;
+  const settings = { accelerations, coreLatencies, firmware, traceRecords, shutdown, tscOffsets } as const;
   const localApic = guest.localApic && { localApic: guest.localApic };
   const bare = new BareMachine({ architecture, topology, timing, ...settings, ...localApic });
   for (const { address, bytes, attributes, warm } of guest.maps) {

@@ -252,6 +252,7 @@ const encoders: Record<string, Encoder> = {
   cbnz: compareBranch(1),
   svc: exceptionCall("11010100000 iiiiiiiiiiiiiiii 00001"),
   hvc: exceptionCall("11010100000 iiiiiiiiiiiiiiii 00010"),
+  smc: exceptionCall("11010100000 iiiiiiiiiiiiiiii 00011"),
   brk: exceptionCall("11010100001 iiiiiiiiiiiiiiii 00000"),
   udf: exceptionCall("0000000000000000 iiiiiiiiiiiiiiii"),
   eret: () => 0xd69f_03e0,
