@@ -12,6 +12,7 @@ import {
   MAX_THREADS_PER_CORE,
   Timing,
 } from "../src/abi.ts";
+import { attachCounter } from "./arm64/counter.ts";
 import { arm64 } from "./arm64/cpu.ts";
 import { CORE_BYTES, Core, Cpu, DOMAIN_BYTES, NEVER, coreAt, cpuAt, domainAt } from "./cpu.ts";
 import { maskSet } from "./cpumask.ts";
@@ -79,6 +80,7 @@ export function initialize(address: usize): InitializeStatus {
 /** Sets the globals that mirror immutable fields of the machine record. */
 export function attach(): void {
   attachBounds();
+  attachCounter();
   attachWheel();
   attachMemoryMap();
   attachLines();

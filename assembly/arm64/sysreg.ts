@@ -13,10 +13,18 @@ import {
   gicUpdate,
   runningPriority,
 } from "../interrupts/gic/gic.ts";
-import { counterNow } from "./counter.ts";
+import { countNow, virtualCountNow } from "./counter.ts";
 import { PSTATE_DAIF, arm64, readNzcv, writeNzcv } from "./cpu.ts";
 import { selectStack, setDaif } from "./exception.ts";
 import { SystemRegister } from "./systemRegisters.ts";
+import {
+  setCompareValue,
+  setKernelControl,
+  setTimerControl,
+  setTimerValue,
+  timerControl,
+  timerValue,
+} from "./timer.ts";
 
 /** ICC_CTLR_EL1: PRIbits 4 (five priority bits), A3V, RSS. */
 const ICC_CTLR_FIXED: u32 = (4 << 8) | (1 << 15) | (1 << 18);
@@ -51,8 +59,28 @@ export function readSystem(cpu: Cpu, register: SystemRegister): bool {
     case SystemRegister.NZCV:
       systemValue = readNzcv(changetype<usize>(cpu));
       return true;
-    case SystemRegister.COUNTER:
-      systemValue = counterNow(cpu);
+    case SystemRegister.CNTPCT_EL0:
+      systemValue = countNow(cpu);
+      return true;
+    case SystemRegister.CNTVCT_EL0:
+      systemValue = virtualCountNow(cpu);
+      return true;
+    case SystemRegister.CNTKCTL_EL1:
+      systemValue = state.cntkctl;
+      return true;
+    case SystemRegister.CNTP_TVAL_EL0:
+    case SystemRegister.CNTV_TVAL_EL0:
+      systemValue = timerValue(cpu, register == SystemRegister.CNTV_TVAL_EL0);
+      return true;
+    case SystemRegister.CNTP_CTL_EL0:
+    case SystemRegister.CNTV_CTL_EL0:
+      systemValue = timerControl(cpu, register == SystemRegister.CNTV_CTL_EL0);
+      return true;
+    case SystemRegister.CNTP_CVAL_EL0:
+      systemValue = state.cntpCval;
+      return true;
+    case SystemRegister.CNTV_CVAL_EL0:
+      systemValue = state.cntvCval;
       return true;
     case SystemRegister.ISR_EL1:
       systemValue = ((cpu.pending & Pending.IRQ) != 0 ? ISR_I : 0) | ((cpu.pending & Pending.FIQ) != 0 ? ISR_F : 0);
@@ -117,6 +145,21 @@ export function writeSystem(cpu: Cpu, register: SystemRegister, value: u64): boo
       return true;
     case SystemRegister.NZCV:
       writeNzcv(changetype<usize>(cpu), (<u32>value) & 0xf000_0000);
+      return true;
+    case SystemRegister.CNTKCTL_EL1:
+      setKernelControl(cpu, value);
+      return true;
+    case SystemRegister.CNTP_TVAL_EL0:
+    case SystemRegister.CNTV_TVAL_EL0:
+      setTimerValue(cpu, register == SystemRegister.CNTV_TVAL_EL0, value);
+      return true;
+    case SystemRegister.CNTP_CTL_EL0:
+    case SystemRegister.CNTV_CTL_EL0:
+      setTimerControl(cpu, register == SystemRegister.CNTV_CTL_EL0, value);
+      return true;
+    case SystemRegister.CNTP_CVAL_EL0:
+    case SystemRegister.CNTV_CVAL_EL0:
+      setCompareValue(cpu, register == SystemRegister.CNTV_CVAL_EL0, value);
       return true;
     case SystemRegister.ICC_SGI1R_EL1:
       gicSendSgi(cpu, value);

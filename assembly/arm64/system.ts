@@ -2,11 +2,12 @@
 // DDI 0487 C4.1.94).
 
 import { Device, StopReason, WaitKind } from "../../src/abi.ts";
-import { Cpu } from "../cpu.ts";
+import { Cpu, NEVER } from "../cpu.ts";
 import { requestDevice } from "../devices/transaction.ts";
 import { broadcastEvent } from "../interrupts/message.ts";
 import { beginWait } from "../interrupts/wake.ts";
 import { markBlocked } from "../memory/access.ts";
+import { DecodedFlag } from "../memory/code.ts";
 import { observeLimit, startCycle } from "../time/bounds.ts";
 import { openMonitor } from "./atomic.ts";
 import { PSTATE_DAIF, arm64, readX, writeX } from "./cpu.ts";
@@ -15,6 +16,7 @@ import { ExceptionClass, exceptionReturn, selectStack, setDaif, stopHere, synchr
 import { A64, Op } from "./operations.ts";
 import { Step } from "./step.ts";
 import { readSystem, systemValue, systemWriteEndsRun, writeSystem } from "./sysreg.ts";
+import { setWaitDeadline, timeoutCycle } from "./timer.ts";
 
 export function executeSystem(cpu: Cpu, d: A64, operation: i32): Step {
   switch (operation) {
@@ -24,9 +26,13 @@ export function executeSystem(cpu: Cpu, d: A64, operation: i32): Step {
     case Op.ISB:
       return Step.NEXT;
     case Op.WFE:
-      return waitForEvent(cpu);
+      return waitForEvent(cpu, NEVER);
     case Op.WFI:
-      return waitForInterrupt(cpu);
+      return waitForInterrupt(cpu, NEVER);
+    case Op.WFET:
+      return waitForEvent(cpu, timeoutCycle(cpu, readX(changetype<usize>(cpu), d.rn)));
+    case Op.WFIT:
+      return waitForInterrupt(cpu, timeoutCycle(cpu, readX(changetype<usize>(cpu), d.rn)));
     case Op.SEV:
       arm64(cpu).event = 1;
       broadcastEvent(cpu);
@@ -70,21 +76,27 @@ function undefined(cpu: Cpu): Step {
   return Step.EXCEPTION;
 }
 
-function waitForEvent(cpu: Cpu): Step {
+/** @param timeout the cycle at which the PE goes on at the latest */
+function waitForEvent(cpu: Cpu, timeout: u64): Step {
   if (cpu.clock >= observeLimit) return Step.LIMIT;
   const state = arm64(cpu);
   if (state.event != 0) {
     state.event = 0;
     return Step.NEXT;
   }
-  beginWait(cpu, WaitKind.WFE);
-  return Step.WAIT;
+  return waitUntil(cpu, WaitKind.WFE, timeout);
 }
 
-function waitForInterrupt(cpu: Cpu): Step {
+function waitForInterrupt(cpu: Cpu, timeout: u64): Step {
   if (cpu.clock >= observeLimit) return Step.LIMIT;
   if (cpu.pending != 0) return Step.NEXT;
-  beginWait(cpu, WaitKind.WFI);
+  return waitUntil(cpu, WaitKind.WFI, timeout);
+}
+
+function waitUntil(cpu: Cpu, kind: WaitKind, timeout: u64): Step {
+  if (timeout <= startCycle(cpu)) return Step.NEXT;
+  beginWait(cpu, kind);
+  setWaitDeadline(cpu, timeout);
   return Step.WAIT;
 }
 
@@ -105,13 +117,15 @@ function writePstate(cpu: Cpu, d: A64): Step {
 }
 
 function moveFromSystem(cpu: Cpu, d: A64): Step {
-  if (cpu.clock >= observeLimit) return Step.LIMIT;
+  // What no message changes may be read whenever the instruction may start, and in an elided loop.
+  if ((d.flags & (<u16>DecodedFlag.SIDE_EFFECT)) != 0 && cpu.clock >= observeLimit) return Step.LIMIT;
   if (!readSystem(cpu, d.extra)) return undefined(cpu);
   writeX(changetype<usize>(cpu), d.rd, systemValue);
   return Step.NEXT;
 }
 
 function moveToSystem(cpu: Cpu, d: A64): Step {
+  if (cpu.clock >= observeLimit) return Step.LIMIT;
   if (!writeSystem(cpu, d.extra, readX(changetype<usize>(cpu), d.rn))) return undefined(cpu);
   return systemWriteEndsRun(d.extra) ? Step.RECHECK : Step.NEXT;
 }

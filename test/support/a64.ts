@@ -187,6 +187,12 @@ export class A64 {
   wfi(): this {
     return this.hint(3);
   }
+  wfet(rt: number): this {
+    return this.word(0xd5031000 | rt);
+  }
+  wfit(rt: number): this {
+    return this.word(0xd5031020 | rt);
+  }
   sev(): this {
     return this.hint(4);
   }
@@ -239,6 +245,13 @@ export const systemRegisters = {
   mpidr_el1: encoding(3, 0, 0, 0, 5),
   sp_el0: encoding(3, 0, 4, 1, 0),
   cntvct_el0: encoding(3, 3, 14, 0, 2),
+  cntkctl_el1: encoding(3, 0, 14, 1, 0),
+  cntp_tval_el0: encoding(3, 3, 14, 2, 0),
+  cntp_ctl_el0: encoding(3, 3, 14, 2, 1),
+  cntp_cval_el0: encoding(3, 3, 14, 2, 2),
+  cntv_tval_el0: encoding(3, 3, 14, 3, 0),
+  cntv_ctl_el0: encoding(3, 3, 14, 3, 1),
+  cntv_cval_el0: encoding(3, 3, 14, 3, 2),
   icc_pmr_el1: encoding(3, 0, 4, 6, 0),
   icc_iar1_el1: encoding(3, 0, 12, 12, 0),
   icc_eoir1_el1: encoding(3, 0, 12, 12, 1),

@@ -26,6 +26,8 @@ const NOWHERE = 0x5000_0000;
 const SHARED_BASE = 20;
 const PRIVATE_BASE = 21;
 const HANDLER = 24; // to 27: the interrupt handler's own
+/** 27 and 30: the virtual and the physical timer. */
+const TIMER_PPIS = 0x4800_0000;
 
 export function arm64Guest(random: Random, layout: Layout): Guest {
   const device = PAGE_READ | PAGE_WRITE | PAGE_DEVICE;
@@ -90,12 +92,12 @@ function enableInterrupts(a: A64, cpu: number): void {
   a.mov(2, redistributor + 0x10000)
     .mov(3, 0xffff_ffff)
     .store(3, 2, 0x80, 4);
-  a.mov(3, 0xffff).store(3, 2, 0x100, 4);
+  a.mov(3, TIMER_PPIS | 0xffff).store(3, 2, 0x100, 4);
   if (cpu === 0) a.mov(2, GICD_BASE).mov(3, 2).store(3, 2, 0, 4);
   a.mov(3, 0xff).msr("icc_pmr_el1", 3).mov(3, 1).msr("icc_igrpen1_el1", 3).daifclr(2);
 }
 
-/** Counts interrupts in the private line; sometimes lingers. Uses registers of its own and keeps the flags. */
+/** Counts interrupts in the private line; sometimes lingers. Uses registers of its own and keeps the flags; stops timers. */
 function handler(random: Random): Uint8Array {
   const a = new A64();
   for (let i = 0; i < 0x280 / 4; i++) a.nop();
@@ -109,11 +111,15 @@ function handler(random: Random): Uint8Array {
       .relax();
     a.subsImmediate(HANDLER + 2, HANDLER + 2, 1).bCondition("ne", "linger");
   }
+  for (const timer of timers) a.msr(`${timer}_ctl_el0`, 31);
   a.msr("nzcv", HANDLER + 3)
     .msr("icc_eoir1_el1", HANDLER)
     .eret();
   return a.finish();
 }
+
+/** Generic timers. */
+const timers = ["cntp", "cntv"] as const;
 
 type Snippet = (a: A64, random: Random, layout: Layout) => void;
 
@@ -262,6 +268,36 @@ const snippets: readonly Snippet[] = [
     a.daifset(2).load(4, 1);
     bounded(a, random, (out) => a.relax().load(5, 1).cmp(5, 4).bCondition("ne", out));
     a.daifclr(2);
+  },
+  // a timer that interrupts, or that is polled; both may have expired, be masked or never expire
+  (a, random) => {
+    const timer = random.pick(timers);
+    a.mov(2, random.between(-20, 900)).msr(`${timer}_tval_el0`, 2);
+    a.mov(2, random.pick([0, 1, 1, 1, 3])).msr(`${timer}_ctl_el0`, 2);
+    if (random.chance(30)) a.mov(2, random.pick([0n, 1n << 63n, (1n << 64n) - 1n])).msr(`${timer}_cval_el0`, 2);
+    if (random.chance(30)) a.mrs(3, `${timer}_cval_el0`);
+  },
+  (a, random) => {
+    const timer = random.pick(timers);
+    const head = a.fresh();
+    a.mov(2, random.between(1, 600)).msr(`${timer}_tval_el0`, 2).mov(2, 3).msr(`${timer}_ctl_el0`, 2);
+    a.label(head).relax().mrs(3, `${timer}_ctl_el0`).subsImmediate(3, 3, 7).cbnz(3, head);
+    if (random.chance(50)) a.msr(`${timer}_ctl_el0`, 31);
+  },
+  // waits with a timeout, beside or without an event or an interrupt
+  (a, random, layout) => {
+    sharedWord(a, random, layout);
+    a.mrs(2, "cntvct_el0").addImmediate(2, 2, random.between(0, 700));
+    if (random.chance(30)) a.loadExclusive(3, 1);
+    if (random.chance(50)) a.wfet(2);
+    else a.wfit(2);
+    if (random.chance(30)) a.mrs(3, "cntvct_el0");
+  },
+  // the event stream, on and off
+  (a, random) => {
+    const control = random.chance(60) ? 4 | random.pick([0, 8]) | (random.between(3, 9) << 4) : 0;
+    a.mov(2, control).msr("cntkctl_el1", 2);
+    if (control !== 0) a.wfe().wfe();
   },
   // private work
   (a, random) => {

@@ -33,6 +33,8 @@ export class Gic {
   /** Active priorities, one bit per implemented level: ICC_AP0R0_EL1, ICC_AP1R0_EL1. */
   activePriorities0: u32;
   activePriorities1: u32;
+  /** Levels of the lines into this redistributor, one bit per PPI. */
+  level: u32;
   /** GICR_IPRIORITYR: a byte per INTID. */
   priority0: u64;
   priority1: u64;
@@ -100,7 +102,7 @@ function groupPriority(gic: Gic, priority: u32, group1: bool): u32 {
 
 /** The most urgent pending, enabled, inactive interrupt of the enabled groups; ties go to the lower INTID. */
 export function highestPending(gic: Gic): u32 {
-  let candidates = gic.pending & gic.enabled & ~gic.active;
+  let candidates = gicPending(gic) & gic.enabled & ~gic.active;
   if ((gic.distributor & DISTRIBUTOR_GROUP0) == 0) candidates &= gic.group;
   if ((gic.distributor & DISTRIBUTOR_GROUP1) == 0) candidates &= ~gic.group;
   if (gic.groupEnable0 == 0) candidates &= gic.group;
@@ -145,6 +147,26 @@ export function gicUpdate(cpu: Cpu): void {
 export function gicAccept(cpu: Cpu, id: u32): void {
   if (cpu.state == CpuState.OFFLINE) return;
   gicOf(cpu).pending |= (<u32>1) << id;
+  gicUpdate(cpu);
+}
+
+/** What is pending: latched, or held so by a line of a level-sensitive PPI (IHI 0069H 4.1.2). */
+export function gicPending(gic: Gic): u32 {
+  let asserted = gic.level;
+  for (let rest = asserted; rest != 0; rest &= rest - 1) {
+    const id = <u32>ctz(rest);
+    if (((gic.config >>> (2 * (id - 16) + 1)) & 1) != 0) asserted &= ~((<u32>1) << id);
+  }
+  return gic.pending | asserted;
+}
+
+/** A line into this PE's redistributor goes up or down: a PPI, 16 to 31. */
+export function gicSetPpiLine(cpu: Cpu, id: u32, high: bool): void {
+  const gic = gicOf(cpu);
+  const bit = (<u32>1) << id;
+  if (((gic.level & bit) != 0) == high) return;
+  gic.level ^= bit;
+  if (high && ((gic.config >>> (2 * (id - 16) + 1)) & 1) != 0) gic.pending |= bit;
   gicUpdate(cpu);
 }
 

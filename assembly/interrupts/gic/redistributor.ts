@@ -6,7 +6,7 @@ import { Cpu } from "../../cpu.ts";
 import { redistributorOffset } from "../../devices/transaction.ts";
 import { machine, stopMachine } from "../../machine.ts";
 import { GIC_PIDR2, IIDR, PIDR2_GICV3 } from "./distributor.ts";
-import { Gic, gicOf, gicUpdate, priorityOf, setPriority } from "./gic.ts";
+import { Gic, gicOf, gicPending, gicUpdate, priorityOf, setPriority } from "./gic.ts";
 
 const GICR_CTLR: u32 = 0x0000;
 const GICR_IIDR: u32 = 0x0004;
@@ -84,7 +84,7 @@ function read(cpu: Cpu, requester: Cpu, offset: u32): u64 {
       return gic.enabled;
     case GICR_ISPENDR0:
     case GICR_ICPENDR0:
-      return gic.pending;
+      return gicPending(gic);
     case GICR_ISACTIVER0:
     case GICR_ICACTIVER0:
       return gic.active;
