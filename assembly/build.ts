@@ -16,6 +16,7 @@ import { attachCounter } from "./arm64/counter.ts";
 import { arm64 } from "./arm64/cpu.ts";
 import { CORE_BYTES, Core, Cpu, DOMAIN_BYTES, NEVER, coreAt, cpuAt, domainAt } from "./cpu.ts";
 import { maskSet } from "./cpumask.ts";
+import { openPl011 } from "./devices/pl011.ts";
 import { openApics, resetApic } from "./interrupts/apic/record.ts";
 import { openGics, resetGic } from "./interrupts/gic/gic.ts";
 import { openDelivery } from "./interrupts/delivery.ts";
@@ -65,6 +66,7 @@ export function initialize(address: usize): InitializeStatus {
   m.accelerations = word(Config.ACCELERATIONS);
   m.clockMhz = word(Config.CLOCK_MHZ);
   m.counterHz = word(Config.COUNTER_HZ);
+  m.bareMetal = word(Config.BARE_METAL);
   m.timing = configuration + word(Config.TIMING_TABLE);
   m.hopTable = configuration + word(Config.HOP_TABLE);
   m.apicMode = word(Config.APIC_MODE);
@@ -107,7 +109,7 @@ function openRegions(): bool {
   if (!openLines(word(Config.DIRECTORY_BYTES), nodes) || !openCode(word(Config.CODE_BYTES))) return false;
   if (!openTrace(word(Config.TRACE_RECORDS)) || !openProbes() || !openSpins() || !openForeseen()) return false;
   if (!openHardwareIds() || !openTargets() || !openDelivery()) return false;
-  return m.architecture == Architecture.X86_64 ? openApics() : openGics();
+  return m.architecture == Architecture.X86_64 ? openApics() : openGics() && openPl011();
 }
 
 function maskWordsOfLargestDomain(): u32 {

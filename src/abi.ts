@@ -49,6 +49,8 @@ export enum Device {
   PORTS = 5,
   /** The page of the accessing CPU's own local APIC, in xAPIC mode. */
   LOCAL_APIC = 6,
+  /** A device that the platform has and this version doesn't model: an access stops the machine. */
+  UNMODELLED = 7,
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -284,6 +286,11 @@ export enum Config {
   DOMAIN_NODE_TABLE,
   /** Table: NODES x NODES words: one-way latency between domains of the nodes, or domain to home, cycles >= 1. */
   HOP_TABLE,
+  /**
+   * arm64, nonzero: bare metal. There is no MMU, so that an access to where nothing is ends in an external abort; what the
+   * architecture allocates and the core lacks stops the machine, instead of being UNDEFINED.
+   */
+  BARE_METAL,
   COUNT,
 }
 export const CPU_ABSENT = 0xffffffff;

@@ -6,17 +6,22 @@ import { Cpu, NEVER } from "../cpu.ts";
 import { requestDevice } from "../devices/transaction.ts";
 import { broadcastEvent } from "../interrupts/message.ts";
 import { beginWait } from "../interrupts/wake.ts";
+import { machine } from "../machine.ts";
 import { markBlocked } from "../memory/access.ts";
 import { DecodedFlag } from "../memory/code.ts";
 import { observeLimit, startCycle } from "../time/bounds.ts";
 import { openMonitor } from "./atomic.ts";
-import { PSTATE_DAIF, arm64, readX, writeX } from "./cpu.ts";
+import { Arm64State, PSTATE_DAIF, STATE_OFFSET, arm64, readX, writeX } from "./cpu.ts";
 import { PstateField } from "./decodeSystem.ts";
 import { ExceptionClass, exceptionReturn, selectStack, setDaif, stopHere, synchronous } from "./exception.ts";
 import { A64, Op } from "./operations.ts";
 import { Step } from "./step.ts";
 import { readSystem, systemValue, systemWriteEndsRun, writeSystem } from "./sysreg.ts";
 import { setWaitDeadline, timeoutCycle } from "./timer.ts";
+
+const SCTLR: usize = STATE_OFFSET + offsetof<Arm64State>("sctlr");
+/** SCTLR_EL1.M: translation. */
+const SCTLR_M: u64 = 1;
 
 export function executeSystem(cpu: Cpu, d: A64, operation: i32): Step {
   switch (operation) {
@@ -47,8 +52,7 @@ export function executeSystem(cpu: Cpu, d: A64, operation: i32): Step {
     case Op.MSR:
       return moveToSystem(cpu, d);
     case Op.WRITE_STATE:
-      store<u64>(changetype<usize>(cpu) + d.extra, readX(changetype<usize>(cpu), d.rn) & (<u64>d.immediate));
-      return Step.NEXT;
+      return writeState(cpu, d);
     case Op.SVC:
       synchronous(cpu, ExceptionClass.SVC, <u32>d.immediate, cpu.pc + 4);
       return Step.EXCEPTION;
@@ -67,8 +71,22 @@ export function executeSystem(cpu: Cpu, d: A64, operation: i32): Step {
       stopHere(cpu, StopReason.UNSUPPORTED, d.raw);
       return Step.EXCEPTION;
     default:
+      if (machine().bareMetal != 0 && isUnimplemented(d.raw)) {
+        stopHere(cpu, StopReason.UNSUPPORTED, d.raw);
+        return Step.EXCEPTION;
+      }
       return undefined(cpu);
   }
+}
+
+/**
+ * Whether a word that is UNDEFINED here may be an instruction of another PE: all but UDF, and system registers and
+ * instructions of EL2 and EL3 (op1 4 to 7), which are UNDEFINED at EL1 wherever they exist.
+ */
+function isUnimplemented(word: u32): bool {
+  if (word >>> 16 == 0) return false;
+  const isSystemAccess = (word & 0xffc0_0000) == 0xd500_0000;
+  return !(isSystemAccess && ((word >>> 16) & 7) >= 4);
 }
 
 function undefined(cpu: Cpu): Step {
@@ -98,6 +116,16 @@ function waitUntil(cpu: Cpu, kind: WaitKind, timeout: u64): Step {
   beginWait(cpu, kind);
   setWaitDeadline(cpu, timeout);
   return Step.WAIT;
+}
+
+function writeState(cpu: Cpu, d: A64): Step {
+  const value = readX(changetype<usize>(cpu), d.rn) & (<u64>d.immediate);
+  if (d.extra == <u32>SCTLR && (value & SCTLR_M) != 0 && machine().bareMetal != 0) {
+    stopHere(cpu, StopReason.UNSUPPORTED, d.raw); // there is no MMU to be switched on
+    return Step.EXCEPTION;
+  }
+  store<u64>(changetype<usize>(cpu) + d.extra, value);
+  return Step.NEXT;
 }
 
 function writePstate(cpu: Cpu, d: A64): Step {

@@ -13,6 +13,8 @@ export interface Sizes {
   readonly traceRecords: number;
   /** Mode of the local APICs at the start; x2APIC if not given. */
   readonly localApic?: LocalApicMode;
+  /** As MachineOptions.bareMetal. */
+  readonly bareMetal?: boolean;
 }
 
 /** Bits 11:10 of IA32_APIC_BASE. */
@@ -53,6 +55,7 @@ export function configurationBlock(
   words.set(Config.APIC_MODE, APIC_MODES[sizes.localApic ?? "x2apic"]);
   words.set(Config.RAM_BASE, sizes.ramBase);
   words.set(Config.RAM_BYTES, sizes.ramBytes);
+  words.set(Config.BARE_METAL, sizes.bareMetal === true ? 1 : 0);
   // Reservations, not allocations: what is never touched costs nothing.
   words.set(Config.EVENT_NODES, 65_536 + cpus.length * 24);
   words.set(Config.DIRECTORY_BYTES, Math.min(2 ** 30, 16 * 2 ** 20 + cpus.length * 8192));

@@ -26,7 +26,7 @@ import {
   WaitKind,
   Warmth,
 } from "../abi.ts";
-import type { Image, ImageMark } from "../asm/index.ts";
+import type { ImageMark } from "../asm/index.ts";
 import { Core } from "../core/core.ts";
 import { loadCore, type CoreSource } from "../core/load.ts";
 import { AllstopError } from "../errors.ts";
@@ -37,6 +37,7 @@ import { accelerationBits, type Accelerations } from "./accelerations.ts";
 import { configurationBlock } from "./configuration.ts";
 import { deliveryKind, deliveryOf, deliveryWords, type Delivery, type DeliveryKindName } from "./delivery.ts";
 import { checkedApicMode, localInterruptOf, type LocalApicMode, type LocalInterruptSource } from "./local-apic.ts";
+import type { MachineImage } from "./guest-image.ts";
 import { loadImage } from "./load-image.ts";
 import { nearestNames } from "./names.ts";
 import { memoryUse, ramOf, roundUp, type MemoryUse, type Ram } from "./ram.ts";
@@ -55,12 +56,18 @@ export interface MachineOptions extends MachineParts {
   readonly traceRecords?: number;
   /** x86-64: how firmware hands over the local APICs; "x2apic", that is by MSRs, if not given. */
   readonly localApic?: LocalApicMode;
+  /**
+   * arm64: the image runs on the board without a kernel's page tables, as QEMU's virt board would run it. An access to where
+   * nothing is ends in an external abort; an instruction, a register or a device that exists and isn't modelled ends the run,
+   * instead of being UNDEFINED or absent. False if not given.
+   */
+  readonly bareMetal?: boolean;
   /** The core to run on, instead of the one that ships with the package. */
   readonly core?: CoreSource;
 }
 
 /** What a snapshot's machine was built from; it is checked. */
-export type RestoreOptions = Omit<MachineOptions, "traceRecords" | "localApic">;
+export type RestoreOptions = Omit<MachineOptions, "traceRecords" | "localApic" | "bareMetal">;
 
 const NO_REGISTER = 0xff;
 const MOST_TRACE_RECORDS = 2 ** 24;
@@ -70,7 +77,7 @@ const ALWAYS_TRACED = (1 << TraceKind.PROBE) | (1 << TraceKind.CONSOLE);
 export class Machine {
   readonly topology: Topology;
   readonly timing: TimingModel;
-  readonly image: Image;
+  readonly image: MachineImage;
   readonly #core: Core;
   readonly #view: DataView;
   readonly #bytes: Uint8Array;
@@ -131,7 +138,9 @@ export class Machine {
     const ram = ramOf(image);
     const traceRecords = options.traceRecords ?? 65_536;
     checkWhole("records of the trace ring", traceRecords, 1, MOST_TRACE_RECORDS);
-    const sizes = { ramBase: ram.base, ramBytes: ram.bytes, traceRecords, localApic: checkedApicMode(options) };
+    const { bareMetal = false } = options;
+    const localApic = checkedApicMode(options);
+    const sizes = { ramBase: ram.base, ramBytes: ram.bytes, traceRecords, localApic, bareMetal };
     const block = configurationBlock(topology, timing, sizes, options.accelerations ?? {});
     const address = core.allocate(block.byteLength);
     new Uint32Array(core.buffer, address, block.length).set(block);

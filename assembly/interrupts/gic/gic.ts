@@ -170,6 +170,11 @@ export function gicSetPpiLine(cpu: Cpu, id: u32, high: bool): void {
   gicUpdate(cpu);
 }
 
+/** A line into the distributor goes up or down. Shared peripheral interrupts are not there yet: nobody is told. */
+export function gicSetSpiLine(id: u32, high: bool, cycle: u64): void {
+  assert(id >= 32 && cycle >= machine().now, "a line of a shared peripheral");
+}
+
 export function gicSetDistributor(cpu: Cpu, control: u32): void {
   gicOf(cpu).distributor = control;
   gicUpdate(cpu);
