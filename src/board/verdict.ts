@@ -82,7 +82,7 @@ function messageOf(machine: Machine, outcome: ExecOutcome, stop: MachineStop | u
       return "nothing can happen any more: every CPU waits, spins for ever or is off";
     case "limit":
       return "the cycle limit is reached";
-    default:
+    case "error":
       return stop === undefined ? "the machine stopped" : describeStop(machine, stop);
   }
 }
