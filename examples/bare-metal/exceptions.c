@@ -78,7 +78,8 @@ int main(void)
 	raise_after("msr daifclr, #15", "svc #4");
 	raise_after("mov x6, #0x3d00000000", "ldr x5, [x6]");
 	raise_after("mov x6, #0x3d00000000", "str x5, [x6, #8]");
-	raise_after("adrp x6, vectors + 2\n\tadd x6, x6, #2", "blr x6");
+	// The return address is the one that is not aligned.
+	raise_after("adrp x6, vectors\n\tadd x6, x6, #2\n\tstr x6, [x7, :lo12:resume]", "blr x6");
 	print("done, DAIF %lx\n", read_register(daif));
 	return 0;
 }

@@ -212,6 +212,14 @@ describe("the counter", () => {
     expect(guest.x(0, 1)).toBe(25_000_000n);
   });
 
+  it("has no frequency that counts and cycles could not be converted with exactly", () => {
+    const chosen = (value: number) => ({ value, source: "a test", confidence: "estimate" }) as const;
+    for (const counterHz of [0, 1.5, 2 ** 32, 4_294_967_291]) {
+      const model = { ...timing, counterHz: chosen(counterHz), clockMhz: chosen(99_991) };
+      expect(() => new Guest("nop", { timing: model })).toThrow(/counter frequency; found/);
+    }
+  });
+
   it("stands for as many cycles as a count has", () => {
     const read =
       "mrs x1, cntpct_el0\n mov x9, #0\n wait: add x9, x9, #1\n cmp x9, #400\n b.cc wait\n mrs x2, cntpct_el0";
