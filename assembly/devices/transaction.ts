@@ -8,13 +8,14 @@ import {
   GICR_FIRST_WINDOW_CPUS,
   GICR_SECOND_BASE,
   GICR_STRIDE,
+  StopReason,
   Timing,
 } from "../../src/abi.ts";
 import { Cpu, cpuAt } from "../cpu.ts";
 import { serveFirmware } from "../firmware/psci.ts";
 import { serveDistributor } from "../interrupts/gic/distributor.ts";
 import { Message, redistributorLatency, send } from "../interrupts/message.ts";
-import { machine, timing } from "../machine.ts";
+import { machine, stopMachine, timing } from "../machine.ts";
 import { ticksOf } from "../time/bounds.ts";
 import { EventClass, EventNode, release, schedule, sortBySubject, take } from "../time/wheel.ts";
 import { servePl011 } from "./pl011.ts";
@@ -93,6 +94,9 @@ function serve(cpu: Cpu, device: Device, cycle: u64): void {
       break;
     case Device.FIRMWARE:
       serveFirmware(cpu, cycle);
+      break;
+    case Device.UNMODELLED:
+      stopMachine(StopReason.UNSUPPORTED, cpu.index, cpu.pc, cycle, cpu.deviceAddress);
       break;
     default:
       servePort(cpu, cycle);
