@@ -2,7 +2,29 @@
 
 import { SYSTEM_REGISTER_NAMES, systemRegister } from "../asm/arm64/system-registers.ts";
 
-const namesByCode = new Map(SYSTEM_REGISTER_NAMES.map((name) => [systemRegister(name).join(" "), name.toUpperCase()]));
+/** Self-hosted debug (Arm ARM DDI 0487 D24.3): op0, op1, CRn, CRm, op2. The assembler has no use for these. */
+const debugRegisters: Readonly<Record<string, string>> = {
+  "2 0 0 0 4": "DBGBVR0_EL1",
+  "2 0 0 0 5": "DBGBCR0_EL1",
+  "2 0 0 0 6": "DBGWVR0_EL1",
+  "2 0 0 0 7": "DBGWCR0_EL1",
+  "2 0 0 1 4": "DBGBVR1_EL1",
+  "2 0 0 1 5": "DBGBCR1_EL1",
+  "2 0 0 1 6": "DBGWVR1_EL1",
+  "2 0 0 1 7": "DBGWCR1_EL1",
+  "2 0 0 2 0": "MDCCINT_EL1",
+  "2 0 1 0 0": "MDRAR_EL1",
+  "2 0 7 8 6": "DBGCLAIMSET_EL1",
+  "2 0 7 9 6": "DBGCLAIMCLR_EL1",
+  "2 0 7 14 6": "DBGAUTHSTATUS_EL1",
+  "2 3 0 1 0": "MDCCSR_EL0",
+  "2 3 0 4 0": "DBGDTR_EL0",
+};
+
+const namesByCode = new Map([
+  ...Object.entries(debugRegisters),
+  ...SYSTEM_REGISTER_NAMES.map((name) => [systemRegister(name).join(" "), name.toUpperCase()] as const),
+]);
 
 function field(word: number, high: number, low: number): number {
   return (word >>> low) & (2 ** (high - low + 1) - 1);
