@@ -9,6 +9,7 @@ import { arm64Execute } from "./arm64/execute.ts";
 import { arm64TakePending } from "./arm64/exception.ts";
 import { arm64Reset } from "./arm64/reset.ts";
 import { arm64Slopes } from "./arm64/slopes.ts";
+import { arm64TimersFire } from "./arm64/timer.ts";
 import { STATE_WORDS as X86_STATE_WORDS } from "./x86/cpu.ts";
 import { x86Execute } from "./x86/execute.ts";
 import { x86TakePending } from "./x86/exception.ts";
@@ -49,5 +50,5 @@ export function resetCpu(cpu: Cpu): void {
 /** The CPU's deadline has come: its timers signal what is due at `cycle`, and set the next one. */
 export function timersFire(cpu: Cpu, cycle: u64): void {
   if (machine().architecture == Architecture.X86_64) apicTimerFires(cpu, cycle);
-  else assert(false, "no timer sets a deadline yet");
+  else arm64TimersFire(cpu, cycle);
 }

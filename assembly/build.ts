@@ -15,11 +15,13 @@ import {
   SDEI_MOST_SHARED,
   Timing,
 } from "../src/abi.ts";
+import { attachCounter } from "./arm64/counter.ts";
 import { arm64 } from "./arm64/cpu.ts";
 import { CORE_BYTES, Core, Cpu, DOMAIN_BYTES, NEVER, coreAt, cpuAt, domainAt } from "./cpu.ts";
 import { maskSet } from "./cpumask.ts";
 import { bindCritical } from "./firmware/events.ts";
 import { firmware, openFirmware } from "./firmware/firmware.ts";
+import { openPl011 } from "./devices/pl011.ts";
 import { openApics, resetApic } from "./interrupts/apic/record.ts";
 import { openGics, resetGic } from "./interrupts/gic/gic.ts";
 import { openDelivery } from "./interrupts/delivery.ts";
@@ -70,6 +72,7 @@ export function initialize(address: usize): InitializeStatus {
   m.accelerations = word(Config.ACCELERATIONS);
   m.clockMhz = word(Config.CLOCK_MHZ);
   m.counterHz = word(Config.COUNTER_HZ);
+  m.bareMetal = word(Config.BARE_METAL);
   m.timing = configuration + word(Config.TIMING_TABLE);
   m.hopTable = configuration + word(Config.HOP_TABLE);
   m.apicMode = word(Config.APIC_MODE);
@@ -92,6 +95,7 @@ export function initialize(address: usize): InitializeStatus {
 /** Sets the globals that mirror immutable fields of the machine record. */
 export function attach(): void {
   attachBounds();
+  attachCounter();
   attachWheel();
   attachMemoryMap();
   attachLines();
@@ -126,7 +130,7 @@ function openRegions(): bool {
   if (!openTrace(word(Config.TRACE_RECORDS)) || !openProbes() || !openSpins() || !openForeseen()) return false;
   if (!openHardwareIds() || !openTargets() || !openDelivery()) return false;
   if (m.architecture == Architecture.X86_64) return openApics();
-  if (!openGics() || !openDistributor() || !openFirmware()) return false;
+  if (!openGics() || !openDistributor() || !openFirmware() || !openPl011()) return false;
   configureFirmware();
   return true;
 }

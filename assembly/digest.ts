@@ -4,6 +4,7 @@
 import { ARM64_SP_SLOT, Architecture, CPU_REGISTERS, CpuState, LINE_BYTES, X86_REGISTERS } from "../src/abi.ts";
 import { arm64Digest } from "./arm64/digest.ts";
 import { firmwareCpuDigest, firmwareDigest } from "./firmware/firmware.ts";
+import { pl011Digest } from "./devices/pl011.ts";
 import { Cpu, coreAt, cpuAt, threadOf } from "./cpu.ts";
 import { deliveryDigest } from "./interrupts/delivery.ts";
 import { apicDigest } from "./interrupts/apic/record.ts";
@@ -62,6 +63,7 @@ export function digestMachine(): u64 {
   for (let index: u32 = 0; index < m.cpus; index++) digestCpu(cpuAt(index));
   if (m.architecture == Architecture.ARM64) distributorDigest();
   if (m.architecture == Architecture.ARM64) firmwareDigest();
+  if (m.architecture == Architecture.ARM64) pl011Digest();
   digestLines();
   mix(eventsInFlight());
   return hash;

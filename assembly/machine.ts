@@ -119,6 +119,9 @@ export class Machine {
   distributorTargets: usize;
   /** FEAT_NMI is there. */
   featNmi: u32;
+  pl011: usize;
+  /** arm64, nonzero: there is no MMU, and what is not modelled stops the machine (Config.BARE_METAL). */
+  bareMetal: u32;
   hardwareIds: usize;
   hardwareIdCount: u32;
   wheel: usize;

@@ -51,6 +51,8 @@ export enum Device {
   LOCAL_APIC = 6,
   /** Not in memory: what CPU interfaces tell the GIC's distributor, and wires that the host drives. */
   GIC_STREAM = 7,
+  /** A device that the platform has and this version doesn't model: an access stops the machine. */
+  UNMODELLED = 8,
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -334,6 +336,11 @@ export enum Config {
   /** Critical events that the platform has bound. */
   SDEI_CRITICAL_PRIVATE,
   SDEI_CRITICAL_SHARED,
+  /**
+   * arm64, nonzero: bare metal. There is no MMU, so that an access to where nothing is ends in an external abort; what the
+   * architecture allocates and the core lacks stops the machine, instead of being UNDEFINED.
+   */
+  BARE_METAL,
   COUNT,
 }
 export const CPU_ABSENT = 0xffffffff;

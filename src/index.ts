@@ -51,6 +51,9 @@ export {
   type TscOffsets,
 } from "./machine/machine.ts";
 export { deliveryKinds, type Delivery, type DeliveryKindName } from "./machine/delivery.ts";
+export type { MachineImage } from "./machine/guest-image.ts";
+export { DEFAULT_LIMIT_CYCLES, boardMachine, execImage, type ExecOptions, type ExecResult } from "./board/exec.ts";
+export { execExitCodes, type CpuPlace, type ExecOutcome, type ExecVerdict } from "./board/verdict.ts";
 export { SNAPSHOT_VERSION } from "./machine/snapshot/format.ts";
 export { accelerationNames, type AccelerationName, type Accelerations } from "./machine/accelerations.ts";
 export { TraceLog, type TraceRecord } from "./machine/trace-log.ts";

@@ -75,6 +75,15 @@ export class Arm64State {
   illegal: u32;
   /** PSTATE.ALLINT, as PSTATE_ALLINT or 0. */
   allint: u32;
+  /** The generic timers (arm64/timer.ts). CTL without ISTATUS, which follows from the time. */
+  cntpCval: u64;
+  cntvCval: u64;
+  cntpCtl: u32;
+  cntvCtl: u32;
+  /** CNTVOFF_EL2: belongs to EL2, and outlives a reset of EL1. */
+  cntvoff: u64;
+  /** Of a PE that waits: the cycle at which WFET or WFIT gives up, or NEVER. */
+  waitDeadline: u64;
 }
 
 export const STATE_OFFSET: usize = CPU_REGISTERS + 40 * 8;

@@ -25,7 +25,9 @@ export function decodeSystem(d: A64, word: u32): void {
   const register = bits(word, 20, 5);
   switch (bits(word, 20, 19)) {
     case 0:
-      if (!fromSystem && bits(word, 4, 0) == 31) decodeHintOrBarrier(d, word);
+      if (fromSystem) break;
+      if (bits(word, 18, 8) == 0b011_0001_0000) decodeTimedWait(d, word);
+      else if (bits(word, 4, 0) == 31) decodeHintOrBarrier(d, word);
       break;
     case 1:
       // SYSL: none is announced.
@@ -122,9 +124,18 @@ function decodeHintOrBarrier(d: A64, word: u32): void {
     case 4:
       decodePstate(d, bits(word, 18, 16), operation2, operand);
       break;
-    default: // CRn = 1: WFET, WFIT (FEAT_WFxT) are not announced
+    default:
       break;
   }
+}
+
+/** System instructions with register argument: WFET, WFIT (FEAT_WFxT). */
+function decodeTimedWait(d: A64, word: u32): void {
+  const operation2 = bits(word, 7, 5);
+  if (operation2 > 1) return;
+  d.rn = source(bits(word, 4, 0));
+  sideEffect(d, operation2 == 0 ? Op.WFET : Op.WFIT, Timing.COST_SIMPLE);
+  if (operation2 == 0) d.flags |= <u16>DecodedFlag.MEMORY; // as WFE
 }
 
 /** Hints that this PE doesn't know are NOPs (C6.2.120). */

@@ -49,6 +49,8 @@ const FROM_SP_EL1: u64 = 0x200;
 
 const ESR_IL: u32 = 1 << 25;
 const FAULT_TRANSLATION: u32 = 0x07; // level 3
+/** Synchronous External abort, not on a translation table walk. */
+const FAULT_EXTERNAL: u32 = 0x10;
 const FAULT_PERMISSION: u32 = 0x0f; // level 3
 const FAULT_ALIGNMENT: u32 = 0x21;
 /** An exclusive or atomic access to memory that doesn't take any: a device. */
@@ -155,6 +157,11 @@ export function synchronous(cpu: Cpu, exceptionClass: ExceptionClass, iss: u32, 
   takeException(cpu, VECTOR_SYNCHRONOUS, returnAddress);
 }
 
+/** What an access to an address where nothing is ends in: without a stage of translation, an answer from the bus. */
+function faultOfNowhere(): u32 {
+  return machine().bareMetal != 0 ? FAULT_EXTERNAL : FAULT_TRANSLATION;
+}
+
 /**
  * The access that access.ts has just refused.
  * @param atomic whether it both reads and writes: then WnR says whether a read would have been allowed (D24.2.44)
@@ -162,7 +169,7 @@ export function synchronous(cpu: Cpu, exceptionClass: ExceptionClass, iss: u32, 
 export function dataAbort(cpu: Cpu, atomic: bool): void {
   arm64(cpu).far = faultAddress;
   const needed: u32 = faultIsWrite ? PAGE_WRITE : PAGE_READ;
-  let status = faultPage == 0 ? FAULT_TRANSLATION : FAULT_PERMISSION;
+  let status = faultPage == 0 ? faultOfNowhere() : FAULT_PERMISSION;
   if ((faultPage & PAGE_DEVICE) != 0 && (faultPage & needed) != 0) status = FAULT_EXCLUSIVE;
   const onWrite = faultIsWrite && !(atomic && (faultPage & PAGE_READ) == 0);
   synchronous(cpu, ExceptionClass.DATA_ABORT, status | (onWrite ? ISS_WRITE : 0), cpu.pc);
@@ -179,7 +186,7 @@ export function instructionAbort(cpu: Cpu): void {
   const pc = cpu.pc;
   arm64(cpu).far = pc;
   if ((pc & 3) != 0) synchronous(cpu, ExceptionClass.PC_ALIGNMENT, 0, pc);
-  else if (pageAt(pc) == 0) synchronous(cpu, ExceptionClass.INSTRUCTION_ABORT, FAULT_TRANSLATION, pc);
+  else if (pageAt(pc) == 0) synchronous(cpu, ExceptionClass.INSTRUCTION_ABORT, faultOfNowhere(), pc);
   else synchronous(cpu, ExceptionClass.INSTRUCTION_ABORT, FAULT_PERMISSION, pc);
 }
 

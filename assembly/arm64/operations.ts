@@ -228,6 +228,9 @@ export enum Op {
   ISB,
   WFE,
   WFI,
+  /** rn = value of CNTVCT_EL0 at which to go on */
+  WFET,
+  WFIT,
   SEV,
   SEVL,
   /** extra = field, immediate = value */

@@ -1,9 +1,7 @@
 // Slopes through A64 instructions: how the registers, flags and cells of a spin loop change from turn to turn (time/affine.ts
 // has the arithmetic, docs/time.md the claim). Whatever isn't listed must work on values that don't change.
 
-import { Timing } from "../../src/abi.ts";
 import { Cpu } from "../cpu.ts";
-import { machine, timing } from "../machine.ts";
 import { DecodedFlag, SpecialKind } from "../memory/code.ts";
 import {
   keepNegative,
@@ -21,12 +19,13 @@ import { cycleOf, ticksOf } from "../time/bounds.ts";
 import { loadLocation, locationSlope, storeLocation } from "../time/locations.ts";
 import { turnPeriod } from "../time/shadow.ts";
 import { ACCESS_SIGNED, ATOMIC_SWAP } from "./decodeLoadStore.ts";
+import { countsIn } from "./counter.ts";
 import { conditionHolds, conditionOf } from "./flags.ts";
 import { CARRY_SLOT, OVERFLOW_SLOT, SIGN_RESULT_SLOT, ZERO_RESULT_SLOT, ZERO_SLOT, readX } from "./cpu.ts";
 import { addressOf, isLoad, isStore, modeOf } from "./memory.ts";
 import { A64, AddressMode, Op } from "./operations.ts";
 import { decodedAt } from "./records.ts";
-import { SystemRegister } from "./systemRegisters.ts";
+import { isCounter } from "./systemRegisters.ts";
 
 /** Carries slopes through the instruction at cpu.pc, before it is executed; false when it can't tell. */
 export function arm64Slopes(cpu: Cpu): bool {
@@ -141,7 +140,7 @@ function arithmeticSlopes(cpu: usize, d: A64): bool {
     case Op.READ_STATE:
       return define(d.rd, 0);
     case Op.MRS:
-      return define(d.rd, 0) && (d.extra != <u32>SystemRegister.COUNTER || counterSlope(d));
+      return define(d.rd, 0) && (!isCounter(d.extra) || counterSlope(d));
     default:
       return readsFlags(cpu, d) && flat(d) && define(d.rd, 0) && keepFlatFlags(d);
   }
@@ -242,12 +241,9 @@ function keepSigned(n: u64, nSlope: u64, m: u64, mSlope: u64, result: u64, slope
 
 /** A counter moves by what a turn takes, if the division of the clock is exact over a turn. */
 function counterSlope(d: A64): bool {
-  const m = machine();
-  const clockHz = <u64>m.clockMhz * 1_000_000;
-  const ticksPerSecond = clockHz << (<u64>timing(Timing.ISSUE_SHIFT));
-  const product = turnPeriod() * m.counterHz;
-  if (product % ticksPerSecond != 0 || ticksOf(cycleOf(turnPeriod())) != turnPeriod()) return false;
-  return define(d.rd, product / ticksPerSecond);
+  const slope = countsIn(turnPeriod(), ticksOf(1));
+  if (slope == 0 || ticksOf(cycleOf(turnPeriod())) != turnPeriod()) return false;
+  return define(d.rd, slope);
 }
 
 // --- memory ----------------------------------------------------------------------------------------------------------

@@ -5,10 +5,18 @@ import { Cpu, Pending } from "../cpu.ts";
 import { gicUpdate } from "../interrupts/gic/priority.ts";
 import { readInterface, writeInterface } from "../interrupts/gic/registers.ts";
 import { startCycle } from "../time/bounds.ts";
-import { counterNow } from "./counter.ts";
+import { countNow, virtualCountNow } from "./counter.ts";
 import { PSTATE_ALLINT, PSTATE_DAIF, arm64, readNzcv, writeNzcv } from "./cpu.ts";
 import { selectStack, setAllint, setDaif, updateMasks } from "./exception.ts";
 import { SystemRegister } from "./systemRegisters.ts";
+import {
+  setCompareValue,
+  setKernelControl,
+  setTimerControl,
+  setTimerValue,
+  timerControl,
+  timerValue,
+} from "./timer.ts";
 
 const ISR_I: u64 = 1 << 7;
 const ISR_F: u64 = 1 << 6;
@@ -41,8 +49,28 @@ export function readSystem(cpu: Cpu, register: SystemRegister): bool {
     case SystemRegister.NZCV:
       systemValue = readNzcv(changetype<usize>(cpu));
       return true;
-    case SystemRegister.COUNTER:
-      systemValue = counterNow(cpu);
+    case SystemRegister.CNTPCT_EL0:
+      systemValue = countNow(cpu);
+      return true;
+    case SystemRegister.CNTVCT_EL0:
+      systemValue = virtualCountNow(cpu);
+      return true;
+    case SystemRegister.CNTKCTL_EL1:
+      systemValue = state.cntkctl;
+      return true;
+    case SystemRegister.CNTP_TVAL_EL0:
+    case SystemRegister.CNTV_TVAL_EL0:
+      systemValue = timerValue(cpu, register == SystemRegister.CNTV_TVAL_EL0);
+      return true;
+    case SystemRegister.CNTP_CTL_EL0:
+    case SystemRegister.CNTV_CTL_EL0:
+      systemValue = timerControl(cpu, register == SystemRegister.CNTV_CTL_EL0);
+      return true;
+    case SystemRegister.CNTP_CVAL_EL0:
+      systemValue = state.cntpCval;
+      return true;
+    case SystemRegister.CNTV_CVAL_EL0:
+      systemValue = state.cntvCval;
       return true;
     case SystemRegister.ISR_EL1:
       systemValue = interruptStatus(cpu.pending);
@@ -73,6 +101,21 @@ export function writeSystem(cpu: Cpu, register: SystemRegister, value: u64): boo
       return true;
     case SystemRegister.NZCV:
       writeNzcv(changetype<usize>(cpu), (<u32>value) & 0xf000_0000);
+      return true;
+    case SystemRegister.CNTKCTL_EL1:
+      setKernelControl(cpu, value);
+      return true;
+    case SystemRegister.CNTP_TVAL_EL0:
+    case SystemRegister.CNTV_TVAL_EL0:
+      setTimerValue(cpu, register == SystemRegister.CNTV_TVAL_EL0, value);
+      return true;
+    case SystemRegister.CNTP_CTL_EL0:
+    case SystemRegister.CNTV_CTL_EL0:
+      setTimerControl(cpu, register == SystemRegister.CNTV_CTL_EL0, value);
+      return true;
+    case SystemRegister.CNTP_CVAL_EL0:
+    case SystemRegister.CNTV_CVAL_EL0:
+      setCompareValue(cpu, register == SystemRegister.CNTV_CVAL_EL0, value);
       return true;
     case SystemRegister.ALLINT:
       setAllint(cpu, (<u32>value) & PSTATE_ALLINT);

@@ -2,12 +2,14 @@
 // DDI 0487 C4.1.94).
 
 import { Device, FirmwareConduit, StopReason, WaitKind } from "../../src/abi.ts";
-import { Cpu } from "../cpu.ts";
+import { Cpu, NEVER } from "../cpu.ts";
 import { requestDevice } from "../devices/transaction.ts";
 import { Arrival, reachesFirmware } from "../firmware/call.ts";
 import { broadcastEvent } from "../interrupts/message.ts";
 import { beginWait } from "../interrupts/wake.ts";
+import { machine } from "../machine.ts";
 import { markBlocked } from "../memory/access.ts";
+import { DecodedFlag } from "../memory/code.ts";
 import { observeLimit, startCycle } from "../time/bounds.ts";
 import { openMonitor } from "./atomic.ts";
 import { PSTATE_ALLINT, PSTATE_DAIF, arm64, readX, writeX } from "./cpu.ts";
@@ -25,6 +27,11 @@ import {
 import { A64, Op } from "./operations.ts";
 import { Step } from "./step.ts";
 import { readSystem, systemValue, systemWriteEndsRun, writeSystem } from "./sysreg.ts";
+import { SystemRegister } from "./systemRegisters.ts";
+import { setWaitDeadline, timeoutCycle } from "./timer.ts";
+
+/** SCTLR_EL1.M: translation. */
+const SCTLR_M: u64 = 1;
 
 export function executeSystem(cpu: Cpu, d: A64, operation: i32): Step {
   switch (operation) {
@@ -34,9 +41,13 @@ export function executeSystem(cpu: Cpu, d: A64, operation: i32): Step {
     case Op.ISB:
       return Step.NEXT;
     case Op.WFE:
-      return waitForEvent(cpu);
+      return waitForEvent(cpu, NEVER);
     case Op.WFI:
-      return waitForInterrupt(cpu);
+      return waitForInterrupt(cpu, NEVER);
+    case Op.WFET:
+      return waitForEvent(cpu, timeoutCycle(cpu, readX(changetype<usize>(cpu), d.rn)));
+    case Op.WFIT:
+      return waitForInterrupt(cpu, timeoutCycle(cpu, readX(changetype<usize>(cpu), d.rn)));
     case Op.SEV:
       arm64(cpu).event = 1;
       broadcastEvent(cpu);
@@ -72,8 +83,22 @@ export function executeSystem(cpu: Cpu, d: A64, operation: i32): Step {
       stopHere(cpu, StopReason.UNSUPPORTED, d.raw);
       return Step.EXCEPTION;
     default:
+      if (machine().bareMetal != 0 && isUnimplemented(d.raw)) {
+        stopHere(cpu, StopReason.UNSUPPORTED, d.raw);
+        return Step.EXCEPTION;
+      }
       return undefined(cpu);
   }
+}
+
+/**
+ * Whether a word that is UNDEFINED here may be an instruction of another PE: all but UDF, and system registers and
+ * instructions of EL2 and EL3 (op1 4 to 7), which are UNDEFINED at EL1 wherever they exist.
+ */
+function isUnimplemented(word: u32): bool {
+  if (word >>> 16 == 0) return false;
+  const isSystemAccess = (word & 0xffc0_0000) == 0xd500_0000;
+  return !(isSystemAccess && ((word >>> 16) & 7) >= 4);
 }
 
 function undefined(cpu: Cpu): Step {
@@ -81,26 +106,32 @@ function undefined(cpu: Cpu): Step {
   return Step.EXCEPTION;
 }
 
-function waitForEvent(cpu: Cpu): Step {
+/** @param timeout the cycle at which the PE goes on at the latest */
+function waitForEvent(cpu: Cpu, timeout: u64): Step {
   if (cpu.clock >= observeLimit) return Step.LIMIT;
   const state = arm64(cpu);
   if (state.event != 0) {
     state.event = 0;
     return Step.NEXT;
   }
-  beginWait(cpu, WaitKind.WFE);
-  return Step.WAIT;
+  return waitUntil(cpu, WaitKind.WFE, timeout);
 }
 
-function waitForInterrupt(cpu: Cpu): Step {
+function waitForInterrupt(cpu: Cpu, timeout: u64): Step {
   if (cpu.clock >= observeLimit) return Step.LIMIT;
-  return standBy(cpu);
+  return standBy(cpu, timeout);
 }
 
 /** Waits for an interrupt unless one is pending. */
-function standBy(cpu: Cpu): Step {
+function standBy(cpu: Cpu, timeout: u64): Step {
   if (cpu.pending != 0) return Step.NEXT;
-  beginWait(cpu, WaitKind.WFI);
+  return waitUntil(cpu, WaitKind.WFI, timeout);
+}
+
+function waitUntil(cpu: Cpu, kind: WaitKind, timeout: u64): Step {
+  if (timeout <= startCycle(cpu)) return Step.NEXT;
+  beginWait(cpu, kind);
+  setWaitDeadline(cpu, timeout);
   return Step.WAIT;
 }
 
@@ -124,7 +155,8 @@ function writePstate(cpu: Cpu, d: A64): Step {
 }
 
 function moveFromSystem(cpu: Cpu, d: A64): Step {
-  if (cpu.clock >= observeLimit) return Step.LIMIT;
+  // What no message changes may be read whenever the instruction may start, and in an elided loop.
+  if ((d.flags & (<u16>DecodedFlag.SIDE_EFFECT)) != 0 && cpu.clock >= observeLimit) return Step.LIMIT;
   if (!readSystem(cpu, d.extra)) return undefined(cpu);
   writeX(changetype<usize>(cpu), d.rd, systemValue);
   return Step.NEXT;
@@ -132,7 +164,12 @@ function moveFromSystem(cpu: Cpu, d: A64): Step {
 
 function moveToSystem(cpu: Cpu, d: A64): Step {
   if (cpu.clock >= observeLimit) return Step.LIMIT;
-  if (!writeSystem(cpu, d.extra, readX(changetype<usize>(cpu), d.rn))) return undefined(cpu);
+  const value = readX(changetype<usize>(cpu), d.rn);
+  if (d.extra == SystemRegister.SCTLR_EL1 && (value & SCTLR_M) != 0 && machine().bareMetal != 0) {
+    stopHere(cpu, StopReason.UNSUPPORTED, d.raw); // there is no MMU to be switched on
+    return Step.EXCEPTION;
+  }
+  if (!writeSystem(cpu, d.extra, value)) return undefined(cpu);
   return systemWriteEndsRun(d.extra) ? Step.RECHECK : Step.NEXT;
 }
 
@@ -143,7 +180,7 @@ function callFirmware(cpu: Cpu, d: A64, conduit: FirmwareConduit): Step {
     writeX(changetype<usize>(cpu), 0, cpu.deviceValue);
     returnFromEl3(cpu);
     // CPU_SUSPEND has asked for standby.
-    return cpu.deviceWrite != 0 ? standBy(cpu) : Step.NEXT;
+    return cpu.deviceWrite != 0 ? standBy(cpu, NEVER) : Step.NEXT;
   }
   if (!reachesFirmware(conduit)) return undefined(cpu);
   markBlocked(cpu);

@@ -23,9 +23,16 @@ export enum SystemRegister {
   SPSEL,
   DAIF,
   NZCV,
-  /** CNTVCT_EL0 and CNTPCT_EL0: there is no offset between them. */
-  COUNTER,
+  CNTPCT_EL0,
+  CNTVCT_EL0,
   ISR_EL1,
+  CNTKCTL_EL1,
+  CNTP_TVAL_EL0,
+  CNTP_CTL_EL0,
+  CNTP_CVAL_EL0,
+  CNTV_TVAL_EL0,
+  CNTV_CTL_EL0,
+  CNTV_CVAL_EL0,
   /** FEAT_NMI. */
   ALLINT,
   SCTLR_EL1,
@@ -47,6 +54,8 @@ const DFR0_VALUE: u64 = ((<u64>1) << 20) | ((<u64>1) << 12) | 8;
 const ISAR0_VALUE: u64 = ((<u64>2) << 20) | ((<u64>1) << 16);
 /** LDAPR. */
 const ISAR1_VALUE: u64 = (<u64>1) << 20;
+/** WFET, WFIT. */
+const ISAR2_VALUE: u64 = 2;
 /** 40-bit physical addresses, 4 KiB granule only. */
 const MMFR0_VALUE: u64 = ((<u64>0xf) << 24) | 2;
 /** 64-byte lines, exclusive granule 16 words, IDC and DIC: instruction and data caches need no maintenance. */
@@ -88,6 +97,9 @@ function isConstant(register: u32): bool {
       return true;
     case 0xc031: // ID_AA64ISAR1_EL1
       constantValue = ISAR1_VALUE;
+      return true;
+    case 0xc032: // ID_AA64ISAR2_EL1
+      constantValue = ISAR2_VALUE;
       return true;
     case 0xc038: // ID_AA64MMFR0_EL1
       constantValue = MMFR0_VALUE;
@@ -200,9 +212,6 @@ function translationWordOf(register: u32): i32 {
     case 0x8012: // MDSCR_EL1
       writableBits = LOW_WORD;
       return offsetof<Arm64State>("mdscr");
-    case 0xc708: // CNTKCTL_EL1
-      writableBits = LOW_WORD;
-      return offsetof<Arm64State>("cntkctl");
     case 0xd000: // CSSELR_EL1
       writableBits = 0xf;
       return offsetof<Arm64State>("csselr");
@@ -223,9 +232,10 @@ function systemRegister(register: u32): SystemRegister {
       return SystemRegister.DAIF;
     case 0xda10:
       return SystemRegister.NZCV;
-    case 0xdf01: // CNTPCT_EL0
-    case 0xdf02: // CNTVCT_EL0
-      return SystemRegister.COUNTER;
+    case 0xdf01:
+      return SystemRegister.CNTPCT_EL0;
+    case 0xdf02:
+      return SystemRegister.CNTVCT_EL0;
     case 0xc608:
       return SystemRegister.ISR_EL1;
     case 0xc218:
@@ -233,9 +243,33 @@ function systemRegister(register: u32): SystemRegister {
     case 0xc080:
       return SystemRegister.SCTLR_EL1;
     default: {
+      const timer = timerRegister(register);
+      if (timer != SystemRegister.NONE) return timer;
       const one = interfaceRegister(register);
       return one == InterfaceRegister.NONE ? SystemRegister.NONE : SystemRegister.INTERFACE + one;
     }
+  }
+}
+
+/** Registers of the generic timers that EL1 has. */
+function timerRegister(register: u32): SystemRegister {
+  switch (register) {
+    case 0xc708:
+      return SystemRegister.CNTKCTL_EL1;
+    case 0xdf10:
+      return SystemRegister.CNTP_TVAL_EL0;
+    case 0xdf11:
+      return SystemRegister.CNTP_CTL_EL0;
+    case 0xdf12:
+      return SystemRegister.CNTP_CVAL_EL0;
+    case 0xdf18:
+      return SystemRegister.CNTV_TVAL_EL0;
+    case 0xdf19:
+      return SystemRegister.CNTV_CTL_EL0;
+    case 0xdf1a:
+      return SystemRegister.CNTV_CVAL_EL0;
+    default:
+      return SystemRegister.NONE;
   }
 }
 
@@ -247,8 +281,8 @@ function isReadable(register: SystemRegister): bool {
 function isWritable(register: SystemRegister): bool {
   if (register > SystemRegister.INTERFACE) return interfaceIsWritable(register - SystemRegister.INTERFACE);
   switch (register) {
-    case SystemRegister.NONE:
-    case SystemRegister.COUNTER:
+    case SystemRegister.CNTPCT_EL0:
+    case SystemRegister.CNTVCT_EL0:
     case SystemRegister.ISR_EL1:
       return false;
     default:
@@ -256,21 +290,22 @@ function isWritable(register: SystemRegister): bool {
   }
 }
 
-/** Registers that a spin loop may read: reading them changes nothing, and messages don't change them. */
+/**
+ * Registers that a spin loop may read: reading them changes nothing, and messages don't change them. ISTATUS of a timer
+ * changes at a deadline of the CPU, which ends the elision.
+ */
 function isSteady(register: SystemRegister): bool {
-  return register <= SystemRegister.COUNTER || register == SystemRegister.ALLINT;
+  if (register == SystemRegister.CNTP_CTL_EL0 || register == SystemRegister.CNTV_CTL_EL0) return true;
+  return register <= SystemRegister.CNTVCT_EL0 || register == SystemRegister.ALLINT;
+}
+
+export function isCounter(register: SystemRegister): bool {
+  return register == SystemRegister.CNTPCT_EL0 || register == SystemRegister.CNTVCT_EL0;
 }
 
 /** Registers that every such PE has, but that are not modelled. */
 function isUnsupported(register: u32, write: bool): bool {
   switch (register) {
-    case 0xdf10: // CNTP_TVAL_EL0, CNTP_CTL_EL0, CNTP_CVAL_EL0
-    case 0xdf11:
-    case 0xdf12:
-    case 0xdf18: // CNTV_TVAL_EL0, CNTV_CTL_EL0, CNTV_CVAL_EL0
-    case 0xdf19:
-    case 0xdf1a:
-      return true;
     case 0x8080: // MDRAR_EL1
     case 0x83f6: // DBGAUTHSTATUS_EL1
     case 0x9808: // MDCCSR_EL0
@@ -325,7 +360,7 @@ export function decodeRead(d: A64, register: u32): void {
     setOperation(d, Op.MOVE_IMMEDIATE, Timing.COST_SYSTEM_READ);
   } else if (isReadable(special)) {
     d.extra = special;
-    setOperation(d, Op.MRS, special == SystemRegister.COUNTER ? Timing.COST_READ_COUNTER : Timing.COST_SYSTEM_READ);
+    setOperation(d, Op.MRS, isCounter(special) ? Timing.COST_READ_COUNTER : Timing.COST_SYSTEM_READ);
     if (!isSteady(special)) d.flags |= <u16>DecodedFlag.SIDE_EFFECT;
   } else if (isUnsupported(register, false)) {
     sideEffect(d, Op.UNSUPPORTED, Timing.COST_SIMPLE);

@@ -8,6 +8,7 @@ import {
   GICR_FIRST_WINDOW_CPUS,
   GICR_SECOND_BASE,
   GICR_STRIDE,
+  StopReason,
   Timing,
 } from "../../src/abi.ts";
 import { Cpu, NEVER, cpuAt } from "../cpu.ts";
@@ -17,7 +18,7 @@ import { settleDistributor } from "../interrupts/gic/forward.ts";
 import { serveRedistributor } from "../interrupts/gic/redistributor.ts";
 import { serveStream } from "../interrupts/gic/stream.ts";
 import { Message, announce, land, redistributorLatency, send, settlePending } from "../interrupts/message.ts";
-import { machine, timing } from "../machine.ts";
+import { machine, stopMachine, timing } from "../machine.ts";
 import { ticksOf } from "../time/bounds.ts";
 import { continueLater } from "../time/run.ts";
 import { EventClass, EventNode, release, schedule, sortBySubject, take } from "../time/wheel.ts";
@@ -134,6 +135,9 @@ function serve(cpu: Cpu, device: Device, cycle: u64): void {
       break;
     case Device.GIC_DISTRIBUTOR:
       serveDistributor(cpu, cycle);
+      break;
+    case Device.UNMODELLED:
+      stopMachine(StopReason.UNSUPPORTED, cpu.index, cpu.pc, cycle, cpu.deviceAddress);
       break;
     default:
       servePort(cpu, cycle);

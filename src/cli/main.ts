@@ -5,6 +5,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { AllstopError } from "../errors.ts";
 import { accelerationNames } from "../machine/accelerations.ts";
 import type { CalibrateArguments } from "./calibrate.ts";
+import type { ExecArguments } from "./exec.ts";
 import type { ListArguments, Listable } from "./list.ts";
 import type { RunArguments } from "./run.ts";
 import { ignoreClosedPipes, print } from "./terminal.ts";
@@ -85,6 +86,38 @@ program
   )
   .action(async (scenario: string | undefined, options: RunArguments) => {
     exitCode = await (await import("./run.ts")).run(scenario, options);
+  });
+
+program
+  .command("exec")
+  .description("run a bare-metal arm64 image as QEMU's virt board does")
+  .argument("<image>", "static AArch64 ELF file: CPU 0 starts at its entry in EL1, the others by PSCI CPU_ON (HVC)")
+  .addOption(new Option("--board <board>", "the platform").choices(["virt"]).default("virt"))
+  .option("--cpus <n>", "number of CPUs of a plausible machine (default 1)", whole)
+  .option("--topology <machine>", "preset, spec such as 2x32x1, or hwloc file (.xml); MPIDRs are the board's")
+  .option("--timing <name>", "timing model: see allstop list timings (default: the machine's)")
+  .option("--ram-mib <n>", "RAM from 0x40000000 on, MiB (default 128)", whole)
+  .option("--cycles <limit>", "simulated cycles after which the run is given up (default 10000000000)", whole)
+  .addOption(
+    new Option("--without <acceleration...>", "turn accelerations off; nothing but the host's time changes").choices(
+      accelerationNames,
+    ),
+  )
+  .option("--json", "print output and verdict as JSON (allstop.exec/1) instead of the output as it appears")
+  .addHelpText(
+    "after",
+    `
+The UART's output goes to stdout, the verdict to stderr.
+
+Exit codes: 0 SYSTEM_OFF, 1 something that is not modelled or an exception without a vector, 2 wrong usage or a file
+that can't be loaded, 3 SYSTEM_RESET, 4 nothing can happen any more, 5 the cycle limit is reached.
+
+Examples:
+  allstop exec image.elf --cpus 4
+  allstop exec image.elf --topology graviton2 --json`,
+  )
+  .action(async (image: string, options: ExecArguments) => {
+    exitCode = await (await import("./exec.ts")).exec(image, options);
   });
 
 program

@@ -1,7 +1,7 @@
 // What a machine is told, checked before anything is done.
 
 import { MAX_CORES_PER_DOMAIN, MAX_CPUS, MAX_NODES, MAX_THREADS_PER_CORE } from "../abi.ts";
-import type { Image } from "../asm/index.ts";
+import type { MachineImage } from "./guest-image.ts";
 import { AllstopError } from "../errors.ts";
 import type { Topology } from "../topology/index.ts";
 
@@ -49,7 +49,7 @@ export function checkWord(what: string, value: bigint): void {
 }
 
 /** What may be set while a machine runs: decoded instructions are kept. @throws OPTION_INVALID */
-export function checkWritable({ segments }: Image, address: number, bytes: number): void {
+export function checkWritable({ segments }: MachineImage, address: number, bytes: number): void {
   const end = address + bytes;
   if (segments.some((one) => one.writable && one.address <= address && end <= one.address + one.memoryBytes)) return;
   throw new AllstopError("OPTION_INVALID", "address to set while the machine runs", {

@@ -19,6 +19,8 @@ export interface Sizes {
   /** x86-64; see MachineOptions. */
   readonly shutdown?: ShutdownMode;
   readonly tscOffsets?: TscOffsets;
+  /** As MachineOptions.bareMetal. */
+  readonly bareMetal?: boolean;
 }
 
 /** Bits 11:10 of IA32_APIC_BASE. */
@@ -56,11 +58,12 @@ export function configurationBlock(
   words.set(Config.NODES, Math.max(1, counts.nodes));
   words.set(Config.ACCELERATIONS, accelerationBits(accelerations));
   words.set(Config.CLOCK_MHZ, clockMhz(timing));
-  words.set(Config.COUNTER_HZ, timing.counterHz.value);
+  words.set(Config.COUNTER_HZ, counterHz(timing));
   words.set(Config.FEATURES, timing.featNmi === true ? Feature.NMI : 0);
   words.set(Config.APIC_MODE, APIC_MODES[sizes.localApic ?? "x2apic"]);
   words.set(Config.RAM_BASE, sizes.ramBase);
   words.set(Config.RAM_BYTES, sizes.ramBytes);
+  words.set(Config.BARE_METAL, sizes.bareMetal === true ? 1 : 0);
   // Reservations, not allocations: what is never touched costs nothing.
   words.set(Config.EVENT_NODES, 65_536 + cpus.length * 24);
   words.set(Config.DIRECTORY_BYTES, Math.min(2 ** 30, 16 * 2 ** 20 + cpus.length * 8192));
@@ -113,6 +116,23 @@ function clockMhz(timing: TimingModel): number {
   const { value } = timing.clockMhz;
   if (Number.isInteger(value) && value > 0 && value <= 100_000) return value;
   throw new AllstopError("OPTION_INVALID", "clock", { value, allowed: "1 to 100000 MHz, whole" });
+}
+
+/** The core converts between counts and cycles exactly, which needs their ratio in lowest terms to fit 64 bits. */
+function counterHz(timing: TimingModel): number {
+  const { value } = timing.counterHz;
+  const isWhole = Number.isInteger(value) && value > 0 && value < 2 ** 32;
+  const clockHz = clockMhz(timing) * 1_000_000;
+  const divisor = isWhole ? commonDivisor(clockHz, value) : 1;
+  if (isWhole && (clockHz / divisor) * (value / divisor) < 2 ** 63) return value;
+  throw new AllstopError("OPTION_INVALID", "counter frequency", {
+    value,
+    allowed: "1 to 4294967295 Hz, whole; with the clock in lowest terms, a product below 2^63",
+  });
+}
+
+function commonDivisor(a: number, b: number): number {
+  return b === 0 ? a : commonDivisor(b, a % b);
 }
 
 function hops(topology: Topology, timing: TimingModel): Uint32Array {

@@ -1,7 +1,7 @@
 // Puts an image into a new machine's memory, maps the platform's devices, and warms the caches.
 
 import { PAGE_BYTES, PAGE_EXECUTE, PAGE_OWNER_SHIFT, PAGE_RAM, PAGE_READ, PAGE_WRITE, Region, Warmth } from "../abi.ts";
-import type { Image } from "../asm/index.ts";
+import type { MachineImage } from "./guest-image.ts";
 import type { Core } from "../core/core.ts";
 import { AllstopError } from "../errors.ts";
 import type { Topology } from "../topology/index.ts";
@@ -9,12 +9,13 @@ import { deviceWindows } from "./platform.ts";
 import { roundUp, type Ram } from "./ram.ts";
 
 export interface Loaded {
-  readonly image: Image;
+  readonly bareMetal?: boolean;
+  readonly image: MachineImage;
   readonly topology: Topology;
 }
 
 /** @throws IMAGE_INVALID for a segment outside memory */
-export function loadImage(core: Core, { image, topology }: Loaded, ram: Ram): void {
+export function loadImage(core: Core, { image, topology, bareMetal = false }: Loaded, ram: Ram): void {
   const memory = new Uint8Array(core.buffer, core.region(Region.RAM), ram.bytes);
   for (const { address, bytes, memoryBytes, readable, writable, executable } of image.segments) {
     const start = address - (address % PAGE_BYTES);
@@ -26,14 +27,14 @@ export function loadImage(core: Core, { image, topology }: Loaded, ram: Ram): vo
     memory.set(bytes, address - ram.base);
     if (!writable) core.warm(BigInt(start), BigInt(size), Warmth.SHARED);
   }
-  for (const { address, bytes, attributes } of deviceWindows(image.architecture, topology.cpus.length)) {
+  for (const { address, bytes, attributes } of deviceWindows(image.architecture, topology.cpus.length, bareMetal)) {
     core.mapPages(BigInt(address), BigInt(bytes), attributes);
   }
   placePerCpuBlocks(core, image, topology);
 }
 
 /** Each CPU's block lies in the memory of its node, and in the caches of its core. */
-function placePerCpuBlocks(core: Core, image: Image, topology: Topology): void {
+function placePerCpuBlocks(core: Core, image: MachineImage, topology: Topology): void {
   if (image.perCpuStart === 0) return;
   const stride = image.perCpuStride;
   for (const cpu of topology.cpus) {

@@ -29,7 +29,7 @@ import {
   WaitKind,
   Warmth,
 } from "../abi.ts";
-import type { Image, ImageMark } from "../asm/index.ts";
+import type { ImageMark } from "../asm/index.ts";
 import { Core } from "../core/core.ts";
 import { loadCore, type CoreSource } from "../core/load.ts";
 import { AllstopError } from "../errors.ts";
@@ -41,6 +41,7 @@ import { accelerationBits, type Accelerations } from "./accelerations.ts";
 import { configurationBlock } from "./configuration.ts";
 import { deliveryKind, deliveryOf, deliveryWords, type Delivery, type DeliveryKindName } from "./delivery.ts";
 import { checkedApicMode, localInterruptOf, type LocalApicMode, type LocalInterruptSource } from "./local-apic.ts";
+import type { MachineImage } from "./guest-image.ts";
 import { loadImage } from "./load-image.ts";
 import { nearestNames } from "./names.ts";
 import { memoryUse, ramOf, roundUp, type MemoryUse, type Ram } from "./ram.ts";
@@ -74,6 +75,12 @@ export interface MachineOptions extends MachineParts {
   readonly traceRecords?: number;
   /** x86-64: how firmware hands over the local APICs; "x2apic", that is by MSRs, if not given. */
   readonly localApic?: LocalApicMode;
+  /**
+   * arm64: the image runs on the board without a kernel's page tables, as QEMU's virt board would run it. An access to where
+   * nothing is ends in an external abort; an instruction, a register or a device that exists and isn't modelled ends the run,
+   * instead of being UNDEFINED or absent. False if not given.
+   */
+  readonly bareMetal?: boolean;
   /** The core to run on, instead of the one that ships with the package. */
   readonly core?: CoreSource;
   /** x86-64: what a triple fault does; `stop` if not given. */
@@ -85,7 +92,7 @@ export interface MachineOptions extends MachineParts {
 /** What a snapshot's machine was built from; it is checked. */
 export type RestoreOptions = Omit<
   MachineOptions,
-  "traceRecords" | "firmware" | "localApic" | "shutdown" | "tscOffsets"
+  "traceRecords" | "bareMetal" | "firmware" | "localApic" | "shutdown" | "tscOffsets"
 >;
 
 const NO_REGISTER = 0xff;
@@ -96,7 +103,7 @@ const ALWAYS_TRACED = (1 << TraceKind.PROBE) | (1 << TraceKind.CONSOLE);
 export class Machine {
   readonly topology: Topology;
   readonly timing: TimingModel;
-  readonly image: Image;
+  readonly image: MachineImage;
   readonly #core: Core;
   readonly #view: DataView;
   readonly #bytes: Uint8Array;
@@ -164,6 +171,7 @@ export class Machine {
       ramBase: ram.base,
       ramBytes: ram.bytes,
       traceRecords,
+      bareMetal: options.bareMetal ?? false,
       localApic: checkedApicMode(options),
       shutdown: checkShutdown(options.shutdown ?? "stop"),
       ...(options.tscOffsets !== undefined && { tscOffsets: options.tscOffsets }),

@@ -1,7 +1,7 @@
 // Where a machine's memory lies, and how much of it is in use.
 
 import { ADDRESS_LIMIT, PAGE_BYTES, Region } from "../abi.ts";
-import type { Image } from "../asm/index.ts";
+import type { MachineImage } from "./guest-image.ts";
 import type { Core } from "../core/core.ts";
 import { AllstopError } from "../errors.ts";
 
@@ -18,7 +18,7 @@ export function roundUp(value: number, unit: number): number {
  * RAM from the platform's start to behind the image. Unmapped pages in it are not accessible.
  * @throws IMAGE_INVALID for an image without a segment, or with one outside memory
  */
-export function ramOf(image: Image): Ram {
+export function ramOf(image: MachineImage): Ram {
   const base = image.architecture === "x86-64" ? 0 : 0x4000_0000;
   const end = Math.max(...image.segments.map((segment) => segment.address + segment.memoryBytes));
   if (image.segments.length === 0 || image.segments.some((segment) => segment.address < base)) {

@@ -4,7 +4,7 @@ export { buildTopology, numberings, type Numbering, type TopologyParameters } fr
 export { checkTopology } from "./check.ts";
 export { formatCpuList, parseCpuList, type CpuList } from "./cpulist.ts";
 export { describeTopology } from "./describe.ts";
-export { formatMpidr, mpidrOf, mpidrStyles, type MpidrStyle } from "./hardware-ids.ts";
+export { formatMpidr, mpidrOf, mpidrStyles, styledMpidrs, type MpidrStyle } from "./hardware-ids.ts";
 export { hwlocLimits } from "./hwloc/limits.ts";
 export { parseHwlocXml, type HwlocOptions } from "./hwloc/parse.ts";
 export { parametersForCpus, topologyForCpus } from "./plausible.ts";

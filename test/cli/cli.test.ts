@@ -10,6 +10,7 @@ import { policies } from "../../src/policies/index.ts";
 import type { Report } from "../../src/report/report.ts";
 import { timingModels } from "../../src/timing/index.ts";
 import { presets } from "../../src/topology/index.ts";
+import { imageFile, recordedOutput } from "../board/images.ts";
 import { allstop, start } from "./command.ts";
 
 let folder = "";
@@ -50,11 +51,65 @@ describe.concurrent("help", () => {
       ["--arch", "x86-64"],
     ],
     [["help", "run"], ["--wedge"]],
+    [
+      ["exec", "--help"],
+      ["--board", "--cycles", "Exit codes", "SYSTEM_RESET"],
+    ],
   ])("%j answers on stdout and exits with 0", async (args, words) => {
     const { code, stdout, stderr } = await allstop(args);
     expect(code).toBe(0);
     expect(stderr).toBe("");
     for (const word of words) expect(stdout).toContain(word);
+  });
+});
+
+describe.concurrent("allstop exec", () => {
+  const rendezvous = imageFile("rendezvous");
+
+  it("shows the image's output on stdout and how it ended on stderr", async () => {
+    const { code, stdout, stderr } = await allstop(["exec", rendezvous, "--cpus", "8"]);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: recordedOutput("rendezvous", 8) });
+    expect(stderr).toMatch(
+      /switched the board off \(PSCI SYSTEM_OFF\)\n {2}[\d,]+ cycles \(.+\), [\d,]+ instructions, 8 CPUs started/,
+    );
+  });
+
+  it("prints one JSON document with --json, the same in every run", async () => {
+    const args = ["exec", rendezvous, "--topology", "2x2x2", "--json"];
+    const [one, other] = await Promise.all([allstop(args), allstop([...args, "--without", "runAhead"])]);
+    expect(JSON.parse(one.stdout)).toMatchObject({
+      format: "allstop.exec/1",
+      board: "virt",
+      cpus: 8,
+      exitCode: 0,
+      outcome: "off",
+      started: 8,
+      output: recordedOutput("rendezvous", 8),
+    });
+    expect(other.stdout).toBe(one.stdout);
+    expect(one.stderr).toBe("");
+  });
+
+  it("exits with 5 at the cycle limit, and says where CPUs are", async () => {
+    const { code, stderr } = await allstop(["exec", rendezvous, "--cpus", "4", "--cycles", "50000"]);
+    expect(code).toBe(5);
+    expect(stderr).toMatch(/the cycle limit is reached\n {2}50,000 cycles/);
+    expect(stderr).toMatch(/CPU 0: \w+ at 0x4008[0-9a-f]+ \(\w+\+0x[0-9a-f]+\)/);
+  });
+
+  it.each([
+    [["nowhere.elf"], "ENOENT"],
+    [[rendezvous, "--cpus", "0"], "number of CPUs"],
+    [[rendezvous, "--board", "pc"], "Allowed choices are virt"],
+    [[rendezvous, "--topology", "2x2x2", "--cpus", "7"], "another number of CPUs"],
+    [[rendezvous, "--timing", "abacus"], "--timing: no such timing model"],
+    [[rendezvous, "--timing", "zen3"], "different architectures"],
+    [[rendezvous, "--ram-mib", "1"], "outside RAM"],
+    [[], "missing required argument 'image'"],
+  ])("refuses %j", async (args, message) => {
+    const { code, stdout, stderr } = await allstop(["exec", ...args]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain(message);
   });
 });
 
@@ -262,7 +317,7 @@ describe.concurrent("wrong usage: exit code 2, a message on stderr, nothing on s
   }
 
   it.each<[readonly string[], RegExp]>([
-    [["nope"], /unknown command 'nope'.*run, list, topology/],
+    [["nope"], /unknown command 'nope'.*run, exec, list, topology/],
     [["--nope"], /unknown option '--nope'/],
     [["run", "--cpu", "4"], /unknown option '--cpu'.*\n.*--cpus/],
     [["run", "a.json", "b.json"], /too many arguments/],

@@ -142,7 +142,8 @@ describe("damage", () => {
   it("of the machine's own record is told, where it keeps a machine from being attached", () => {
     const content = decodeSnapshot(whole);
     const words = unpackWords(content.packedPages, content.description.pages * (PAGE_BYTES / 4));
-    words.fill(0xffff_ffff, 0, PAGE_BYTES / 4);
+    // It stands among the static data, which take the first pages.
+    words.fill(0xffff_ffff, 0, (4 * PAGE_BYTES) / 4);
     const packedPages = packWords(words);
     const description = { ...content.description, packedPages: packedPages.length };
     expectRefused(encodeSnapshot({ ...content, description, packedPages }), /memory is no machine/);

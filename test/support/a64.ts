@@ -187,6 +187,12 @@ export class A64 {
   wfi(): this {
     return this.hint(3);
   }
+  wfet(rt: number): this {
+    return this.word(0xd5031000 | rt);
+  }
+  wfit(rt: number): this {
+    return this.word(0xd5031020 | rt);
+  }
   sev(): this {
     return this.hint(4);
   }
@@ -249,6 +255,13 @@ export const systemRegisters = {
   sctlr_el1: encoding(3, 0, 1, 0, 0),
   isr_el1: encoding(3, 0, 12, 1, 0),
   allint: encoding(3, 0, 4, 3, 0),
+  cntkctl_el1: encoding(3, 0, 14, 1, 0),
+  cntp_tval_el0: encoding(3, 3, 14, 2, 0),
+  cntp_ctl_el0: encoding(3, 3, 14, 2, 1),
+  cntp_cval_el0: encoding(3, 3, 14, 2, 2),
+  cntv_tval_el0: encoding(3, 3, 14, 3, 0),
+  cntv_ctl_el0: encoding(3, 3, 14, 3, 1),
+  cntv_cval_el0: encoding(3, 3, 14, 3, 2),
   icc_pmr_el1: encoding(3, 0, 4, 6, 0),
   icc_iar0_el1: encoding(3, 0, 12, 8, 0),
   icc_eoir0_el1: encoding(3, 0, 12, 8, 1),

@@ -185,12 +185,16 @@ function handler(a: A64, random: Random, { featNmi }: Layout, group: 0 | 1): voi
   }
   if (nests) a.daifset(3);
   if (nests && featNmi) a.allint(1);
+  for (const timer of timers) a.msr(`${timer}_ctl_el0`, 31);
   a.msr(group === 0 ? "icc_eoir0_el1" : "icc_eoir1_el1", id);
   if (random.chance(40)) a.relax();
   a.msr("icc_dir_el1", id);
   a.loadPair(saved, id, sp, 32).msr("elr_el1", saved).msr("spsr_el1", id);
   a.loadPair(saved, id, sp, 0).loadPair(count, turns, sp, 16).addImmediate(sp, sp, 64).eret();
 }
+
+/** Generic timers. */
+const timers = ["cntp", "cntv"] as const;
 
 type Snippet = (a: A64, random: Random, layout: Layout) => void;
 
@@ -422,6 +426,45 @@ const snippets: readonly Snippet[] = [
     a.mrs(3, "mpidr_el1");
     selfInterrupt(a, random);
     standBy(a, random);
+  },
+  // private work
+  (a, random) => {
+    for (let i = random.between(2, 12); i > 0; i--) {
+      a.load(2, PRIVATE_BASE, 8 * random.between(0, 3))
+        .eor(3, 3, 2)
+        .addShifted(3, 3, 2, 5)
+        .store(3, PRIVATE_BASE, 32);
+    }
+  },
+  // a timer that interrupts, or that is polled; both may have expired, be masked or never expire
+  (a, random) => {
+    const timer = random.pick(timers);
+    a.mov(2, random.between(-20, 900)).msr(`${timer}_tval_el0`, 2);
+    a.mov(2, random.pick([0, 1, 1, 1, 3])).msr(`${timer}_ctl_el0`, 2);
+    if (random.chance(30)) a.mov(2, random.pick([0n, 1n << 63n, (1n << 64n) - 1n])).msr(`${timer}_cval_el0`, 2);
+    if (random.chance(30)) a.mrs(3, `${timer}_cval_el0`);
+  },
+  (a, random) => {
+    const timer = random.pick(timers);
+    const head = a.fresh();
+    a.mov(2, random.between(1, 600)).msr(`${timer}_tval_el0`, 2).mov(2, 3).msr(`${timer}_ctl_el0`, 2);
+    a.label(head).relax().mrs(3, `${timer}_ctl_el0`).subsImmediate(3, 3, 7).cbnz(3, head);
+    if (random.chance(50)) a.msr(`${timer}_ctl_el0`, 31);
+  },
+  // waits with a timeout, beside or without an event or an interrupt
+  (a, random, layout) => {
+    sharedWord(a, random, layout);
+    a.mrs(2, "cntvct_el0").addImmediate(2, 2, random.between(0, 700));
+    if (random.chance(30)) a.loadExclusive(3, 1);
+    if (random.chance(50)) a.wfet(2);
+    else a.wfit(2);
+    if (random.chance(30)) a.mrs(3, "cntvct_el0");
+  },
+  // the event stream, on and off
+  (a, random) => {
+    const control = random.chance(60) ? 4 | random.pick([0, 8]) | (random.between(3, 9) << 4) : 0;
+    a.mov(2, control).msr("cntkctl_el1", 2);
+    if (control !== 0) a.wfe().wfe();
   },
   // private work
   (a, random) => {

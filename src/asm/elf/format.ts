@@ -15,6 +15,8 @@ export const ET_DYN = 3;
 export const MACHINES = { "x86-64": 62, arm64: 183 } as const;
 
 export const PT_LOAD = 1;
+export const PT_DYNAMIC = 2;
+export const PT_INTERP = 3;
 export const PT_NOTE = 4;
 export const PF_X = 1;
 export const PF_W = 2;

@@ -40,6 +40,8 @@ export interface ElfFile {
   readonly architecture: Architecture;
   readonly entry: number;
   readonly segments: readonly ElfSegment[];
+  /** Wants a dynamic linker or a loader that relocates it: has a PT_INTERP or PT_DYNAMIC header. */
+  readonly isDynamic: boolean;
   /** Functions, objects and other named addresses, by address; mapping symbols and undefined ones left out. */
   readonly symbols: readonly ElfSymbol[];
   readonly marks: readonly ElfMark[];
@@ -74,7 +76,7 @@ class ElfReader {
 
   read(): ElfFile {
     const architecture = this.#identify();
-    const segments = this.#segments();
+    const { segments, isDynamic } = this.#programHeaders();
     const sections = this.#sectionHeaders();
     const notes = this.#allNotes(sections);
     const pvh = notes.find(({ owner, type }) => owner === elf.PVH_NOTE_OWNER && type === elf.PVH_NOTE_TYPE);
@@ -82,6 +84,7 @@ class ElfReader {
       architecture,
       entry: this.#u64(24, "entry"),
       segments,
+      isDynamic,
       symbols: this.#allSymbols(sections),
       marks: notes.flatMap((note) =>
         note.owner === elf.MARK_NOTE_OWNER && note.type === elf.MARK_NOTE_TYPE ? [markOf(note)] : [],
@@ -146,7 +149,7 @@ class ElfReader {
     });
   }
 
-  #segments(): ElfSegment[] {
+  #programHeaders(): { segments: ElfSegment[]; isDynamic: boolean } {
     const start = this.#u64(32, "the program header offset");
     const entryBytes = this.#u16(54, "the program header size");
     const count = this.#u16(56, "the program header count");
@@ -155,12 +158,15 @@ class ElfReader {
     }
     this.#check(start, count * entryBytes, "the program header table");
     const segments: ElfSegment[] = [];
+    let isDynamic = false;
     for (let i = 0; i < count; i++) {
       const at = start + i * entryBytes;
-      if (this.#u32(at, `program header ${i}`) === elf.PT_LOAD) segments.push(this.#segment(at, i));
+      const type = this.#u32(at, `program header ${i}`);
+      if (type === elf.PT_LOAD) segments.push(this.#segment(at, i));
+      isDynamic ||= type === elf.PT_DYNAMIC || type === elf.PT_INTERP;
     }
     checkOverlaps(segments);
-    return segments;
+    return { segments, isDynamic };
   }
 
   #segment(at: number, number: number): ElfSegment {

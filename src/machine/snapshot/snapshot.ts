@@ -1,7 +1,7 @@
 // Saves a machine as bytes, and makes a machine of them again: core memory and what the host keeps beside it.
 
 import { ABI_VERSION, PAGE_BYTES, TRACE_RECORD_BYTES } from "../../abi.ts";
-import type { Image } from "../../asm/index.ts";
+import type { MachineImage } from "../guest-image.ts";
 import { Core, type PageRun } from "../../core/core.ts";
 import { coreIdentity } from "../../core/load.ts";
 import { AllstopError } from "../../errors.ts";
@@ -17,7 +17,7 @@ import { PackedDamage, packWords, unpackWords } from "./pack.ts";
 export interface MachineParts {
   readonly topology: Topology;
   readonly timing: TimingModel;
-  readonly image: Image;
+  readonly image: MachineImage;
 }
 
 /** What the host keeps of a machine beside the core's memory. */

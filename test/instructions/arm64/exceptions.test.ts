@@ -328,7 +328,7 @@ describe("the machine stops", () => {
     });
   });
 
-  it.each(["mrs x1, cntv_ctl_el0", "msr cntv_cval_el0, x1", "sys #0, #7, #8, #0, x1"])(
+  it.each(["mrs x1, dbgbvr0_el1", "msr dbgbvr0_el1, x1", "sys #0, #7, #8, #0, x1"])(
     "at %s, which the architecture defines and the core doesn't model",
     (text) => {
       const { guest } = caught(`there: ${text}`);

@@ -87,6 +87,8 @@ const meanings = new Map<string, RegExp>([
 
   ...entries(["NOP"], "hint|prfu?m|sys|msr"),
   ...entries(["YIELD", "WFE", "WFI", "SEV", "SEVL"], "hint"),
+  ...entries(["WFET"], "wfet"),
+  ...entries(["WFIT"], "wfit"),
   ...entries(["DMB"], "dmb"),
   ...entries(["DSB"], "dsb|ssbb|pssbb"),
   ...entries(["ISB"], "isb"),
@@ -106,7 +108,7 @@ export function mnemonicsOf(operation: string): RegExp {
   return meaning;
 }
 
-/** Mnemonics of extensions beyond the core's: Armv8.0 integer instructions, FEAT_CRC32, FEAT_LSE, FEAT_LRCPC. */
+/** Mnemonics of extensions beyond the core's: Armv8.0 integer instructions, FEAT_CRC32, FEAT_LSE, FEAT_LRCPC, FEAT_WFxT. */
 const otherExtensions = new RegExp(
   `^(${[
     "abs|cnt|ctz|[su]max|[su]min", // FEAT_CSSC
@@ -118,7 +120,7 @@ const otherExtensions = new RegExp(
     "ld64b|st64b|st64bv|st64bv0", // FEAT_LS64
     "ldapur\\w*|stlur[bh]?", // FEAT_LRCPC2
     "ldlar[bh]?|stllr[bh]?", // FEAT_LOR
-    "sb|wfet|wfit|tstart|ttest|tcommit|tcancel|smstart|smstop", // FEAT_SB, FEAT_WFxT, FEAT_TME, FEAT_SME
+    "sb|tstart|ttest|tcommit|tcancel|smstart|smstop", // FEAT_SB, FEAT_TME, FEAT_SME
     "sysl",
     "dcps[123]|drps|hlt", // of Debug state, and of an external debugger
   ].join("|")})$`,

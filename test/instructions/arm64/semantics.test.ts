@@ -141,7 +141,7 @@ describe("random A64 programs", () => {
       // what stores and pairs are left to when they miss
       "STORE",
       "STORE_PAIR",
-      ...["WFI", "HVC", "SMC", "UNSUPPORTED"],
+      ...["WFI", "WFET", "WFIT", "HVC", "SMC", "UNSUPPORTED"],
     ]);
   });
 

@@ -80,12 +80,12 @@ tpidrro_el0       3 3 13 0 3  rw
 cntfrq_el0        3 3 14 0 0  r
 cntpct_el0        3 3 14 0 1  r
 cntvct_el0        3 3 14 0 2  r
-cntp_tval_el0     3 3 14 2 0  rw unsupported
-cntp_ctl_el0      3 3 14 2 1  rw unsupported
-cntp_cval_el0     3 3 14 2 2  rw unsupported
-cntv_tval_el0     3 3 14 3 0  rw unsupported
-cntv_ctl_el0      3 3 14 3 1  rw unsupported
-cntv_cval_el0     3 3 14 3 2  rw unsupported
+cntp_tval_el0     3 3 14 2 0  rw
+cntp_ctl_el0      3 3 14 2 1  rw
+cntp_cval_el0     3 3 14 2 2  rw
+cntv_tval_el0     3 3 14 3 0  rw
+cntv_ctl_el0      3 3 14 3 1  rw
+cntv_cval_el0     3 3 14 3 2  rw
 osdtrrx_el1       2 0 0 0 2   rw unsupported
 dbgbvr0_el1       2 0 0 0 4   rw unsupported
 dbgbcr0_el1       2 0 0 0 5   rw unsupported

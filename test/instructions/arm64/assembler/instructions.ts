@@ -201,6 +201,11 @@ const barrier =
     return encode("11010101000000110011 mmmm ooo 11111", { m, o });
   };
 
+const timedWait =
+  (o: number): Encoder =>
+  ([first]) =>
+    encode("11010101000000110001 0000 00o ttttt", { o, t: registerOf(first).number });
+
 const msr: Encoder = ([first, second]) => {
   const name = nameOf(first);
   if (second?.kind === "register")
@@ -261,6 +266,8 @@ const encoders: Record<string, Encoder> = {
   wfi: hint(3),
   sev: hint(4),
   sevl: hint(5),
+  wfet: timedWait(0),
+  wfit: timedWait(1),
   clrex: barrier(2),
   dsb: barrier(4),
   dmb: barrier(5),
