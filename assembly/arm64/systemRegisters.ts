@@ -281,6 +281,7 @@ function isReadable(register: SystemRegister): bool {
 function isWritable(register: SystemRegister): bool {
   if (register > SystemRegister.INTERFACE) return interfaceIsWritable(register - SystemRegister.INTERFACE);
   switch (register) {
+    case SystemRegister.NONE:
     case SystemRegister.CNTPCT_EL0:
     case SystemRegister.CNTVCT_EL0:
     case SystemRegister.ISR_EL1:
