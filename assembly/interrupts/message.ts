@@ -107,7 +107,7 @@ export function sendInterrupt(sender: Cpu, target: Cpu, departs: u64, vector: u3
   machine().interruptCount++;
   trace(TraceKind.INTERRUPT_SENT, sender, departs, vector | ((mode & MESSAGE_MODE) << 8), target.index, arrival, 0);
   send(target, (<u64>Message.INTERRUPT) | ((<u64>vector) << 8) | ((<u64>mode) << 16), arrival);
-  if (target == sender) shrinkLimits(arrival);
+  if (target.core == sender.core) shrinkLimits(arrival);
 }
 
 /** SEV: sets the event register of every other PE. */
@@ -117,7 +117,9 @@ export function broadcastEvent(sender: Cpu): void {
     const target = cpuAt(index);
     // Whether the target is on is found when the event arrives: the sender may have run ahead of that.
     if (target == sender || changetype<usize>(target.core) == 0) continue;
-    send(target, <u64>Message.EVENT, departs + interruptLatency(sender, target));
+    const arrival = departs + interruptLatency(sender, target);
+    send(target, <u64>Message.EVENT, arrival);
+    if (target.core == sender.core) shrinkLimits(arrival);
   }
 }
 

@@ -107,7 +107,10 @@ export function restoreLimits(): void {
   observeLimit = savedObserve;
 }
 
-/** A message to this very CPU has been sent while it runs: it may not pass its arrival. */
+/**
+ * A message to the running CPU, or to a thread of its core, has been sent: it may not pass the arrival. A sibling that the message
+ * sets going shares the core's copies, so no latency of a line is in between.
+ */
 export function shrinkLimits(arrival: u64): void {
   const ticks = ticksOf(arrival);
   if (ticks < hitLimit) hitLimit = ticks;
