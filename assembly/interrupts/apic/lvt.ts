@@ -1,11 +1,11 @@
 // The local vector table: interrupts of the CPU's own sources (Intel SDM 3A 11.5.1, rev. 083).
 
 import { CpuState, DeliveryMode, LocalInterrupt, StopReason, TraceKind } from "../../../src/abi.ts";
-import { Cpu, Pending } from "../../cpu.ts";
+import { Cpu } from "../../cpu.ts";
 import { stopMachine } from "../../machine.ts";
 import { unpark } from "../../time/spin.ts";
 import { trace } from "../../trace/ring.ts";
-import { initArrives, smiArrives } from "../../x86/systemEvents.ts";
+import { initArrives, nmiArrives, smiArrives } from "../../x86/systemEvents.ts";
 import { ApicError, noteError } from "./errors.ts";
 import { requestVector, updatePending } from "./priority.ts";
 import { ApicMode } from "./base.ts";
@@ -73,7 +73,7 @@ export function signalLvt(cpu: Cpu, apic: Apic, entry: i32, cycle: u64): void {
       smiArrives(cpu, cycle);
       break;
     case DeliveryMode.NMI:
-      cpu.pending |= Pending.NMI;
+      nmiArrives(cpu);
       break;
     case DeliveryMode.INIT:
       initArrives(cpu, cycle);
@@ -114,7 +114,7 @@ export function signalLocally(cpu: Cpu, source: LocalInterrupt, cycle: u64): voi
   const apic = apicOf(cpu);
   if (apicMode(cpu) == ApicMode.DISABLED) {
     // The pins are INTR and NMI then (SDM 3A 11.4.3); the rest has nowhere to go.
-    if (source == LocalInterrupt.LINT1) cpu.pending |= Pending.NMI;
+    if (source == LocalInterrupt.LINT1) nmiArrives(cpu);
     else if (source == LocalInterrupt.LINT0) externalInterrupt(cpu, 0, cycle);
     return;
   }
