@@ -87,6 +87,16 @@ export class Cpu {
   startPc: u64;
   startStack: u64;
   startArgument: u64;
+  /** When the last WFE ended, and by what (interrupts/wake.ts). Only for the rest of that cycle, so no part of the digest. */
+  waitEndCycle: u64;
+  waitEndedBy: WaitEnd;
+}
+
+/** What ended a WFE. */
+export enum WaitEnd {
+  EVENT = 0,
+  INTERRUPT = 1,
+  TIMEOUT = 2,
 }
 
 /**

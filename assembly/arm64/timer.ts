@@ -2,10 +2,10 @@
 // stream, and the timeouts of WFET and WFIT. What they say depends on nothing but registers and the time, so a PE has one
 // deadline: the first cycle at which anything changes.
 
-import { CpuState } from "../../src/abi.ts";
-import { Cpu, NEVER } from "../cpu.ts";
+import { CpuState, WaitKind } from "../../src/abi.ts";
+import { Cpu, NEVER, WaitEnd } from "../cpu.ts";
 import { gicSetPpiLine } from "../interrupts/gic/interface.ts";
-import { wakeFromWait } from "../interrupts/wake.ts";
+import { endEventWait, wakeFromWait } from "../interrupts/wake.ts";
 import { startCycle } from "../time/bounds.ts";
 import { setDeadline } from "../time/deadline.ts";
 import { unpark } from "../time/spin.ts";
@@ -91,7 +91,10 @@ export function arm64TimersFire(cpu: Cpu, cycle: u64): void {
   if (cpu.state == CpuState.OFFLINE || cpu.state == CpuState.DEAD) return;
   setLines(cpu, cycle);
   if (eventStreamTriggers(cpu, cycle)) signalEvent(cpu, cycle);
-  if (cpu.state == CpuState.WAITING && arm64(cpu).waitDeadline <= cycle) wakeFromWait(cpu, cycle);
+  if (cpu.state == CpuState.WAITING && arm64(cpu).waitDeadline <= cycle) {
+    if (cpu.waitKind == WaitKind.WFE) endEventWait(cpu, cycle, WaitEnd.TIMEOUT);
+    else wakeFromWait(cpu, cycle);
+  }
   // A loop may poll ISTATUS, which its elision takes for constant.
   if (cpu.parked != 0) unpark(cpu, cycle);
   setNextDeadline(cpu, cycle);

@@ -1,9 +1,9 @@
 // Messages to CPUs: interrupts, answers of devices, events, starts. Each takes time, known when it is sent, so that its
 // target never has to go back.
 
-import { Architecture, CpuState, Timing, TraceKind } from "../../src/abi.ts";
+import { Architecture, CpuState, Timing, TraceKind, WaitKind } from "../../src/abi.ts";
 import { timersFire } from "../architecture.ts";
-import { Cpu, NEVER, cpuAt, hop } from "../cpu.ts";
+import { Cpu, NEVER, WaitEnd, cpuAt, hop } from "../cpu.ts";
 import { machine, timing } from "../machine.ts";
 import { raiseSystemNmi } from "../devices/port.ts";
 import { answerDevice } from "../devices/transaction.ts";
@@ -23,7 +23,7 @@ import { signalLocally } from "./apic/lvt.ts";
 import { gicAccept, gicSetDistributor } from "./gic/interface.ts";
 import { SGI_OF_GROUP0 } from "./gic/sgi.ts";
 import { gicForward } from "./gic/stream.ts";
-import { pendingEndsWait, wakeFromWait } from "./wake.ts";
+import { endEventWait, keepEvent, pendingEndsWait, wakeFromWait } from "./wake.ts";
 
 /** Bits 6:0 of a MESSAGE event's argument; the subject is the target's Cpu record. Bit 7: held up (delivery.ts). */
 export enum Message {
@@ -195,8 +195,13 @@ function acceptForwarded(cpu: Cpu, id: u32, attributes: u32, cycle: u64): void {
 /** What is pending may have changed: ends waits and parked spins that can't go on. */
 export function settlePending(cpu: Cpu, cycle: u64): void {
   if (cpu.state == CpuState.WAITING) {
-    if (pendingEndsWait(cpu)) wakeFromWait(cpu, cycle);
-  } else if (cpu.parked != 0 && (cpu.pending & ~cpu.masked) != 0) {
+    if (!pendingEndsWait(cpu)) return;
+    if (cpu.waitKind == WaitKind.WFE) endEventWait(cpu, cycle, WaitEnd.INTERRUPT);
+    else wakeFromWait(cpu, cycle);
+    return;
+  }
+  keepEvent(cpu, cycle);
+  if (cpu.parked != 0 && (cpu.pending & ~cpu.masked) != 0) {
     unpark(cpu, cycle);
   }
 }

@@ -1,7 +1,8 @@
 // Leaving HLT, MWAIT, WFI and WFE.
 
 import { CpuState, Timing, TraceKind, WaitKind } from "../../src/abi.ts";
-import { Cpu } from "../cpu.ts";
+import { arm64 } from "../arm64/cpu.ts";
+import { Cpu, WaitEnd } from "../cpu.ts";
 import { timing } from "../machine.ts";
 import { cycleOf, ticksOf } from "../time/bounds.ts";
 import { trace } from "../trace/ring.ts";
@@ -24,6 +25,31 @@ export function pendingEndsWait(cpu: Cpu): bool {
   else if (cpu.waitKind == WaitKind.MWAIT) masked &= ~mwaitUnmasks(cpu);
   else if (cpu.waitKind >= WaitKind.STARTUP) masked |= systemStateMasks(cpu.waitKind);
   return (cpu.pending & ~masked) != 0;
+}
+
+/**
+ * Ends a WFE. What reaches a CPU in one cycle comes in no order, yet an event that ends a WFE is consumed, and one that
+ * finds it ended is kept. So it counts as if interrupts came first, then events, then timeouts: who comes too late for
+ * that puts the event register right (keepEvent, consumesEvent).
+ */
+export function endEventWait(cpu: Cpu, cycle: u64, by: WaitEnd): void {
+  cpu.waitEndCycle = cycle;
+  cpu.waitEndedBy = by;
+  wakeFromWait(cpu, cycle);
+}
+
+/** An interrupt that would have ended a WFE comes in a cycle in which it has been ended. */
+export function keepEvent(cpu: Cpu, cycle: u64): void {
+  if (cpu.waitEndCycle != cycle || (cpu.pending & ~cpu.masked) == 0) return;
+  if (cpu.waitEndedBy == WaitEnd.EVENT) arm64(cpu).event = 1;
+  cpu.waitEndedBy = WaitEnd.INTERRUPT;
+}
+
+/** An event comes to a CPU that doesn't wait: whether a WFE that has timed out in this cycle would have consumed it. */
+export function consumesEvent(cpu: Cpu, cycle: u64): bool {
+  if (cpu.waitEndCycle != cycle || cpu.waitEndedBy != WaitEnd.TIMEOUT) return false;
+  cpu.waitEndedBy = WaitEnd.EVENT;
+  return true;
 }
 
 /**

@@ -3,12 +3,12 @@
 // where they are made: while a line is watched, siblings can't hit it the fast way.
 
 import { Architecture, CpuState, WaitKind } from "../../src/abi.ts";
-import { Cpu, threadOf } from "../cpu.ts";
+import { Cpu, WaitEnd, threadOf } from "../cpu.ts";
 import { machine } from "../machine.ts";
 import { forget } from "../memory/copies.ts";
 import { addressOfLine } from "../memory/map.ts";
 import { arm64 } from "../arm64/cpu.ts";
-import { wakeFromWait } from "../interrupts/wake.ts";
+import { consumesEvent, endEventWait, wakeFromWait } from "../interrupts/wake.ts";
 import { startCycle } from "./bounds.ts";
 import { parkedLineUse, unpark } from "./spin.ts";
 
@@ -97,9 +97,10 @@ export function endWatch(cpu: Cpu, cycle: u64): void {
 /** Sets the event register; ends a WFE (Arm ARM D1.6.1). */
 export function signalEvent(cpu: Cpu, cycle: u64): void {
   const state = arm64(cpu);
-  state.event = 1;
   if (cpu.state == CpuState.WAITING && cpu.waitKind == WaitKind.WFE) {
     state.event = 0;
-    wakeFromWait(cpu, cycle);
+    endEventWait(cpu, cycle, WaitEnd.EVENT);
+  } else if (!consumesEvent(cpu, cycle)) {
+    state.event = 1;
   }
 }
