@@ -10,6 +10,7 @@ export const imageNames = [
   "hello",
   "cpus",
   "sgi",
+  "spi",
   "priorities",
   "timers",
   "events",
