@@ -60,7 +60,12 @@ export function digestMachine(): u64 {
   mix(m.now);
   mix(m.architecture);
   mix(m.systemControl);
-  for (let index: u32 = 0; index < m.cpus; index++) digestCpu(cpuAt(index));
+  for (let index: u32 = 0; index < m.cpus; index++) {
+    const cpu = cpuAt(index);
+    digestCpu(cpu);
+    // What is pending in a redistributor outlives its PE.
+    if (m.architecture == Architecture.ARM64 && cpu.state == CpuState.OFFLINE) gicDigest(cpu);
+  }
   if (m.architecture == Architecture.ARM64) distributorDigest();
   if (m.architecture == Architecture.ARM64) firmwareDigest();
   if (m.architecture == Architecture.ARM64) pl011Digest();

@@ -94,7 +94,7 @@ describe.concurrent("allstop exec", () => {
     const { code, stderr } = await allstop(["exec", rendezvous, "--cpus", "4", "--cycles", "50000"]);
     expect(code).toBe(5);
     expect(stderr).toMatch(/the cycle limit is reached\n {2}50,000 cycles/);
-    expect(stderr).toMatch(/CPU 0: \w+ at 0x4008[0-9a-f]+ \(\w+\+0x[0-9a-f]+\)/);
+    expect(stderr).toMatch(/CPU 0: [\w ]+ at 0x4008[0-9a-f]+ \(\w+\+0x[0-9a-f]+\)/);
   });
 
   it.each([

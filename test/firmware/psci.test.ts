@@ -122,7 +122,7 @@ describe("PSCI: about the interface (DEN 0022F.b)", () => {
   });
 });
 
-const isOff = (guest: Guest, cpu: number): boolean => guest.machine.state(cpu) === Number(CpuState.OFFLINE);
+const isOff = (guest: Guest, cpu: number): boolean => Number(guest.machine.state(cpu)) === Number(CpuState.OFFLINE);
 
 /** Program of a CPU that is brought up: says who it is, then parks. */
 const upper = `
