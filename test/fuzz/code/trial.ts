@@ -17,7 +17,10 @@ export function load(machine: ReusableMachine, { rights, contents, starts }: Cod
   for (const { page, attributes } of rights) bare.map(bare.ramBase + page * PAGE_BYTES, PAGE_BYTES, attributes);
   const end = bare.ramBase + RAM_BYTES;
   for (const { address, bytes } of contents) bare.write(address, bytes.subarray(0, end - address));
-  for (const start of starts) startCpu(bare.core, start, start.cycle);
+  for (const start of starts) {
+    startCpu(bare.core, start, start.cycle);
+    if (bare.architecture === "x86-64") bare.core.setStartupEntry(start.cpu, start); // after INIT, too
+  }
 }
 
 function startCpu(core: Core, { cpu, pc, stack, argument }: Start, cycle: number): void {

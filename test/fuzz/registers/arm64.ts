@@ -328,12 +328,7 @@ const repertoire: Repertoire<Arm64Program> = {
     { weight: 3, emit: ({ code }) => void code.isb() },
     { weight: 18, emit: accessRedistributor },
     { weight: 6, emit: (program, random) => accessDevice(program, random, GICD_BASE, distributorRegisters) },
-    { weight: 2, emit: (program, random) => accessDevice(program, random, PL011_BASE, uartRegisters) },
-    { weight: 2, emit: (program, random) => accessDeviceOddly(program, random, PL011_BASE, uartRegisters) },
-  ],
-  reckless: [
     { weight: 8, emit: (program, random) => access(program, random, timerRegisters) },
-    { weight: 3, emit: (program, random) => access(program, random, otherRegisters) },
     { weight: 6, emit: (program, random) => accessDevice(program, random, GICD_BASE, spiRegisters) },
     {
       weight: 6,
@@ -342,6 +337,12 @@ const repertoire: Repertoire<Arm64Program> = {
         else accessDeviceOddly(program, random, someFrame(random, program), redistributorRegisters);
       },
     },
+  ],
+  reckless: [
+    // What a UART doesn't have ends the run.
+    { weight: 2, emit: (program, random) => accessDevice(program, random, PL011_BASE, uartRegisters) },
+    { weight: 2, emit: (program, random) => accessDeviceOddly(program, random, PL011_BASE, uartRegisters) },
+    { weight: 3, emit: (program, random) => access(program, random, otherRegisters) },
     { weight: 6, emit: accessAnywhere },
     // Hints, barriers, SYS, MSR and MRS of any kind.
     { weight: 4, emit: ({ code }, random) => void code.word(0xd500_0000 | (random.next() & 0x3f_ffff)) },

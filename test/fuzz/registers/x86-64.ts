@@ -494,6 +494,9 @@ const usual: readonly Kind<Program>[] = [
   { weight: 3, emit: identify },
   { weight: 5, emit: storeWatched },
   { weight: 2, emit: pause },
+  { weight: 4, emit: sendAnyByMsr },
+  { weight: 2, emit: sendAnyByPage },
+  { weight: 2, emit: changeMode },
 ];
 
 /** Disabled, xAPIC and x2APIC mode, the illegal one, elsewhere. */
@@ -528,10 +531,7 @@ function exit({ code }: Program): void {
 }
 
 const reckless: readonly Kind<Program>[] = [
-  { weight: 6, emit: sendAnyByMsr },
-  { weight: 3, emit: sendAnyByPage },
   { weight: 4, emit: writeApicBase },
-  { weight: 4, emit: changeMode },
   { weight: 1, emit: systemCall },
   { weight: 1, emit: exit },
 ];
