@@ -82,6 +82,7 @@ export interface TraceRecord {
 }
 
 export class BareMachine {
+  readonly architecture: "x86-64" | "arm64";
   readonly core: Core;
   readonly ramBase: number;
   readonly #bytes: Uint8Array;
@@ -90,6 +91,7 @@ export class BareMachine {
   constructor(options: BareMachineOptions) {
     const { architecture, cpus = 1, accelerations = {}, ramBytes = 4 * 2 ** 20, traceRecords = 4096 } = options;
     const { shutdown = "stop", tscOffsets = [] } = options;
+    this.architecture = architecture;
     this.ramBase = architecture === "x86-64" ? 0 : 0x4000_0000;
     this.core = new Core(options.core ?? checkedCore);
     const topology =
