@@ -5,11 +5,12 @@
 // there. All that arrives meanwhile is latched, or requested of the APIC, and taken at the boundary at which RSM returns; a
 // start-up IPI is lost, as on any CPU that doesn't wait for one. RSM restores whether NMIs are blocked.
 
-import { CpuState, StopReason, Timing, TraceKind, WaitKind } from "../../src/abi.ts";
+import { CpuState, DeliveryMode, StopReason, Timing, TraceKind, WaitKind } from "../../src/abi.ts";
 import { Cpu, Pending } from "../cpu.ts";
 import { stopMachine, timing } from "../machine.ts";
 import { closeJournal } from "../memory/access.ts";
-import { startCycle, ticksOf } from "../time/bounds.ts";
+import { startCycle } from "../time/bounds.ts";
+import { ticksOf } from "../time/limits.ts";
 import { trace } from "../trace/ring.ts";
 import { RDI, RSI, RSP, writeR, x86 } from "./cpu.ts";
 import { APIC_BASE_BSP } from "../interrupts/apic/base.ts";
@@ -22,6 +23,23 @@ function awaitsStartup(cpu: Cpu): bool {
 
 // --- arrivals --------------------------------------------------------------------------------------------------------
 // The caller settles what they leave pending (interrupts/message.ts).
+
+/** A message of a delivery mode that IRR knows nothing of, but for start-up IPIs. @returns whether the mode is one of these */
+export function systemEventArrives(cpu: Cpu, mode: DeliveryMode, cycle: u64): bool {
+  switch (mode) {
+    case DeliveryMode.SMI:
+      smiArrives(cpu, cycle);
+      return true;
+    case DeliveryMode.NMI:
+      nmiArrives(cpu);
+      return true;
+    case DeliveryMode.INIT:
+      initArrives(cpu, cycle);
+      return true;
+    default:
+      return false;
+  }
+}
 
 export function nmiArrives(cpu: Cpu): void {
   if (!awaitsStartup(cpu)) cpu.pending |= Pending.NMI;

@@ -2,7 +2,7 @@
 
 import { CpuState, DeliveryMode } from "../../../src/abi.ts";
 import { Cpu } from "../../cpu.ts";
-import { initArrives, nmiArrives, smiArrives, startupArrives } from "../../x86/systemEvents.ts";
+import { startupArrives, systemEventArrives } from "../../x86/systemEvents.ts";
 import { ApicError, noteError } from "./errors.ts";
 import { requestVector } from "./priority.ts";
 import { ApicMode } from "./base.ts";
@@ -21,23 +21,10 @@ export function apicAccept(cpu: Cpu, vector: u32, message: u32, cycle: u64): voi
   const mode = apicMode(cpu);
   if (mode == ApicMode.DISABLED) return;
   if ((message & MESSAGE_LOGICAL) != 0 && (mode != ApicMode.XAPIC || !isAddressed(apic, message >>> 8))) return;
-  switch (message & MESSAGE_MODE) {
-    case DeliveryMode.SMI:
-      smiArrives(cpu, cycle);
-      break;
-    case DeliveryMode.NMI:
-      nmiArrives(cpu);
-      break;
-    case DeliveryMode.INIT:
-      initArrives(cpu, cycle);
-      break;
-    case DeliveryMode.STARTUP:
-      startupArrives(cpu, vector, cycle);
-      break;
-    default:
-      acceptVector(cpu, apic, vector, cycle);
-      break;
-  }
+  const delivery = <DeliveryMode>(message & MESSAGE_MODE);
+  if (systemEventArrives(cpu, delivery, cycle)) return;
+  if (delivery == DeliveryMode.STARTUP) startupArrives(cpu, vector, cycle);
+  else acceptVector(cpu, apic, vector, cycle);
 }
 
 /** Fixed and lowest-priority messages. A software-disabled APIC takes none (SDM 3A 11.4.7.2). */

@@ -5,7 +5,7 @@ import { Cpu } from "../../cpu.ts";
 import { stopMachine } from "../../machine.ts";
 import { unpark } from "../../time/spin.ts";
 import { trace } from "../../trace/ring.ts";
-import { initArrives, nmiArrives, smiArrives } from "../../x86/systemEvents.ts";
+import { nmiArrives, systemEventArrives } from "../../x86/systemEvents.ts";
 import { ApicError, noteError } from "./errors.ts";
 import { requestVector, updatePending } from "./priority.ts";
 import { ApicMode } from "./base.ts";
@@ -65,25 +65,9 @@ export function signalLvt(cpu: Cpu, apic: Apic, entry: i32, cycle: u64): void {
   if (entry == Lvt.PERFORMANCE) setLvt(apic, entry, value | LVT_MASKED);
   const mode = <i32>((value & LVT_MODE) >>> 8);
   trace(TraceKind.INTERRUPT_ARRIVED, cpu, cycle, (value & LVT_VECTOR) | (mode << 8), cpu.index, 0, 0);
-  switch (mode) {
-    case DeliveryMode.FIXED:
-      signalFixed(cpu, apic, entry, value, cycle);
-      break;
-    case DeliveryMode.SMI:
-      smiArrives(cpu, cycle);
-      break;
-    case DeliveryMode.NMI:
-      nmiArrives(cpu);
-      break;
-    case DeliveryMode.INIT:
-      initArrives(cpu, cycle);
-      break;
-    case DeliveryMode.EXTINT:
-      externalInterrupt(cpu, value, cycle);
-      break;
-    default: // reserved
-      break;
-  }
+  if (systemEventArrives(cpu, mode, cycle)) return;
+  if (mode == DeliveryMode.FIXED) signalFixed(cpu, apic, entry, value, cycle);
+  else if (mode == DeliveryMode.EXTINT) externalInterrupt(cpu, value, cycle);
 }
 
 /** LINT0 may be level-triggered; LINT1 and the rest are edges, whatever bit 15 says (SDM 3A 11.5.1). */
