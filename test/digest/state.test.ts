@@ -102,4 +102,11 @@ describe("the digests of two machines", () => {
     // To CPU 1, or to CPU 2: neither is there yet.
     expect(areAlike([to(9), to(10)], MET)).toBe(false);
   });
+
+  it("differ by an interrupt that is pending for a PE that is off: for which", () => {
+    const to = (list: 9 | 10): Way => ({ emit: (code) => void code.msr("icc_sgi1r_el1", list) });
+    const landed = MET + BigInt(2 * LATENCY);
+    expect(areAlike([to(9), to(9)], landed)).toBe(true);
+    expect(areAlike([to(9), to(10)], landed)).toBe(false);
+  });
 });

@@ -298,6 +298,21 @@ describe("PSCI CPU_OFF (DEN 0022F.b 5.5)", () => {
     expect([guest.machine.state(1), guest.x(1, 19)]).toEqual([CpuState.OFFLINE, 0n]);
   });
 
+  it("lets the redistributor sleep, where what is pending stays until the PE is up again (IHI 0069H 11.1; as TF-A does)", () => {
+    const waker = `li x9, #${GICR_BASE + GICR_STRIDE}\n ldr w19, [x9, #0x14]\n`;
+    const again = `again: ${openInterrupts(1)} mrs x19, isr_el1\n mrs x20, icc_hppir1_el1\n b park`;
+    const guest = called(
+      [
+        `${wait(800)} ${waker} ${send(sgi(3, 2))} ${wait(800)} ${call("CPU_ON", 1, "again", 0)}`,
+        `${openInterrupts(1)} ${call("CPU_OFF")}`,
+      ],
+      { code: again },
+    );
+    const [processorSleep, childrenAsleep] = [2n, 4n];
+    expect(guest.x(0, 19)).toBe(processorSleep | childrenAsleep);
+    expect(guest.registers(1, 19, 20)).toEqual([0x80n, 3n]);
+  });
+
   it("leaves the monitor open: a later CPU_ON and STXR fails", () => {
     const again = `again: li x9, #${DATA}\n stxr w19, x9, [x9]\n mov x20, #1\n b park`;
     const guest = called(
