@@ -35,7 +35,7 @@ import { openForeseen } from "./memory/foreseen.ts";
 import { attachLines, openLines } from "./memory/lines.ts";
 import { attachMemoryMap, openMemoryMap } from "./memory/map.ts";
 import { openTrain } from "./memory/train.ts";
-import { attachBounds } from "./time/bounds.ts";
+import { attachLimits } from "./time/limits.ts";
 import { openSpins } from "./time/spin.ts";
 import { attachWheel, openWheel } from "./time/wheel.ts";
 import { openProbes } from "./trace/probe.ts";
@@ -94,7 +94,7 @@ export function initialize(address: usize): InitializeStatus {
 
 /** Sets the globals that mirror immutable fields of the machine record. */
 export function attach(): void {
-  attachBounds();
+  attachLimits();
   attachCounter();
   attachWheel();
   attachMemoryMap();

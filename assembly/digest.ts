@@ -23,7 +23,8 @@ import {
   writerThreadOf,
 } from "./memory/lines.ts";
 import { addressOfLine, ramAt } from "./memory/map.ts";
-import { CacheMessage, INVALIDATION_DOWNGRADE } from "./memory/directory.ts";
+import { CacheMessage } from "./memory/directory.ts";
+import { INVALIDATION_DOWNGRADE } from "./memory/arrivals.ts";
 import { takeAllApart } from "./memory/foreseen.ts";
 import { catchUpParked } from "./time/run.ts";
 import { EventClass, EventNode, FREE, NODE_BYTES } from "./time/wheel.ts";

@@ -12,8 +12,6 @@ import {
   RunStatus,
   Warmth,
 } from "../src/abi.ts";
-// First, since constants of the records are needed by what it leads to.
-import { machine } from "./machine.ts";
 import { allocate, initialize } from "./build.ts";
 import { cpuAt } from "./cpu.ts";
 import { digestMachine, digestOfCpu } from "./digest.ts";
@@ -22,6 +20,7 @@ import { driveLine } from "./interrupts/gic/stream.ts";
 import { Arrival } from "./firmware/call.ts";
 import { NO_EVENT, eventIndex, isShared } from "./firmware/events.ts";
 import { Message, send } from "./interrupts/message.ts";
+import { machine } from "./machine.ts";
 import { warmLine } from "./memory/lines.ts";
 import { lineOf, mapPages } from "./memory/map.ts";
 import { attachCopy, nextPageInUse, nextPageOutOfUse, setAccelerations } from "./snapshot.ts";

@@ -2,7 +2,7 @@
 // so that a copy of linear memory is a copy of the machine.
 
 import { PAGE_BYTES, RunStatus, StopReason, Timing } from "../src/abi.ts";
-import { shrinkLimits } from "./time/bounds.ts";
+import { shrinkLimits } from "./time/limits.ts";
 
 /** One per WebAssembly instance. Cycles are machine reference cycles; ticks are parts of a cycle (`Timing.ISSUE_SHIFT`). */
 @unmanaged

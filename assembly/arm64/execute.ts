@@ -7,7 +7,7 @@ import { locate } from "../memory/access.ts";
 import { SpecialKind, kindBehindProbe } from "../memory/code.ts";
 import { pageAt, ramAt } from "../memory/map.ts";
 import { Leave } from "../time/leave.ts";
-import { hitLimit, otherLimit } from "../time/bounds.ts";
+import { hitLimit, otherLimit } from "../time/limits.ts";
 import { comeRound, loopEdge } from "../time/spin.ts";
 import { probeHit } from "../trace/probe.ts";
 import { beyondHits } from "./beyond.ts";

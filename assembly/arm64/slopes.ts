@@ -15,7 +15,7 @@ import {
   slopeOf,
   widen,
 } from "../time/affine.ts";
-import { cycleOf, ticksOf } from "../time/bounds.ts";
+import { cycleOf, ticksOf } from "../time/limits.ts";
 import { loadLocation, locationSlope, storeLocation } from "../time/locations.ts";
 import { turnPeriod } from "../time/shadow.ts";
 import { ACCESS_SIGNED, ATOMIC_SWAP } from "./decodeLoadStore.ts";

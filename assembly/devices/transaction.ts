@@ -19,7 +19,7 @@ import { serveRedistributor } from "../interrupts/gic/redistributor.ts";
 import { serveStream } from "../interrupts/gic/stream.ts";
 import { Message, announce, land, redistributorLatency, send, settlePending } from "../interrupts/message.ts";
 import { machine, stopMachine, timing } from "../machine.ts";
-import { ticksOf } from "../time/bounds.ts";
+import { ticksOf } from "../time/limits.ts";
 import { continueLater } from "../time/run.ts";
 import { EventClass, EventNode, release, schedule, sortBySubject, take } from "../time/wheel.ts";
 import { servePl011 } from "./pl011.ts";

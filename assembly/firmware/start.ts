@@ -5,7 +5,7 @@ import { resetCpu } from "../architecture.ts";
 import { Cpu } from "../cpu.ts";
 import { gicStart } from "../interrupts/gic/interface.ts";
 import { machine } from "../machine.ts";
-import { ticksOf } from "../time/bounds.ts";
+import { ticksOf } from "../time/limits.ts";
 import { trace } from "../trace/ring.ts";
 
 /** Lets a CPU begin at its start pc in the first instruction slot of a cycle. */

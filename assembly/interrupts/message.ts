@@ -9,7 +9,8 @@ import { raiseSystemNmi } from "../devices/port.ts";
 import { answerDevice } from "../devices/transaction.ts";
 import { acceptEvent } from "../firmware/dispatch.ts";
 import { startCpu } from "../firmware/start.ts";
-import { shrinkLimits, startCycle, ticksOf } from "../time/bounds.ts";
+import { startCycle } from "../time/bounds.ts";
+import { shrinkLimits, ticksOf } from "../time/limits.ts";
 import { takeDeadline } from "../time/deadline.ts";
 import { runCompleted, runCore } from "../time/run.ts";
 import { unpark } from "../time/spin.ts";
@@ -44,9 +45,9 @@ export enum Message {
   /** x86: the host makes a source of the CPU's own signal; second byte: `LocalInterrupt`. */
   LOCAL = 7,
   /** x86: an SMI of the platform; bits 63:32: cycles in system-management mode, or 0. */
-  SMI = 9,
+  SMI = 8,
   /** x86: the platform's NMI line; second byte: source, a bit of port 0x61. */
-  SYSTEM_NMI = 8,
+  SYSTEM_NMI = 9,
   /** arm64: second byte: index of the SDEI event whose interrupt EL3 is to take. */
   EL3 = 10,
 }

@@ -4,7 +4,7 @@ import { CpuState, Timing, TraceKind, WaitKind } from "../../src/abi.ts";
 import { arm64 } from "../arm64/cpu.ts";
 import { Cpu, WaitEnd } from "../cpu.ts";
 import { timing } from "../machine.ts";
-import { cycleOf, ticksOf } from "../time/bounds.ts";
+import { cycleOf, ticksOf } from "../time/limits.ts";
 import { trace } from "../trace/ring.ts";
 import { leaveHalt, mwaitUnmasks, systemStateMasks } from "../x86/wait.ts";
 

@@ -9,6 +9,7 @@ import { Core, Cpu, NEVER, coreInDomain, hop } from "../cpu.ts";
 import { maskClear, maskEmpty, maskSet, maskZero } from "../cpumask.ts";
 import { machine, timing } from "../machine.ts";
 import { EventClass, EventNode, release, schedule, take } from "../time/wheel.ts";
+import { INVALIDATION_DOWNGRADE, expectLine, sendDowngrade, sendFill } from "./arrivals.ts";
 import { assertAnswer, assertFill, foreseeQuestion, foreseeRequest, replaying, takeApart } from "./foreseen.ts";
 import { enlist, entryOfMembers } from "./member.ts";
 import {
@@ -43,9 +44,6 @@ export enum CacheMessage {
   /** Subject: the Entry, whose train has a request to be served. */
   TRAIN = 3,
 }
-
-/** INVALIDATE events: subject = Entry | word << 1 | 1 for a downgrade; argument = cores of that word. */
-export const INVALIDATION_DOWNGRADE: usize = 1;
 
 /** Sends the request of a blocked CPU to its last-level cache. */
 export function requestLine(cpu: Cpu, line: u32, write: bool, cycle: u64): void {
@@ -200,12 +198,6 @@ export function grantHead(entry: Entry, at: u64): void {
   else sendFill(cpu, arrival, mayWrite);
 }
 
-/** @returns the event's node */
-export function sendFill(cpu: Cpu, arrival: u64, mayWrite: bool): usize {
-  expectLine(cpu.core, arrival);
-  return schedule(arrival, EventClass.FILL, changetype<usize>(cpu), mayWrite ? 1 : 0);
-}
-
 function decideWrite(entry: Entry, core: Core, at: u64): u64 {
   // Its siblings keep their copy, and will find something else there.
   if (core.members != 0 && entryOfMembers(core) == changetype<usize>(entry)) leave(core);
@@ -239,42 +231,6 @@ function concludeDecision(entry: Entry, core: Core, ready: u64): u64 {
 
 export function entryIsUnused(entry: Entry): bool {
   return maskEmpty(directoryMask(entry), machine().maskWords << 6);
-}
-
-/** A line message is under way to a core: it may not run past its arrival. */
-// @ts-ignore: decorator
-@inline
-export function expectLine(core: Core, arrival: u64): void {
-  const others = core.lineArrivals++;
-  if (others == 0 || arrival < core.lineArrivalMin) core.lineArrivalMin = arrival;
-  if (others == 0 || arrival > core.lineArrivalMax) core.lineArrivalMax = arrival;
-}
-
-/** Takes expectLine() back. A bound that isn't known any more becomes one that has passed, which says nothing. */
-export function unexpectLine(core: Core, arrival: u64): void {
-  const left = --core.lineArrivals;
-  const wasMin = arrival == core.lineArrivalMin;
-  if (left == 0) {
-    core.lineArrivalMin = NEVER;
-  } else if (left == 1) {
-    core.lineArrivalMin = core.lineArrivalMax = wasMin ? core.lineArrivalMax : core.lineArrivalMin;
-  } else {
-    if (wasMin) core.lineArrivalMin = 0;
-    if (arrival == core.lineArrivalMax) core.lineArrivalMax = 0;
-  }
-}
-
-/** @returns the event's node */
-export function sendInvalidation(entry: Entry, core: Core, arrival: u64): usize {
-  expectLine(core, arrival);
-  const subject = changetype<usize>(entry) | ((<usize>(core.bit >>> 6)) << 1);
-  return schedule(arrival, EventClass.INVALIDATE, subject, (<u64>1) << ((<u64>core.bit) & 63));
-}
-
-export function sendDowngrade(entry: Entry, core: Core, arrival: u64): usize {
-  expectLine(core, arrival);
-  const subject = changetype<usize>(entry) | ((<usize>(core.bit >>> 6)) << 1) | INVALIDATION_DOWNGRADE;
-  return schedule(arrival, EventClass.INVALIDATE, subject, (<u64>1) << ((<u64>core.bit) & 63));
 }
 
 /** Takes the line from every core in the directory mask. @returns when the last acknowledgement is in. */
@@ -492,29 +448,3 @@ function conclude(home: Home, arrival: u64, state: LineState): void {
   if (replaying) assertAnswer(arrival, state);
   else sendToCache(entry, CacheMessage.ANSWER, state, arrival);
 }
-
-// --- deliveries at cores ---------------------------------------------------------------------------------------------
-
-/** A message about a line has reached a core. */
-// @ts-ignore: decorator
-@inline
-export function landLine(core: Core): void {
-  const left = --core.lineArrivals;
-  if (left == 0) core.lineArrivalMin = NEVER;
-  else if (left == 1) core.lineArrivalMin = core.lineArrivalMax;
-}
-
-/** The copy of one core changes; what its threads remember of the line is forgotten by the caller. */
-export function dropCopy(entry: Entry, bit: u32, downgrade: bool): void {
-  if (!downgrade) maskClear(heldMask(entry), bit);
-  if (entry.writer == bit + 1) entry.writer = 0;
-}
-
-export function gainCopy(entry: Entry, bit: u32, mayWrite: bool): void {
-  maskSet(heldMask(entry), bit);
-  if (!mayWrite || entry.writer == bit + 1) return;
-  entry.writer = <u16>(bit + 1);
-  entry.writerThread = 0;
-}
-
-if (LINE_BYTES != 64) ERROR("INVALIDATE subjects keep five bits in the address of an entry");

@@ -16,9 +16,6 @@ import {
   grantHead,
   heldElsewhere,
   openEntry,
-  sendDowngrade,
-  sendFill,
-  sendInvalidation,
   sendRequest,
   sendToCache,
   sendToHome,
@@ -26,8 +23,8 @@ import {
   serveRecall,
   takeAnswer,
   touch,
-  unexpectLine,
 } from "./directory.ts";
+import { sendDowngrade, sendFill, sendInvalidation, unexpectLine } from "./arrivals.ts";
 import { Entry, Home, LineState, Recall, directoryMask, knownEntry } from "./lines.ts";
 import { isSpunOn } from "./member.ts";
 import { hasTrain } from "./train.ts";

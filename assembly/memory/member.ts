@@ -6,12 +6,13 @@
 import { Acceleration, CpuState } from "../../src/abi.ts";
 import { Core, Cpu, NEVER, coreInDomain, threadOf } from "../cpu.ts";
 import { machine } from "../machine.ts";
-import { cycleOf, ticksOf } from "../time/bounds.ts";
+import { cycleOf, ticksOf } from "../time/limits.ts";
 import { Spin, SpinLine, advanceTurns, spinLineOf, spinOf, unparkTo, unparkToTicks } from "../time/spin.ts";
 import { EventClass, isTaken, schedule } from "../time/wheel.ts";
 import { loadBytes, storeBytes } from "./access.ts";
 import { forgetInCore } from "./copies.ts";
-import { CacheMessage, dropCopy, enqueueLate, expectLine, sendInvalidation } from "./directory.ts";
+import { CacheMessage, enqueueLate } from "./directory.ts";
+import { dropCopy, expectLine, sendInvalidation } from "./arrivals.ts";
 import { Entry } from "./lines.ts";
 import { addressOfLine } from "./map.ts";
 import {

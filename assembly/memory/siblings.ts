@@ -9,7 +9,7 @@ import { timing } from "../machine.ts";
 import { startCycle } from "../time/bounds.ts";
 import { wakeSiblings, hideFromSiblings } from "../time/watch.ts";
 import { EventClass, schedule } from "../time/wheel.ts";
-import { expectLine } from "./directory.ts";
+import { expectLine } from "./arrivals.ts";
 import { Permission, permissionOf, setWriterThread, writerThreadOf } from "./lines.ts";
 
 /** Argument of the FILL event by which a line comes from a sibling. */

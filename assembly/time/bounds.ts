@@ -6,36 +6,12 @@
 // where A is the least time in which another CPU can take a line away and P the least in which one can interrupt. A
 // message that is on its way is known; one that isn't yet needs at least A or P from now.
 
-import { Acceleration, Timing } from "../../src/abi.ts";
+import { Acceleration } from "../../src/abi.ts";
 import { Core, Cpu, threadOf } from "../cpu.ts";
-import { machine, timing } from "../machine.ts";
+import { machine } from "../machine.ts";
+import { cycleOf, setLimits } from "./limits.ts";
 import { parkedUntil } from "./spin.ts";
 import { quietUntil } from "./wheel.ts";
-
-/** Ticks before which an instruction may start; valid for the CPU that is being run. */
-export let hitLimit: u64 = 0;
-export let otherLimit: u64 = 0;
-/** For instructions that read what messages change (acknowledge registers, waits), masked or not. */
-export let observeLimit: u64 = 0;
-
-// Immutable after the machine is built.
-let issueShift: u64 = 0;
-
-export function attachBounds(): void {
-  issueShift = <u64>timing(Timing.ISSUE_SHIFT);
-}
-
-// @ts-ignore: decorator
-@inline
-export function cycleOf(ticks: u64): u64 {
-  return ticks >>> issueShift;
-}
-
-// @ts-ignore: decorator
-@inline
-export function ticksOf(cycle: u64): u64 {
-  return cycle << issueShift;
-}
 
 /** Start cycle of the CPU's next instruction. */
 // @ts-ignore: decorator
@@ -75,59 +51,7 @@ export function computeLimits(cpu: Cpu, cycle: u64, delivering: bool): void {
     hit = min(hit, sibling);
     observe = min(observe, sibling);
   }
-  hitLimit = ticksOf(min(hit, other));
-  otherLimit = ticksOf(other);
-  observeLimit = ticksOf(observe);
-}
-
-/** Limits for stepping up to a cycle within time that has passed already. */
-export function limitTo(cycle: u64): void {
-  hitLimit = otherLimit = observeLimit = ticksOf(cycle);
-}
-
-/** Limits in ticks, for the shadow. */
-export function limitToTicks(ticks: u64): void {
-  hitLimit = otherLimit = observeLimit = ticks;
-}
-
-let savedHit: u64 = 0;
-let savedOther: u64 = 0;
-let savedObserve: u64 = 0;
-
-/** Puts the running CPU's limits aside while the shadow runs. */
-export function saveLimits(): void {
-  savedHit = hitLimit;
-  savedOther = otherLimit;
-  savedObserve = observeLimit;
-}
-
-export function restoreLimits(): void {
-  hitLimit = savedHit;
-  otherLimit = savedOther;
-  observeLimit = savedObserve;
-}
-
-/**
- * A message to the running CPU, or to a thread of its core, has been sent: it may not pass the arrival. A sibling that the message
- * sets going shares the core's copies, so no latency of a line is in between.
- */
-export function shrinkLimits(arrival: u64): void {
-  const ticks = ticksOf(arrival);
-  if (ticks < hitLimit) hitLimit = ticks;
-  if (ticks < otherLimit) otherLimit = ticks;
-  if (ticks < observeLimit) observeLimit = ticks;
-}
-
-/** An event has been added: what follows from it may reach the running CPU one latency behind it. */
-// @ts-ignore: decorator
-@inline
-export function limitByEvent(cycle: u64): void {
-  const m = machine();
-  const hit = ticksOf(cycle + m.leastLineLatency);
-  const other = ticksOf(cycle + m.leastInterruptLatency);
-  if (hit < hitLimit) hitLimit = hit;
-  if (other < otherLimit) otherLimit = other;
-  if (other < observeLimit) observeLimit = other;
+  setLimits(min(hit, other), other, observe);
 }
 
 /** The least of several arrivals goes stale when its message lands before others: then it says nothing. */

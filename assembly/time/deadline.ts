@@ -4,7 +4,7 @@
 import { Cpu, NEVER } from "../cpu.ts";
 import { Message } from "../interrupts/message.ts";
 import { machine } from "../machine.ts";
-import { shrinkLimits } from "./bounds.ts";
+import { shrinkLimits } from "./limits.ts";
 import { EventClass, EventNode, cancel, isTaken, schedule } from "./wheel.ts";
 
 /**

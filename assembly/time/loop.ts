@@ -6,14 +6,8 @@ import { deviceArrivals } from "../devices/transaction.ts";
 import { deliver } from "../interrupts/message.ts";
 import { halt, machine } from "../machine.ts";
 import { forgetInCore } from "../memory/copies.ts";
-import {
-  INVALIDATION_DOWNGRADE,
-  cacheArrivals,
-  dropCopy,
-  gainCopy,
-  homeArrivals,
-  landLine,
-} from "../memory/directory.ts";
+import { cacheArrivals, homeArrivals } from "../memory/directory.ts";
+import { INVALIDATION_DOWNGRADE, dropCopy, gainCopy, landLine } from "../memory/arrivals.ts";
 import { concludeForeseen, foreseenOf, takeApart } from "../memory/foreseen.ts";
 import { Entry } from "../memory/lines.ts";
 import { enlistLate, isSpunOn, settleMembers } from "../memory/member.ts";
@@ -21,7 +15,7 @@ import { FILL_FROM_SIBLING, takeFromSibling } from "../memory/siblings.ts";
 import { checkTrain } from "../memory/train.ts";
 import { addressOfLine } from "../memory/map.ts";
 import { traceWantsDraining } from "../trace/ring.ts";
-import { ticksOf } from "./bounds.ts";
+import { ticksOf } from "./limits.ts";
 import { continueAfterDelivery, runCompleted, runCore } from "./run.ts";
 import { parkedLineUse, parkedUntil, unpark } from "./spin.ts";
 import { LineUse, endWatch } from "./watch.ts";

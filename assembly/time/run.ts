@@ -6,17 +6,8 @@ import { Core, Cpu, NEVER, cpuAt, threadOf } from "../cpu.ts";
 import { execute, takePending } from "../architecture.ts";
 import { machine } from "../machine.ts";
 import { settleMembers } from "../memory/member.ts";
-import {
-  computeLimits,
-  coreIsStepping,
-  hitLimit,
-  isStepping,
-  limitTo,
-  limitToTicks,
-  otherLimit,
-  precedes,
-  startCycle,
-} from "./bounds.ts";
+import { computeLimits, coreIsStepping, isStepping, precedes, startCycle } from "./bounds.ts";
+import { hitLimit, limitTo, limitToTicks, otherLimit } from "./limits.ts";
 import { Leave } from "./leave.ts";
 import { parkedUntil, unpark } from "./spin.ts";
 import { EventClass, EventNode, cancel, schedule } from "./wheel.ts";

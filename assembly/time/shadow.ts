@@ -21,7 +21,8 @@ import {
   slopeOf,
   wordOf,
 } from "./affine.ts";
-import { limitToTicks, restoreLimits, saveLimits, startCycle } from "./bounds.ts";
+import { startCycle } from "./bounds.ts";
+import { limitToTicks, restoreLimits, saveLimits } from "./limits.ts";
 import { Leave } from "./leave.ts";
 import { parkedLineUse } from "./spin.ts";
 import { LineUse } from "./watch.ts";

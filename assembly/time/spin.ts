@@ -12,7 +12,7 @@ import { ramAt } from "../memory/map.ts";
 import { memberTurnsBy, settleMembers } from "../memory/member.ts";
 import { memberOf } from "../memory/train.ts";
 import { MAX_CELLS, MAX_LINES, advanceBytes, cellAt, cellCount, openAffine, slopeOf, turnLimit } from "./affine.ts";
-import { cycleOf, ticksOf } from "./bounds.ts";
+import { cycleOf, ticksOf } from "./limits.ts";
 import { Leave } from "./leave.ts";
 import { catchUp, catchUpToTicks } from "./run.ts";
 import {

@@ -8,7 +8,7 @@
 import { StopReason } from "../../src/abi.ts";
 import { NEVER } from "../cpu.ts";
 import { machine, reserve, stopMachine } from "../machine.ts";
-import { limitByEvent } from "./bounds.ts";
+import { limitByEvent } from "./limits.ts";
 
 /** What happens within one cycle, in this order; nothing creates an event of the same or an earlier class in its cycle. */
 export enum EventClass {

@@ -6,7 +6,7 @@ import { machine } from "../machine.ts";
 import { Access, closeJournal, outcome, readSlow } from "../memory/access.ts";
 import { DecodedFlag, SpecialKind, kindBehindProbe } from "../memory/code.ts";
 import { readable } from "../memory/copies.ts";
-import { hitLimit, otherLimit } from "../time/bounds.ts";
+import { hitLimit, otherLimit } from "../time/limits.ts";
 import { Leave } from "../time/leave.ts";
 import { comeRound, loopEdge } from "../time/spin.ts";
 import { probeHit } from "../trace/probe.ts";

@@ -18,7 +18,7 @@ import {
   slopeOf,
   widen,
 } from "../time/affine.ts";
-import { cycleOf, ticksOf } from "../time/bounds.ts";
+import { cycleOf, ticksOf } from "../time/limits.ts";
 import { loadLocation, locationSlope, locationValue, readLocation, storeLocation } from "../time/locations.ts";
 import { turnPeriod } from "../time/shadow.ts";
 import { addressOf } from "./address.ts";

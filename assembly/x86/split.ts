@@ -14,7 +14,7 @@ import { Access, checkRights, fail, loadBytes, locate, outcome, refuse, storeByt
 import { isUnclaimed } from "../memory/siblings.ts";
 import { Permission, permissionOf } from "../memory/lines.ts";
 import { bytesToLineEnd, lineOf, pageAt } from "../memory/map.ts";
-import { ticksOf } from "../time/bounds.ts";
+import { ticksOf } from "../time/limits.ts";
 import { X86State, x86 } from "./cpu.ts";
 
 let lowHost: usize = 0;

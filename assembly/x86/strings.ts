@@ -14,7 +14,7 @@ import {
   storeBytes,
 } from "../memory/access.ts";
 import { readable, writable } from "../memory/copies.ts";
-import { hitLimit } from "../time/bounds.ts";
+import { hitLimit } from "../time/limits.ts";
 import { withSegment } from "./address.ts";
 import { RAX, RCX, RDI, RFLAGS_DF, RFLAGS_TF, RSI, Shadow, readR, writeR, x86 } from "./cpu.ts";
 import { zeroOf } from "./flags.ts";

@@ -14,7 +14,8 @@ import {
   openJournal,
   outcome,
 } from "../memory/access.ts";
-import { observeLimit, startCycle } from "../time/bounds.ts";
+import { startCycle } from "../time/bounds.ts";
+import { observeLimit } from "../time/limits.ts";
 import {
   CR0_EM,
   CR0_MP,

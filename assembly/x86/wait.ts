@@ -5,7 +5,7 @@ import { Cpu, Pending } from "../cpu.ts";
 import { beginWait } from "../interrupts/wake.ts";
 import { lineOf } from "../memory/map.ts";
 import { locate } from "../memory/access.ts";
-import { observeLimit } from "../time/bounds.ts";
+import { observeLimit } from "../time/limits.ts";
 import { Leave } from "../time/leave.ts";
 import { unwatchLine, watchLine } from "../time/watch.ts";
 import { withSegment } from "./address.ts";

@@ -7,7 +7,8 @@
 import { Timing } from "../../../src/abi.ts";
 import { Cpu } from "../../cpu.ts";
 import { timing } from "../../machine.ts";
-import { shrinkLimits, startCycle } from "../../time/bounds.ts";
+import { startCycle } from "../../time/bounds.ts";
+import { shrinkLimits } from "../../time/limits.ts";
 import { ApicError, noteError } from "./errors.ts";
 import { COMMAND_DEFINED, COMMAND_DELIVERY_STATUS, Destination, sendCommand } from "./icr.ts";
 import { endOfInterrupt } from "./priority.ts";
