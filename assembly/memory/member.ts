@@ -58,7 +58,10 @@ export class Member {
   head: u64;
   turnsBehind: u64;
   turnsLeft: u64;
-  /** Cycle at which the line is lost; start of the load that misses it, and whole turns until then; cycle of the fill. */
+  /**
+   * Cycle at which the line is lost; start of the load that misses it, and whole turns until then; cycle of the last fill,
+   * NEVER if a sibling's has spared the member that.
+   */
   invalidation: u64;
   loadTicks: u64;
   fill: u64;
@@ -212,6 +215,7 @@ function joinThread(train: Train, entry: Entry, cpu: Cpu, line: SpinLine, invali
     member.entry = changetype<usize>(entry);
     member.generation = train.generation;
     member.place = MemberPlace.SPARED;
+    member.fill = NEVER;
     member.cpu = cpu;
     member.latency = cpu.core.latency;
     member.period = <u32>spin.period;
@@ -285,6 +289,7 @@ function spareSiblings(train: Train, granted: Member): void {
     if (cycleOf(member.loadTicks) < granted.fill) continue;
     unlist(train, member);
     member.place = MemberPlace.SPARED;
+    member.fill = NEVER;
   }
 }
 
@@ -350,17 +355,22 @@ function pendingInvalidation(core: Core, cycle: u64): u64 {
   return NEVER;
 }
 
-/** Whether the core holds the line: it has not lost it yet, or a member's fill has brought it back. */
+/**
+ * Whether the core holds the line: it has not lost it yet, or a member's fill has brought it back. Before it is lost again, a
+ * fill may still be on its way, behind that of a sibling.
+ */
 function holdsLine(core: Core, cycle: u64, pendingInvalidation: u64): bool {
   let lost = pendingInvalidation == NEVER;
   for (let thread: u32 = 0; thread < core.threadCount; thread++) {
     const member = memberOf(threadOf(core, thread));
     if (member.entry == 0) continue;
-    const isAhead = member.place == MemberPlace.WAITING && member.aheadTicks != 0;
-    if (pendingInvalidation == NEVER ? member.place != MemberPlace.GRANTED : !isAhead) continue;
-    if (pendingInvalidation != NEVER && member.invalidation != pendingInvalidation) continue;
+    if (pendingInvalidation == NEVER) {
+      if (member.place != MemberPlace.GRANTED) continue;
+    } else if (member.place != MemberPlace.WAITING || member.invalidation != pendingInvalidation) {
+      continue;
+    }
     if (isBehind(member.fill, cycle, EventClass.FILL)) return true;
-    lost = true;
+    if (member.place == MemberPlace.GRANTED || member.aheadTicks != 0) lost = true;
   }
   return !lost;
 }

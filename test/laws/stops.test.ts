@@ -48,6 +48,8 @@ const seeds = Number(process.env["ALLSTOP_SEEDS"] ?? 2);
 const stops: readonly Stop[] = [
   // A late CPU lets everybody else wait, and its interrupt-rich neighbours meet the train in every state.
   { architecture: "arm64", cpus: 512, load: "irqs-off", seed: 1, late: { cpu: 296, turns: 160_000n } },
+  // Of two siblings that have lost the line, one gets it back before the other, and both are to lose it again.
+  { architecture: "x86-64", cpus: 434, load: "mixed", seed: 10 },
   ...Array.from({ length: seeds }, (_, index) => index + 1).flatMap((seed): Stop[] => [
     ...(["arm64", "x86-64"] as const).flatMap((architecture): Stop[] => [
       { architecture, cpus: 64 + 37 * seed, load: "mixed", seed },
