@@ -15,7 +15,7 @@ import { firmware } from "./firmware.ts";
 import { acquire } from "./locks.ts";
 import { PSCI_FUNCTIONS, PSCI_NUMBERS, powerOff, powerOn, psciCall, psciFeatures, psciLock } from "./psci.ts";
 import { SDEI_FUNCTIONS, SDEI_NUMBERS, sdeiCall, sdeiLock } from "./sdei.ts";
-import { triggerShared } from "./shared.ts";
+import { returnShared, routeShared, triggerShared } from "./shared.ts";
 
 /** What of a CPU reaches the firmware: second byte of a DEVICE event's argument; event indices stand in the third. */
 export enum Arrival {
@@ -30,6 +30,8 @@ export enum Arrival {
   POWER_ON = 4,
   /** A shared event's interrupt; the CPU is the one that the interrupt controller chose. */
   TRIGGER = 5,
+  /** The interrupt of a shared event comes back from a PE that is off. */
+  RETURN = 6,
 }
 
 export const SUCCESS: i64 = 0;
@@ -66,6 +68,11 @@ export function serveFirmware(cpu: Cpu, argument: u64, cycle: u64): void {
   const arrival = <Arrival>((<i32>(argument >>> 8)) & 0xff);
   if (arrival == Arrival.TRIGGER) {
     triggerShared(cpu, (<u32>(argument >>> 16)) & 0xff, cycle);
+    return;
+  }
+  if (arrival == Arrival.RETURN) {
+    returnShared((<u32>(argument >>> 16)) & 0xff);
+    routeShared(cpu, cycle);
     return;
   }
   cpu.deviceArrival = NEVER;

@@ -3,6 +3,7 @@
 // While a dispatch is open its interrupt is active, in the secure range of priorities.
 
 import {
+  CpuState,
   SdeiCompletion,
   SdeiMaskedSignal,
   SdeiOpenCpuOff,
@@ -14,10 +15,11 @@ import { arm64, readX, writeNzcv, writeX } from "../arm64/cpu.ts";
 import { enterClient, pstate, restorePstate } from "../arm64/exception.ts";
 import { Cpu, Pending } from "../cpu.ts";
 import { gicClearSecureActive, gicSetSecureActive } from "../interrupts/gic/interface.ts";
+import { gicAcknowledgePpi, gicSecurePpis, gicSetSecure } from "../interrupts/gic/secure.ts";
 import { startCycle } from "../time/bounds.ts";
 import { trace } from "../trace/ring.ts";
 import { DENIED, INVALID_PARAMETERS, RESUMED } from "./call.ts";
-import { Action, endOfEvents, eventNumber, isReady, isShared, levelOf, transition } from "./events.ts";
+import { Action, endOfEvents, eventNumber, firstEvent, isReady, isShared, levelOf, transition } from "./events.ts";
 import {
   DISPATCH_EVENT,
   DISPATCH_PC,
@@ -35,7 +37,7 @@ import {
   registrationOf,
 } from "./firmware.ts";
 import { isEntryPoint } from "./psci.ts";
-import { returnShared, routeShared } from "./shared.ts";
+import { acknowledgeShared, endForwarding, returnLater, returnShared, routeShared } from "./shared.ts";
 
 /** Registration flags: a shared event is routed to one PE; the entry point is an offset from VBAR (DEN 0054 5.1.2). */
 export const ROUTED_TO_PE: u32 = 1;
@@ -47,8 +49,12 @@ const CRITICAL_PRIORITY: u32 = 0x60;
 
 // --- arrival ---------------------------------------------------------------------------------------------------------
 
-/** An event's interrupt has arrived at a PE: one pending bit per event. */
-export function acceptEvent(cpu: Cpu, index: u32): void {
+/** An event's interrupt has arrived at a PE: one pending bit per event. One that is off loses a signal; an SPI finds another PE. */
+export function acceptEvent(cpu: Cpu, index: u32, cycle: u64): void {
+  if (cpu.state == CpuState.OFFLINE) {
+    if (isShared(index)) returnLater(cpu, index, cycle);
+    return;
+  }
   firmwareOf(cpu).pending |= (<u32>1) << index;
   updateEl3(cpu);
 }
@@ -63,7 +69,7 @@ export function updateEl3(cpu: Cpu): void {
 function signalledEvent(cpu: Cpu): i32 {
   const own = firmwareOf(cpu);
   let normal: i32 = -1;
-  for (let left = own.pending; left != 0; left &= left - 1) {
+  for (let left = own.pending | pendingPpis(cpu); left != 0; left &= left - 1) {
     const index = <u32>ctz(left);
     const level = levelOf(index);
     // An active interrupt lets only more urgent ones through.
@@ -72,6 +78,17 @@ function signalledEvent(cpu: Cpu): i32 {
     if (normal < 0) normal = <i32>index;
   }
   return normal;
+}
+
+/** Private events whose PPI is pending. */
+function pendingPpis(cpu: Cpu): u32 {
+  const ppis = gicSecurePpis(cpu);
+  if (ppis == 0) return 0;
+  let events: u32 = 0;
+  for (let index = firstEvent(false); index < endOfEvents(false); index++) {
+    events |= ((ppis >>> eventMapAt(index).interrupt) & 1) << index;
+  }
+  return events;
 }
 
 /**
@@ -95,7 +112,12 @@ export function serveInterrupt(cpu: Cpu, cycle: u64): void {
   const index = <u32>signalled;
   const own = firmwareOf(cpu);
   own.pending &= ~((<u32>1) << index);
-  if (own.unmasked != 0 && isReady(registrationOf(cpu, index))) {
+  const isSpurious = isShared(index) && !acknowledgeShared(index);
+  if (isSpurious) {
+    endForwarding(index);
+  } else if (own.unmasked != 0 && isReady(registrationOf(cpu, index))) {
+    if (isShared(index)) endForwarding(index);
+    else if (index != 0) gicAcknowledgePpi(cpu, eventMapAt(index).interrupt);
     dispatch(cpu, index);
   } else if (isShared(index)) {
     // Other PEs may be able to take it.
@@ -221,7 +243,10 @@ export function forgetPe(cpu: Cpu): void {
   updatePriority(cpu);
   for (let index: u32 = 0; index < endOfEvents(false); index++) {
     const registration = registrationOf(cpu, index);
-    if ((registration.state & REGISTERED) != 0) eventMapAt(index).registrations--;
+    if ((registration.state & REGISTERED) != 0) {
+      eventMapAt(index).registrations--;
+      if (index != 0 && eventMapAt(index).interrupt != 0) gicSetSecure(cpu, eventMapAt(index).interrupt, false);
+    }
     memory.fill(changetype<usize>(registration), 0, offsetof<Registration>());
   }
   for (let left = own.pending >>> SDEI_MOST_PRIVATE; left != 0; left &= left - 1) {

@@ -29,6 +29,9 @@ export class Firmware {
   dangling: u32;
   /** Shared events whose interrupt is pending and assigned to no PE: a bit per event index. */
   sharedPending: u32;
+  /** Shared events whose interrupt is with a PE or on its way to one; those of them that a level-sensitive SPI has brought. */
+  sharedForwarded: u32;
+  sharedByLine: u32;
   /** Lock of the power domains above the CPU: cycle at which it is free. */
   powerLock: u64;
 }
@@ -155,6 +158,7 @@ export function firmwareDigest(): void {
   const shared = firmware();
   mix(shared.dangling);
   mix(shared.sharedPending);
+  mix((<u64>shared.sharedForwarded) | ((<u64>shared.sharedByLine) << 32));
   lockDigest(shared.powerLock);
   for (let index: u32 = 0; index < <u32>(SDEI_MOST_PRIVATE + SDEI_MOST_SHARED); index++) {
     const map = eventMapAt(index);

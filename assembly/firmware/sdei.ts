@@ -4,6 +4,7 @@
 import { SDEI_MOST_PRIVATE, SdeiSignalCheck } from "../../src/abi.ts";
 import { readX } from "../arm64/cpu.ts";
 import { Cpu } from "../cpu.ts";
+import { gicSetSecure } from "../interrupts/gic/secure.ts";
 import { cpuWithId } from "../interrupts/hardwareIds.ts";
 import { Message, interruptLatency, send } from "../interrupts/message.ts";
 import { DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, NO_RETURN, SUCCESS } from "./call.ts";
@@ -105,7 +106,7 @@ export function sdeiCall(cpu: Cpu, call: u32, cycle: u64): i64 {
   if (firmware().sdeiVersion == 0) return NOT_SUPPORTED;
   const result = serve(cpu, call, cycle);
   updateEl3(cpu);
-  if (firmware().sharedPending != 0) routeShared(cpu, cycle);
+  routeShared(cpu, cycle);
   return result;
 }
 
@@ -183,8 +184,7 @@ function register(cpu: Cpu, index: u32, entry: u64, argument: u64, flags: u64, a
   registration.affinity = affinity;
   registration.flags = <u32>flags;
   map.registrations++;
-  // What came before the registration says nothing to its handler; SGIs stay.
-  if (index != 0) forgetInterrupt(cpu, index);
+  setInterruptOwner(cpu, index, true);
   return SUCCESS;
 }
 
@@ -197,9 +197,16 @@ function isRoutable(flags: u64, affinity: u64): bool {
   return (flags & ROUTED_TO_PE) == 0 || changetype<usize>(cpuWithId(affinity)) != 0;
 }
 
-function forgetInterrupt(cpu: Cpu, index: u32): void {
+/**
+ * The interrupt of an event is EL3's while the event is registered. What came before says nothing to its handler, or to EL1
+ * (TF-A, sdei_event_register(), sdei_event_unregister()). SGIs stay.
+ */
+function setInterruptOwner(cpu: Cpu, index: u32, el3: bool): void {
+  if (index == 0) return;
   if (isShared(index)) clearShared(index);
   else firmwareOf(cpu).pending &= ~((<u32>1) << index);
+  const interrupt = eventMapAt(index).interrupt;
+  if (interrupt != 0) gicSetSecure(cpu, interrupt, el3);
 }
 
 /** A running handler goes on, unregistered. */
@@ -210,7 +217,7 @@ function unregister(cpu: Cpu, index: u32): i64 {
   registration.entry = registration.argument = registration.affinity = 0;
   registration.flags = 0;
   eventMapAt(index).registrations--;
-  if (index != 0) forgetInterrupt(cpu, index);
+  setInterruptOwner(cpu, index, false);
   return running ? PENDING : SUCCESS;
 }
 

@@ -169,7 +169,7 @@ export function deliver(node: EventNode, cycle: u64): void {
       settlePending(cpu, cycle);
       break;
     case Message.EL3:
-      if (cpu.state != CpuState.OFFLINE) acceptEvent(cpu, (<u32>(argument >>> 8)) & 0xff);
+      acceptEvent(cpu, (<u32>(argument >>> 8)) & 0xff, cycle);
       settlePending(cpu, cycle);
       break;
     default:

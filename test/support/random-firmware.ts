@@ -42,7 +42,7 @@ export function openEvents(a: A64, random: Random, layout: Layout, vectors: numb
   const relative = random.chance(20);
   const entry = relative ? EVENT_HANDLER_OFFSET : vectors + EVENT_HANDLER_OFFSET;
   const event = random.pick(events);
-  if (event >= 1000) call(a, random, SDEI + 0xd, random.pick([17, 20, 21, 40, 41]));
+  if (event >= 1000) call(a, random, SDEI + 0xd, random.pick([17, 20, 27, 30, 40, 41]));
   call(a, random, SDEI + 1, event, entry, 5, (relative ? 2 : 0) + random.between(0, 1), anyId(random, layout));
   call(a, random, SDEI + 2, event);
   call(a, random, SDEI + 0xc);

@@ -111,6 +111,10 @@ function writeControl(value: u32, cycle: u64): void {
 /** `word` counts from INTID 0; IGRPMODR and NSACR are RES0 with one security state. */
 function readBits(register: u32, word: u32): u32 {
   if (word == 0 || word > SPI_WORDS) return 0;
+  return readAllBits(register, word) & ~spiWord(SpiBits.SECURE, word - 1);
+}
+
+function readAllBits(register: u32, word: u32): u32 {
   switch (register) {
     case GICD_IGROUPR:
       return spiWord(SpiBits.GROUP1, word - 1);
@@ -130,11 +134,12 @@ function readBits(register: u32, word: u32): u32 {
   }
 }
 
-function writeBits(register: u32, word: u32, value: u32): void {
+function writeBits(register: u32, word: u32, written: u32): void {
   if (word == 0 || word > SPI_WORDS) return;
+  const value = written & ~spiWord(SpiBits.SECURE, word - 1);
   switch (register) {
     case GICD_IGROUPR:
-      setSpiWord(SpiBits.GROUP1, word - 1, value);
+      setWhole(SpiBits.GROUP1, word - 1, value);
       break;
     case GICD_ISENABLER:
       setOnes(SpiBits.ENABLED, word - 1, value);
@@ -155,11 +160,16 @@ function writeBits(register: u32, word: u32, value: u32): void {
       clearOnes(SpiBits.ACTIVE, word - 1, value);
       break;
     case GICD_INMIR:
-      if (machine().featNmi != 0) setSpiWord(SpiBits.NON_MASKABLE, word - 1, value);
+      if (machine().featNmi != 0) setWhole(SpiBits.NON_MASKABLE, word - 1, value);
       break;
     default:
       break;
   }
+}
+
+/** All bits are written but EL3's. */
+function setWhole(bits: SpiBits, word: u32, value: u32): void {
+  setSpiWord(bits, word, value | (spiWord(bits, word) & spiWord(SpiBits.SECURE, word)));
 }
 
 /** The set and clear registers: ones act, zeros don't. */
@@ -176,15 +186,16 @@ function clearOnes(bits: SpiBits, word: u32, ones: u32): void {
 /** GICD_ICFGR: bit 1 of each field says edge-triggered, bit 0 is RES0. `word` holds sixteen INTIDs. */
 function readConfiguration(word: u32): u32 {
   if (word < 2) return 0;
-  const edge = spiWord(SpiBits.EDGE, (word >>> 1) - 1) >>> ((word & 1) << 4);
-  return spreadEdges(edge);
+  const own = spiWord(SpiBits.EDGE, (word >>> 1) - 1) & ~spiWord(SpiBits.SECURE, (word >>> 1) - 1);
+  return spreadEdges(own >>> ((word & 1) << 4));
 }
 
 function writeConfiguration(word: u32, value: u32): void {
   if (word < 2) return;
   const shift = (word & 1) << 4;
-  const others = spiWord(SpiBits.EDGE, (word >>> 1) - 1) & ~((<u32>0xffff) << shift);
-  setSpiWord(SpiBits.EDGE, (word >>> 1) - 1, others | (gatherEdges(value) << shift));
+  const written = ((<u32>0xffff) << shift) & ~spiWord(SpiBits.SECURE, (word >>> 1) - 1);
+  const others = spiWord(SpiBits.EDGE, (word >>> 1) - 1) & ~written;
+  setSpiWord(SpiBits.EDGE, (word >>> 1) - 1, others | ((gatherEdges(value) << shift) & written));
 }
 
 /** Sixteen bits to the upper bits of sixteen fields. */
@@ -205,7 +216,7 @@ function accessPriorities(cpu: Cpu, first: u32): u64 {
   let value: u64 = 0;
   for (let i: u32 = 0; i < cpu.deviceSize; i++) {
     const id = first + i;
-    if (id < FIRST_SPI) continue;
+    if (id < FIRST_SPI || spiBit(SpiBits.SECURE, id - FIRST_SPI)) continue;
     const shift = (<u64>i) << 3;
     if (cpu.deviceWrite != 0) setSpiPriority(id - FIRST_SPI, (<u32>(cpu.deviceValue >>> shift)) & 0xff);
     else value |= (<u64>spiPriority(id - FIRST_SPI)) << shift;
@@ -216,7 +227,7 @@ function accessPriorities(cpu: Cpu, first: u32): u64 {
 /** GICD_IROUTER, whole or by half. */
 function accessRouter(cpu: Cpu, offset: u32): u64 {
   const id = offset >>> 3;
-  if (id < FIRST_SPI) return 0;
+  if (id < FIRST_SPI || spiBit(SpiBits.SECURE, id - FIRST_SPI)) return 0;
   const router = routerOf(id - FIRST_SPI);
   const shift = (<u64>(offset & 4)) << 3;
   const field: u64 = cpu.deviceSize == 8 ? u64.MAX_VALUE : (<u64>0xffff_ffff) << shift;
@@ -229,5 +240,6 @@ function messageSpi(value: u32, high: bool): void {
   const id = value & INTID_FIELD;
   if (id < FIRST_SPI || id >= INTID_END) return;
   const spi = id - FIRST_SPI;
+  if (spiBit(SpiBits.SECURE, spi)) return;
   setSpiBit(spiBit(SpiBits.EDGE, spi) ? SpiBits.PENDING : SpiBits.MESSAGE, spi, high);
 }

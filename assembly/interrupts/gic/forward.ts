@@ -3,6 +3,7 @@
 
 import { Timing } from "../../../src/abi.ts";
 import { cpuAt } from "../../cpu.ts";
+import { routeBound } from "../../firmware/shared.ts";
 import { machine, timing } from "../../machine.ts";
 import { Message, send } from "../message.ts";
 import { ATTRIBUTE_GROUP1, ATTRIBUTE_NMI } from "./gic.ts";
@@ -35,6 +36,7 @@ let chosen: u32 = 0;
 export function settleDistributor(cycle: u64): void {
   const d = distributor();
   if (d.changed == 0) return;
+  routeBound(cycle);
   d.changed = 0;
   const arrival = cycle + timing(Timing.INTERRUPT_LATENCY);
   if (d.controlChanged != 0) broadcastControl(arrival);
@@ -61,7 +63,7 @@ function eligible(word: u32): u32 {
   let groups: u32 = 0;
   if ((control & 1) != 0) groups |= ~group1;
   if ((control & 2) != 0) groups |= group1;
-  const quiet = spiWord(SpiBits.ACTIVE, word) | spiWord(SpiBits.STALE, word);
+  const quiet = spiWord(SpiBits.ACTIVE, word) | spiWord(SpiBits.STALE, word) | spiWord(SpiBits.SECURE, word);
   return spisPending(word) & spiWord(SpiBits.ENABLED, word) & ~quiet & groups;
 }
 

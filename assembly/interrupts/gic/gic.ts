@@ -20,6 +20,8 @@ export class Gic {
   edge: u32;
   /** Lines of the PPIs. */
   level: u32;
+  /** PPIs that EL3 has taken for itself (secure.ts). */
+  secure: u32;
   /** GICR_WAKER.ProcessorSleep */
   asleep: u32;
   /** GICD_CTLR as this redistributor knows it. */

@@ -2,6 +2,7 @@
 
 import { sctlrHasNmi } from "../../arm64/exception.ts";
 import { Cpu } from "../../cpu.ts";
+import { updateEl3 } from "../../firmware/dispatch.ts";
 import { Gic, PRIORITY_SHIFT, gicOf, resetInterface } from "./gic.ts";
 import { FIRST_SPI, INTID_END, NON_MASKABLE, SPURIOUS } from "./intids.ts";
 import {
@@ -62,6 +63,7 @@ export function gicSetPpiLine(cpu: Cpu, intid: u32, high: bool): void {
   if (((gic.level & bit) != 0) == high) return;
   gic.level ^= bit;
   if (high) gic.pending |= bit & gic.edge;
+  if ((gic.secure & bit) != 0) updateEl3(cpu);
   gicUpdate(cpu);
 }
 

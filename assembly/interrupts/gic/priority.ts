@@ -31,7 +31,7 @@ export let foundNmi: bool = false;
  * the lower INTID.
  */
 export function highestPending(gic: Gic): u32 {
-  let candidates = privatePending(gic) & gic.enabled & ~gic.active & enabledGroups(gic);
+  let candidates = privatePending(gic) & gic.enabled & ~gic.active & ~gic.secure & enabledGroups(gic);
   let best = SPURIOUS;
   foundPriority = BELOW_ALL;
   foundGroup1 = foundNmi = false;

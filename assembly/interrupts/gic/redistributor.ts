@@ -60,6 +60,7 @@ function accessPriorities(cpu: Cpu, requester: Cpu, first: u32): u64 {
   let value: u64 = 0;
   for (let i: u32 = 0; i < requester.deviceSize; i++) {
     const shift = (<u64>i) << 3;
+    if (((gic.secure >>> (first + i)) & 1) != 0) continue;
     if (requester.deviceWrite != 0) setPriority(gic, first + i, (<u32>(requester.deviceValue >>> shift)) & 0xff);
     else value |= (<u64>priorityOf(gic, first + i)) << shift;
   }
@@ -79,8 +80,10 @@ function isLast(cpu: Cpu): bool {
   return maskNext(m.presentMask, end, cpu.index + 1) >= end;
 }
 
+/** What is EL3's reads as zero. */
 function readWord(cpu: Cpu, offset: u32): u32 {
   const gic = gicOf(cpu);
+  const own = ~gic.secure;
   switch (offset) {
     case GICR_IIDR:
       return IIDR;
@@ -91,45 +94,47 @@ function readWord(cpu: Cpu, offset: u32): u32 {
     case GICR_WAKER:
       return gic.asleep != 0 ? WAKER_PROCESSOR_SLEEP | WAKER_CHILDREN_ASLEEP : 0;
     case GICR_IGROUPR0:
-      return gic.group;
+      return gic.group & own;
     case GICR_ISENABLER0:
     case GICR_ICENABLER0:
-      return gic.enabled;
+      return gic.enabled & own;
     case GICR_ISPENDR0:
     case GICR_ICPENDR0:
-      return privatePending(gic);
+      return privatePending(gic) & own;
     case GICR_ISACTIVER0:
     case GICR_ICACTIVER0:
-      return gic.active;
+      return gic.active & own;
     case GICR_ICFGR0:
       return spreadEdges(SGIS);
     case GICR_ICFGR1:
-      return spreadEdges(gic.edge >>> 16);
+      return spreadEdges((gic.edge & own) >>> 16);
     case GICR_INMIR0:
-      return gic.nonMaskable;
+      return gic.nonMaskable & own;
     default:
       // CTLR: no LPIs, and a write has its effect at once. IGRPMODR0 and NSACR are RES0 with one security state.
       return offset >= FIRST_ID && offset < SGI_BASE ? identification(offset, PIDR0_REDISTRIBUTOR) : 0;
   }
 }
 
+/** What is EL3's stays as it is. */
 function writeWord(cpu: Cpu, offset: u32, value: u32, cycle: u64): void {
   const gic = gicOf(cpu);
+  const own = ~gic.secure;
   switch (offset) {
     case GICR_WAKER:
       writeWaker(cpu, (value & WAKER_PROCESSOR_SLEEP) != 0 ? 1 : 0, cycle);
       break;
     case GICR_IGROUPR0:
-      gic.group = value;
+      gic.group = (gic.group & ~own) | (value & own);
       break;
     case GICR_ICFGR1:
-      gic.edge = SGIS | (gatherEdges(value) << 16);
+      gic.edge = SGIS | (gic.edge & ~own) | ((gatherEdges(value) << 16) & own);
       break;
     case GICR_INMIR0:
-      if (machine().featNmi != 0) gic.nonMaskable = value;
+      if (machine().featNmi != 0) gic.nonMaskable = (gic.nonMaskable & ~own) | (value & own);
       break;
     default:
-      writeBits(gic, offset, value);
+      writeBits(gic, offset, value & own);
       break;
   }
 }

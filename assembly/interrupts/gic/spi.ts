@@ -27,7 +27,9 @@ export enum SpiBits {
   MESSAGE = 7,
   /** What was forwarded of it no longer holds: it must come back first. */
   STALE = 8,
-  COUNT = 9,
+  /** EL3 has taken it for itself (secure.ts). */
+  SECURE = 9,
+  COUNT = 10,
 }
 
 
