@@ -12,6 +12,7 @@ import type { Dialect } from "./dialect.ts";
 import { Directives } from "./directives.ts";
 import { parseExpression } from "./expression.ts";
 import { mistake, nearNames, placeOf } from "./failure.ts";
+import { Macros } from "./macro.ts";
 import { Scanner } from "./scanner.ts";
 import type { Statement, Token } from "./scanner.ts";
 import type { Scope } from "./scope.ts";
@@ -49,8 +50,8 @@ export interface AssembledText {
 
 /**
  * Assembles text: x86-64 in AT&T syntax, arm64 in Arm's, with the usual directives of GNU as (.byte to .quad, .ascii, .asciz,
- * .space, .fill, .align, .balign, .p2align, .org, .set, .rept), labels, numeric labels (1: 1b 1f) and expressions with GNU as'
- * precedence. Bytes are those of GNU as, but for padding in x86-64, where alignment is filled with one-byte NOPs. Mnemonics and
+ * .space, .fill, .align, .balign, .p2align, .org, .set, .rept, .macro), labels, numeric labels (1: 1b 1f) and expressions with GNU
+ * as' precedence. Bytes are those of GNU as, but for padding in x86-64, where alignment is filled with one-byte NOPs. Mnemonics and
  * registers may be in capitals; a statement ends at a line's end or a semicolon.
  *
  * Arm64's `mov` takes any constant, in up to four instructions. `ldr x0, =value` is one move where one does, else a load from a
@@ -74,6 +75,7 @@ class TextAssembly {
   readonly #scope: Scope;
   readonly #dialect: Dialect;
   readonly #directives: Directives;
+  readonly #macros = new Macros();
 
   constructor(
     text: string,
@@ -123,9 +125,10 @@ class TextAssembly {
     for (let next = 0; next < statements.length;) {
       const statement = statements[next++];
       if (statement === undefined) return;
-      const cursor = new Cursor(statement.tokens, this.#text);
+      const cursor = new Cursor(statement, this.#text);
       this.#labels(cursor);
       if (cursor.isNext(".rept")) next = this.#repeat(cursor, statements, next);
+      else if (cursor.isNext(".macro")) next = this.#macro(cursor, statements, next);
       else this.#statement(cursor);
     }
   }
@@ -145,6 +148,10 @@ class TextAssembly {
     const token = cursor.take("an instruction");
     if (token.kind !== "name") throw mistake("no statement begins so", token, "a label, a mnemonic, a directive");
     const { buffer } = this.#dialect;
+    if (this.#macros.has(token)) {
+      this.#macros.call(token, cursor, (statements) => this.#block(statements));
+      return;
+    }
     buffer.line(token.line);
     reportingAt(placeOf(token), () => {
       if (cursor.accept("=")) this.#directives.define(token, cursor);
@@ -158,17 +165,31 @@ class TextAssembly {
     const token = cursor.take(".rept");
     const count = this.#scope.knownNumber(parseExpression(cursor, this.#scope), 0, 0x10_0000);
     cursor.expectEnd();
-    let depth = 1;
-    let end = first;
-    for (; end < statements.length; end++) {
-      const name = statements[end]?.tokens[0]?.text;
-      if (name === ".rept") depth++;
-      else if (name === ".endr" && --depth === 0) break;
-    }
-    if (end === statements.length) throw mistake("a repetition without end", token, ".endr");
+    const end = endOf(statements, first, ".rept", ".endr");
+    if (end === undefined) throw mistake("a repetition without end", token, ".endr");
     for (let i = 0; i < count; i++) this.#block(statements.slice(first, end));
     return end + 1;
   }
+
+  /** .macro name parameters … .endm; returns the number of the statement behind it. */
+  #macro(cursor: Cursor, statements: readonly Statement[], first: number): number {
+    const token = cursor.take(".macro");
+    const end = endOf(statements, first, ".macro", ".endm");
+    if (end === undefined) throw mistake("a macro without end", token, ".endm");
+    this.#macros.define(cursor, statements.slice(first, end));
+    return end + 1;
+  }
+}
+
+/** Where the statement stands that ends what was opened before `first`; others of the kind may stand between. */
+function endOf(statements: readonly Statement[], first: number, opening: string, closing: string): number | undefined {
+  let depth = 1;
+  for (let end = first; end < statements.length; end++) {
+    const name = statements[end]?.tokens[0]?.text;
+    if (name === opening) depth++;
+    else if (name === closing && --depth === 0) return end;
+  }
+  return undefined;
 }
 
 function unknownLabel(name: string, labels: ReadonlyMap<string, number>): never {

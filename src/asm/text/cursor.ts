@@ -1,17 +1,18 @@
 // Reading the tokens of one statement from left to right.
 
 import { mistake } from "./failure.ts";
-import type { Token } from "./scanner.ts";
+import type { Statement, Token } from "./scanner.ts";
 
 export class Cursor {
   readonly #tokens: readonly Token[];
-  readonly #source: string;
+  /** The whole text, of which the tokens are a part; none where they come from several places. */
+  readonly #source: string | undefined;
   #next = 0;
 
   /** @param source the whole text, of which the tokens are a part */
-  constructor(tokens: readonly Token[], source: string) {
+  constructor({ tokens, isComposed = false }: Statement, source: string) {
     this.#tokens = tokens;
-    this.#source = source;
+    this.#source = isComposed ? undefined : source;
   }
 
   get isAtEnd(): boolean {
@@ -72,8 +73,16 @@ export class Cursor {
 
   /** What was written from that token on, up to what is read next. */
   written(from: Token): Token {
-    const last = this.#tokens[this.#next - 1] ?? from;
-    return { ...from, text: this.#source.slice(from.start, last.start + last.text.length) };
+    const read = this.#tokens.slice(0, this.#next);
+    const last = read.at(-1) ?? from;
+    const text =
+      this.#source === undefined
+        ? read
+            .slice(read.findLastIndex(({ start }) => start === from.start))
+            .map((token) => token.text)
+            .join("")
+        : this.#source.slice(from.start, last.start + last.text.length);
+    return { ...from, text };
   }
 
   /** Place of the end of the statement, for messages about what is missing. */

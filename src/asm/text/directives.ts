@@ -56,7 +56,7 @@ export class Directives {
 
   #unknown(token: Token): Error {
     const names = [".word", ...Object.keys(DATA_BYTES), ...STRINGS, ...SPACES, ...ALIGNMENTS, ...ASSIGNMENTS];
-    const all = [...names, ".fill", ".org", ".rept", ".endr", ...this.#dialect.directives];
+    const all = [...names, ".fill", ".org", ".rept", ".endr", ".macro", ".endm", ...this.#dialect.directives];
     const near = nearNames(token.text, [...all, ...WITHOUT_EFFECT]);
     return mistake("no such directive", token, near === "" ? all.join(" ") : near);
   }

@@ -3,8 +3,8 @@
 import { mistake } from "./failure.ts";
 
 export interface Token {
-  /** `local` is a reference to a numeric label: 1b or 2f. */
-  readonly kind: "name" | "number" | "local" | "string" | "mark";
+  /** `local` is a reference to a numeric label: 1b or 2f; `parameter` one of a macro: \value. */
+  readonly kind: "name" | "number" | "local" | "parameter" | "string" | "mark";
   /** As it was written. */
   readonly text: string;
   /** From 1. */
@@ -20,12 +20,15 @@ export interface Token {
 
 export interface Statement {
   readonly tokens: readonly Token[];
+  /** Whether the tokens come from several places, as those of a macro and its arguments do. */
+  readonly isComposed?: boolean;
 }
 
 /** Where a number sign opens a comment: anywhere (x86), or as the first character of a line only (Arm, whose immediates have one). */
 export type NumberSign = "comment" | "comment at the start of a line";
 
 const NAME = /[A-Za-z_.][\w.]*/y;
+const PARAMETER = /\\[A-Za-z_][\w]*/y;
 const HEXADECIMAL = /0[xX][0-9a-fA-F]+/y;
 const BINARY = /0[bB][01]+(?!\w)/y;
 const LOCAL = /\d+[bfBF](?!\w)/y;
@@ -117,6 +120,11 @@ export class Scanner {
     const name = this.#match(NAME);
     if (name !== null) {
       this.#push("name", name[0]);
+      return;
+    }
+    const parameter = this.#match(PARAMETER);
+    if (parameter !== null) {
+      this.#push("parameter", parameter[0]);
       return;
     }
     if (this.#number() || this.#quoted()) return;

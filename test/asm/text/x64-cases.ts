@@ -101,4 +101,8 @@ export const X64_CASES: readonly string[] = [
   ".quad 0x123456789abcdef0, -1", ".8byte 1", ".ascii \"a;b#c\\n\\\"\"", ".asciz \"\\x41\\102\", \"b\"", ".string \"x\"", ".space 3", ".space 2, 0xcc",
   ".skip 4, 1", ".zero 5", ".fill 3, 2, 0x1234", ".fill 3", ".rept 3; nop; .endr", ".rept 2; .byte 1; .rept 2; .byte 2; .endr; .endr",
   "nop /* a comment; */; nop", "nop # comment",
+  "\n.macro two a, b=7\nmov $\\a, %eax\nmov $\\b, %ecx\n.endm\ntwo 1; two 1 + 2, 3; two b=4,a=5; two 0x10<<2|1",
+  "\n.macro eight\n1: dec %ecx\njnz 1b\n.endm\n1: eight; eight; jmp 1b", "\n.macro near place\nmov 8(\\place), %eax\n.endm\nnear %rdi; near %rsp",
+  "\n.macro at place, to=%ebx\nmov \\place, \\to\n.endm\nat 8(%rdi), %ecx; at -8(%rsp)", "\n.macro add_to x y\nadd $\\x - 1, \\y\n.endm\nadd_to 5, %rcx",
+  "\n.macro inner x\nmov $\\x, %eax\n.endm\n.macro outer x, y\ninner \\x | 2\ninner \\y\n.endm\nouter 1 << 4, 3; .rept 2; outer 1, 2; .endr",
 ]; // prettier-ignore
