@@ -59,6 +59,10 @@ export interface GuestOptions extends Partial<BareMachineOptions> {
   /** Vectors beyond have no gate. */
   readonly idtLimit?: number;
   readonly tssLimit?: number;
+  /** Bytes that there are for code: 4000H if not given, at the most F000H. */
+  readonly codeBytes?: number;
+  /** Label that vectors without a gate of their own lead to, with the vector in R15, instead of noting it and halting. */
+  readonly others?: string;
 }
 
 export interface Stop {
@@ -102,11 +106,12 @@ export class Guest {
     this.machine = new BareMachine({ architecture: "x86-64", ...options });
     this.code = new Code(CODE);
     emit(this.code);
-    this.#emitStubs();
+    this.#emitStubs(options.others ?? "caught");
     const bytes = this.code.finish();
-    if (bytes.length > CODE_BYTES) throw new Error("the program outgrew its pages");
+    const { codeBytes = CODE_BYTES } = options;
+    if (bytes.length > codeBytes) throw new Error("the program outgrew its pages");
     this.machine.map(GDT, 0x3000, PAGE_RW);
-    this.machine.map(CODE, CODE_BYTES, PAGE_RX);
+    this.machine.map(CODE, codeBytes, PAGE_RX);
     this.machine.map(DATA, DATA_BYTES, PAGE_RW);
     this.machine.map(CONSTANTS, 0x1000, PAGE_RX & PAGE_RW);
     this.machine.map(STACKS, 0x4_0000, PAGE_RW);
@@ -116,9 +121,9 @@ export class Guest {
   }
 
   /** Vectors without a handler of their own: the vector goes to R15, CR2 to R13, RFLAGS to R14, RSP to R12, then HLT. */
-  #emitStubs(): void {
+  #emitStubs(others: string): void {
     const { code } = this;
-    for (let vector = 0; vector < 256; vector++) code.label(`vector${vector}`).movShort(R15, vector).jump("caught");
+    for (let vector = 0; vector < 256; vector++) code.label(`vector${vector}`).movShort(R15, vector).jump(others);
     code
       .label("caught")
       .put({ opcode: [0x0f, 0x20], reg: 2, rm: R13 })

@@ -63,6 +63,31 @@ describe("a guest given as text", () => {
     expect(guest.frame().vector).toBe(6);
   });
 
+  it("sends what has no handler of its own to one that has the vector in R15", () => {
+    const guest = runGuest({
+      programs: ["int $0x51; int $0x52; mov %r15, %r8"],
+      handlers: { 0x51: note(1), others: note(2) },
+    });
+    expect([guest.noted, guest.reg(0, "r8")]).toEqual([[1n, 2n], 0x52n]);
+  });
+
+  it("gives macros to all texts", () => {
+    const macros = `.macro twice register
+        add \\register, \\register
+      .endm`;
+    const options = { macros, shared: "routine: twice %r8; ret", handlers: { 0x51: "twice %r9" } };
+    const guest = runGuest({ ...options, programs: ["mov $3, %r8d; mov $5, %r9d; int $0x51; call routine; twice %r8"] });
+    expect(guest.regs(0, "r8", "r9")).toEqual([12n, 10n]);
+    expect(() => runGuest({ ...options, programs: ["nop\n twice %r88"] })).toThrow(/program0: 2:8: no such register/);
+  });
+
+  it("software-enables the local APIC in either mode", () => {
+    const xapic = "mov $0xfee00000, %edx; mov 0xf0(%rdx), %r8d";
+    expect(runGuest({ localApic: "xapic", programs: [xapic] }).reg(0, "r8")).toBe(0x1ffn);
+    const x2apic = rdmsr("IA32_X2APIC_SIVR", "%r8");
+    expect(runGuest({ localApic: "x2apic", programs: [x2apic] }).reg(0, "r8")).toBe(0x1ffn);
+  });
+
   it("leaves CPUs without a program off", () => {
     const guest = runGuest({ programs: [wait(10), undefined, "nop"] });
     expect([0, 1, 2].map((cpu) => guest.state(cpu))).toEqual([CpuState.WAITING, CpuState.OFFLINE, CpuState.WAITING]);

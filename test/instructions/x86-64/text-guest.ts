@@ -6,6 +6,7 @@
 //   });
 //   expect(guest.noted).toEqual([0x40n]);
 
+import { XAPIC_BASE } from "../../../src/abi.ts";
 import { assembleText, type AssembledText } from "../../../src/asm/index.ts";
 import { placed } from "../../../src/errors.ts";
 import type { Code } from "./code.ts";
@@ -50,12 +51,17 @@ export interface TextGuestOptions extends Omit<GuestOptions, "cpus"> {
    * DATA, CONSTANTS, STACKS, MSRs by their names, labels of `shared`, and `symbols`.
    */
   readonly programs: string | readonly (string | undefined)[];
-  /** By vector or name (nmi, gp …). A text alone keeps RAX, RCX and RDX, drops the error code, and ends with IRETQ. */
-  readonly handlers?: Readonly<Partial<Record<number | keyof typeof EXCEPTIONS, string | Handler>>>;
+  /**
+   * By vector or name (nmi, gp …). A text alone keeps RAX, RCX and RDX, drops the error code, and ends with IRETQ. `others` handles
+   * all that have none of their own, with the vector in R15, and drops no error code.
+   */
+  readonly handlers?: Readonly<Partial<Record<number | keyof typeof EXCEPTIONS | "others", string | Handler>>>;
+  /** Macros that all texts know: .macro … .endm, without comments. */
+  readonly macros?: string;
   /** Routines whose labels all texts know. */
   readonly shared?: string;
   readonly symbols?: Readonly<Record<string, number | bigint>>;
-  /** Whether the prologue software-enables the local APIC (IA32_X2APIC_SIVR = 1FFH); true if not given. */
+  /** Whether the prologue software-enables the local APIC (SVR = 1FFH); true if not given. */
   readonly enableApic?: boolean;
   /** Whether the prologue loads GDTR, IDTR and TR; true if not given. */
   readonly loadTables?: boolean;
@@ -74,8 +80,10 @@ export class TextGuest extends Guest {
     const texts = new Map<string, AssembledText>();
     const handlers = handlersByVector(options);
     const programs = programsOf(options);
+    const others = options.handlers?.others === undefined ? {} : { others: "others" };
     super((code) => emitAll(code, texts, programs, handlers, options), {
       ...options,
+      ...others,
       cpus: options.cpus ?? programs.length,
       gates: { ...options.gates, ...gatesOf(handlers, options) },
     });
@@ -129,7 +137,8 @@ function programsOf({ programs, cpus = 1 }: TextGuestOptions): readonly (string 
 
 function handlersByVector({ handlers = {} }: TextGuestOptions): ReadonlyMap<number, string | Handler> {
   const byName: Readonly<Record<string, number>> = EXCEPTIONS;
-  return new Map(Object.entries(handlers).map(([name, handler]) => [byName[name] ?? Number(name), handler ?? ""]));
+  const own = Object.entries(handlers).filter(([name]) => name !== "others");
+  return new Map(own.map(([name, handler]) => [byName[name] ?? Number(name), handler ?? ""]));
 }
 
 function gatesOf(handlers: ReadonlyMap<number, unknown>, { gates = {} }: TextGuestOptions): Record<number, Gate> {
@@ -146,9 +155,11 @@ function emitAll(
   options: TextGuestOptions,
 ): void {
   const symbols: Record<string, number | bigint> = { ...SYMBOLS, ...options.symbols };
+  // In front of the texts, so that their lines count from 1 in messages.
+  const macros = onOneLine(options.macros ?? "");
   const emit = (name: string, text: string, more: Record<string, number> = {}): void => {
     const assembled = placed(name, () =>
-      assembleText(text, { architecture: "x86-64", base: code.here, symbols: { ...symbols, ...more } }),
+      assembleText(`${macros} ${text}`, { architecture: "x86-64", base: code.here, symbols: { ...symbols, ...more } }),
     );
     texts.set(name, assembled);
     code.raw(...assembled.bytes);
@@ -159,6 +170,10 @@ function emitAll(
     code.label(`handler${vector}`);
     emit(`handler${vector}`, handlerText(vector, handler));
   }
+  if (options.handlers?.others !== undefined) {
+    code.label("others");
+    emit("others", handlerText(undefined, options.handlers.others));
+  }
   for (const [cpu, program] of programs.entries()) {
     if (program === undefined) continue;
     code.label(`program${cpu}`);
@@ -166,15 +181,23 @@ function emitAll(
       if (cpu >= TSS_COUNT) throw new Error(`only ${TSS_COUNT} CPUs have a TSS: loadTables: false`);
       loadTables(code, cpu);
     }
-    // In front of the program's text, so that its lines count from 1 in messages.
-    const prologue = options.enableApic === false ? "" : wrmsr("IA32_X2APIC_SIVR", 0x1ff).replaceAll("\n", ";");
+    const prologue = options.enableApic === false ? "" : onOneLine(enableApic(options.localApic));
     emit(`program${cpu}`, `${prologue} ${program}\n${halt}`, { CPU: cpu });
   }
 }
 
-function handlerText(vector: number, handler: string | Handler): string {
+function onOneLine(text: string): string {
+  return text === "" ? "" : `${text.replaceAll("\n", ";")};`;
+}
+
+function enableApic(mode: TextGuestOptions["localApic"]): string {
+  if (mode !== "xapic") return wrmsr("IA32_X2APIC_SIVR", 0x1ff);
+  return `mov $${XAPIC_BASE}, %edx; movl $0x1ff, 0xf0(%rdx)`;
+}
+
+function handlerText(vector: number | undefined, handler: string | Handler): string {
   if (typeof handler !== "string") return handler.raw;
-  const drop = WITH_ERROR_CODE.has(vector) ? "add $8, %rsp" : "";
+  const drop = vector !== undefined && WITH_ERROR_CODE.has(vector) ? "add $8, %rsp" : "";
   return `push %rax; push %rcx; push %rdx; ${handler}\n pop %rdx; pop %rcx; pop %rax; ${drop}; iretq`;
 }
 
