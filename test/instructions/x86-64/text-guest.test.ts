@@ -76,7 +76,10 @@ describe("a guest given as text", () => {
         add \\register, \\register
       .endm`;
     const options = { macros, shared: "routine: twice %r8; ret", handlers: { 0x51: "twice %r9" } };
-    const guest = runGuest({ ...options, programs: ["mov $3, %r8d; mov $5, %r9d; int $0x51; call routine; twice %r8"] });
+    const guest = runGuest({
+      ...options,
+      programs: ["mov $3, %r8d; mov $5, %r9d; int $0x51; call routine; twice %r8"],
+    });
     expect(guest.regs(0, "r8", "r9")).toEqual([12n, 10n]);
     expect(() => runGuest({ ...options, programs: ["nop\n twice %r88"] })).toThrow(/program0: 2:8: no such register/);
   });

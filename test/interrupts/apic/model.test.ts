@@ -6,17 +6,13 @@ import { Counter, LocalInterrupt, Probe, StopReason, TraceKind } from "../../../
 import { accelerationNames } from "../../../src/machine/accelerations.ts";
 import { buildTopology } from "../../../src/topology/index.ts";
 import { RAX, RDX } from "../../instructions/x86-64/code.ts";
-import { BareMachine, PAGE_RW, PAGE_RX, type TraceRecord } from "../../support/bare-machine.ts";
+import { TextGuest } from "../../instructions/x86-64/text-guest.ts";
+import type { TraceRecord } from "../../support/bare-machine.ts";
 import { plainTiming } from "../../support/plain-timing.ts";
 import { Random } from "../../support/random.ts";
-import { X64 } from "../../support/x64.ts";
 import { ModelApic, type Message, type Mode, type Surroundings } from "./model.ts";
-import { loadTables, writeTables } from "./tables.ts";
-import { OperationWriter, emitHandlers, type Step } from "./random-operations.ts";
+import { OperationWriter, type Operation, type Step } from "./random-operations.ts";
 
-const CODE = 0x1_0000;
-const CODE_BYTES = 0x2_0000;
-const STACKS = 0x9_0000;
 const UNTIL = 40_000;
 const OPERATIONS = 50;
 const SEEDS = Number(process.env["ALLSTOP_SEEDS"] ?? 40);
@@ -39,11 +35,18 @@ interface Pulse {
   readonly offset: number | undefined;
 }
 
+/** An operation, where it is, and where the instruction behind it is. */
+interface Placed {
+  readonly operation: Operation;
+  readonly address: number;
+  readonly behind: number;
+}
+
 interface Experiment {
   readonly mode: Mode;
   readonly around: Surroundings;
   readonly pulses: readonly Pulse[];
-  readonly steps: readonly (readonly Step[])[];
+  readonly steps: readonly Placed[];
   readonly trace: readonly TraceRecord[];
   /** The probe of an address: its number is what records name. */
   readonly places: ReadonlyMap<number, number>;
@@ -69,16 +72,25 @@ function experiment(seed: number): Experiment {
   // The same is to be seen whatever the accelerations.
   const accelerations = Object.fromEntries(accelerationNames.map((name) => [name, random.chance(75)]));
   const options = { topology, timing, accelerations, localApic: mode, traceRecords: 1 << 16 };
-  const machine = new BareMachine({ architecture: "x86-64", ...options });
   // Without an APIC, LINT0 is the input of an 8259's interrupts, which this platform doesn't have.
   const mayDisable = random.chance(60);
-  const steps = load(machine, random, apicIds, mode, mayDisable);
+  const writers = apicIds.map((_, cpu) => written(random, cpu, apicIds, mode, mayDisable));
+  const guest = new TextGuest({
+    ...options,
+    enableApic: false,
+    codeBytes: 0x8000,
+    // They don't begin in one cycle.
+    programs: writers.map(({ text }, cpu) => `.rept ${7 * cpu}; nop; .endr; ${text}`),
+    handlers: { gp: { raw: "add $8, %rsp; addq $2, (%rsp); iretq" }, nmi: { raw: "iretq" }, others: { raw: "iretq" } },
+  });
+  const { machine } = guest;
+  const steps = writers.flatMap((writer, cpu) => writer.steps.map((step) => placed(guest, cpu, step)));
   const pulses = Array.from({ length: random.between(0, 25) }, (): Pulse => {
     const [source, offset] = random.pick(mayDisable ? sources.slice(1) : sources);
     return { cycle: BigInt(random.between(100, 8000)), cpu: random.between(0, apicIds.length - 1), source, offset };
   });
   for (const { cycle, cpu, source } of pulses) machine.core.signalLocalInterrupt(cpu, source, cycle);
-  const places = setProbes(machine, steps.flat());
+  const places = setProbes(guest, steps);
   machine.core.setTraceMask((1 << TraceKind.PROBE) | (1 << TraceKind.INTERRUPT_TAKEN) | (1 << TraceKind.EXCEPTION));
   machine.run(UNTIL);
   expect(machine.counter(Counter.STOP_REASON)).toBe(BigInt(StopReason.NONE));
@@ -90,45 +102,35 @@ function experiment(seed: number): Experiment {
   return { mode, around, pulses, steps, trace: machine.drain(), places };
 }
 
-/** Programs, handlers and tables; starts the CPUs. */
-function load(machine: BareMachine, random: Random, ids: readonly number[], mode: Mode, mayDisable: boolean): Step[][] {
-  const code = new X64(CODE);
-  emitHandlers(code);
-  const writers = ids.map((_, cpu) => {
-    code.label(`cpu${cpu}`);
-    loadTables(code);
-    const writer = new OperationWriter(code, random, cpu, ids, mode, mayDisable);
-    writer.prepare();
-    for (let left = OPERATIONS; left > 0; left--) writer.some();
-    writer.dump();
-    code.label(`end${cpu}`).jump(`end${cpu}`);
-    return writer;
-  });
-  const bytes = code.finish();
-  machine.map(CODE, CODE_BYTES, PAGE_RX);
-  machine.map(STACKS, 0x8000, PAGE_RW);
-  machine.write(CODE, bytes);
-  writeTables(machine, code, (vector) => (vector === PROTECTION ? "protection" : "interrupt"));
-  ids.forEach((_, cpu) =>
-    machine.start(cpu, code.addressOf(`cpu${cpu}`), { stack: STACKS + (cpu + 1) * 0x1000, cycle: BigInt(1 + 7 * cpu) }),
-  );
-  return writers.map(({ steps }) => steps);
+/** A CPU's program. */
+function written(
+  random: Random,
+  cpu: number,
+  ids: readonly number[],
+  mode: Mode,
+  mayDisable: boolean,
+): OperationWriter {
+  const writer = new OperationWriter(random, cpu, ids, mode, mayDisable);
+  writer.prepare();
+  for (let left = OPERATIONS; left > 0; left--) writer.some();
+  writer.dump();
+  return writer;
+}
+
+function placed(guest: TextGuest, cpu: number, { operation, label }: Step): Placed {
+  const [address, behind] = [label, `${label}Behind`].map((name) => Number(guest.address(`program${cpu}`, name)));
+  return { operation, address: address ?? 0, behind: behind ?? 0 };
 }
 
 /** At each instruction under observation, and at the one behind it: RAX and RDX. */
-function setProbes(machine: BareMachine, steps: readonly Step[]): Map<number, number> {
+function setProbes({ machine }: TextGuest, steps: readonly Placed[]): Map<number, number> {
   const places = new Map<number, number>();
-  for (const { address, operation } of steps) {
-    for (const place of [address, address + lengthOf(operation)]) {
+  for (const { address, behind } of steps) {
+    for (const place of [address, behind]) {
       places.set(machine.core.setProbe(BigInt(place), Probe.RECORD, RAX | (RDX << 8)), place);
     }
   }
   return places;
-}
-
-function lengthOf({ kind }: Step["operation"]): number {
-  if (kind === "close") return 1;
-  return kind === "read-cr8" || kind === "write-cr8" ? 4 : 2;
 }
 
 /** What happens by itself, in the order of time; of one cycle in any. */
@@ -172,7 +174,12 @@ class World {
 }
 
 /** What the model says of an instruction: that it raises #GP, or what it reads; undefined when it reads nothing. */
-function perform(world: World, apic: ModelApic, { operation }: Step, record: TraceRecord): bigint | "#GP" | undefined {
+function perform(
+  world: World,
+  apic: ModelApic,
+  { operation }: Placed,
+  record: TraceRecord,
+): bigint | "#GP" | undefined {
   const { cycle, value: rax, value2: rdx } = record;
   const written = ((rdx & 0xffff_ffffn) << 32n) | (rax & 0xffff_ffffn);
   const sent = (messages: Message[] | undefined): "#GP" | undefined => {
@@ -201,15 +208,15 @@ function perform(world: World, apic: ModelApic, { operation }: Step, record: Tra
   }
 }
 
-function result({ kind }: Step["operation"], { value: rax, value2: rdx }: TraceRecord): bigint {
+function result({ kind }: Operation, { value: rax, value2: rdx }: TraceRecord): bigint {
   return kind === "rdmsr" ? (rdx << 32n) | rax : rax;
 }
 
 /** Goes through what the machine has recorded, and says the same of the model. */
 function compare(run: Experiment): { found: string[]; expected: string[] } {
   const world = new World(run);
-  const stepAt = new Map(run.steps.flatMap((steps) => steps.map((step) => [step.address, step] as const)));
-  const pending = new Map<number, { step: Step; expected: bigint | "#GP" | undefined }>();
+  const stepAt = new Map(run.steps.map((step) => [step.address, step]));
+  const pending = new Map<number, { step: Placed; expected: bigint | "#GP" | undefined }>();
   const found: string[] = [];
   const expected: string[] = [];
   for (const record of run.trace) {
@@ -233,7 +240,7 @@ function compare(run: Experiment): { found: string[]; expected: string[] } {
       note("exception", subject, before?.expected === "#GP" ? PROTECTION : `none at ${JSON.stringify(before?.step)}`);
       pending.delete(cpu);
     } else {
-      if (before !== undefined && place === before.step.address + lengthOf(before.step.operation)) {
+      if (before !== undefined && place === before.step.behind) {
         const value = before.expected === undefined ? undefined : result(before.step.operation, record);
         note(`${JSON.stringify(before.step.operation)} ${apic.mode}`, value, before.expected);
         pending.delete(cpu);

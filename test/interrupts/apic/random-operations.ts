@@ -1,8 +1,6 @@
-// Random programs about the local APIC: what each instruction is, so that a model can do the same; and their machine code.
+// Random programs about the local APIC: what each instruction is, so that a model can do the same; and their text.
 
-import { RAX, RCX, RDX, RSP } from "../../instructions/x86-64/code.ts";
 import type { Random } from "../../support/random.ts";
-import type { X64 } from "../../support/x64.ts";
 import { lvtOffsets, type Mode } from "./model.ts";
 
 /** One instruction under observation; EDX:EAX, or EAX, is what it writes, and is seen as it starts. */
@@ -11,9 +9,10 @@ export type Operation =
   | { readonly kind: "load" | "store"; readonly offset: number }
   | { readonly kind: "read-cr8" | "write-cr8" | "close" };
 
+/** An operation of a program, between two labels: its name, and its name with Behind. */
 export interface Step {
   readonly operation: Operation;
-  readonly address: number;
+  readonly label: string;
 }
 
 const BASE = 0xfee0_0000;
@@ -32,15 +31,14 @@ const others = [0xe0, 0x310, 0x90, 0xc0, 0xb0, 0x00, 0x40, 0x290, 0x3a0, 0x3f0, 
 
 export class OperationWriter {
   readonly steps: Step[] = [];
-  readonly #code: X64;
+  readonly #lines: string[] = [];
   readonly #random: Random;
   readonly #ids: readonly number[];
   readonly #cpu: number;
   readonly #mayDisable: boolean;
   #mode: Mode;
 
-  constructor(code: X64, random: Random, cpu: number, ids: readonly number[], mode: Mode, mayDisable: boolean) {
-    this.#code = code;
+  constructor(random: Random, cpu: number, ids: readonly number[], mode: Mode, mayDisable: boolean) {
     this.#random = random;
     this.#cpu = cpu;
     this.#ids = ids;
@@ -48,47 +46,41 @@ export class OperationWriter {
     this.#mayDisable = mayDisable;
   }
 
-  #put(operation: Operation, emit: () => void): void {
-    this.steps.push({ operation, address: this.#code.here });
-    emit();
+  get text(): string {
+    return this.#lines.join("\n");
+  }
+
+  /** An instruction under observation, and those before it. */
+  #put(operation: Operation, instruction: string, before = ""): void {
+    const label = `step${this.steps.length}`;
+    this.steps.push({ operation, label });
+    this.#lines.push(`${before}; ${label}: ${instruction}; ${label}Behind:`);
   }
 
   #wrmsr(msr: number, value: bigint): void {
-    const code = this.#code;
-    code
-      .set(RCX, msr)
-      .set(RAX, Number(value & 0xffff_ffffn))
-      .set(RDX, Number(value >> 32n));
-    this.#put({ kind: "wrmsr", msr }, () => code.wrmsr());
+    const before = `mov $${msr}, %ecx; mov $${value & 0xffff_ffffn}, %eax; mov $${value >> 32n}, %edx`;
+    this.#put({ kind: "wrmsr", msr }, "wrmsr", before);
   }
 
   /** By the interface of the mode; now and then by the other. */
   #write(offset: number, value: number, high = 0): void {
-    const code = this.#code;
     if ((this.#mode === "x2apic") === this.#random.chance(97)) {
       this.#wrmsr(0x800 + (offset >> 4), (BigInt(high) << 32n) | BigInt(value));
       return;
     }
-    code.set(RDX, BASE + offset).set(RAX, value);
-    this.#put({ kind: "store", offset }, () => code.store(4, { base: RDX }, RAX));
+    const before = `mov $${BASE + offset}, %edx; mov $${value}, %eax`;
+    this.#put({ kind: "store", offset }, "mov %eax, (%rdx)", before);
   }
 
   #read(offset: number): void {
-    const code = this.#code;
     if ((this.#mode === "x2apic") === this.#random.chance(97)) {
       const msr = 0x800 + (offset >> 4);
-      code.set(RCX, msr);
-      this.#put({ kind: "rdmsr", msr }, () => code.rdmsr());
-    } else {
-      code.set(RDX, BASE + offset);
-      this.#put({ kind: "load", offset }, () => code.load(4, RAX, { base: RDX }));
-    }
+      this.#put({ kind: "rdmsr", msr }, "rdmsr", `mov $${msr}, %ecx`);
+    } else this.#put({ kind: "load", offset }, "mov (%rdx), %eax", `mov $${BASE + offset}, %edx`);
   }
 
   #pause(): void {
-    const code = this.#code;
-    const head = code.fresh();
-    code.set(RCX, this.#random.between(1, 40)).label(head).pause().decrement(4, RCX).jumpIf(5, head);
+    this.#lines.push(`mov $${this.#random.between(1, 40)}, %ecx; 1: pause; dec %ecx; jnz 1b`);
   }
 
   #vector(): number {
@@ -135,12 +127,11 @@ export class OperationWriter {
     else if (kind === 2) this.#write(0x380, random.pick([0, random.between(1, 60), random.between(1, 900)]));
     else if (kind === 3) this.#read(0x390);
     else if (kind === 4) {
-      this.#code.set(RCX, TSC_DEADLINE);
-      this.#put({ kind: "rdmsr", msr: TSC_DEADLINE }, () => this.#code.rdmsr());
+      this.#put({ kind: "rdmsr", msr: TSC_DEADLINE }, "rdmsr", `mov $${TSC_DEADLINE}, %ecx`);
     } else {
-      this.#code.rdtsc().opImmediate("add", 4, RAX, random.between(-100, 900)).set(RCX, TSC_DEADLINE);
-      if (random.chance(10)) this.#code.set(RAX, 0);
-      this.#put({ kind: "wrmsr", msr: TSC_DEADLINE }, () => this.#code.wrmsr());
+      const before = `rdtsc; add $${random.between(-100, 900)}, %eax; mov $${TSC_DEADLINE}, %ecx`;
+      const disarmed = random.chance(10) ? "mov $0, %eax" : "";
+      this.#put({ kind: "wrmsr", msr: TSC_DEADLINE }, "wrmsr", `${before}; ${disarmed}`);
     }
   }
 
@@ -178,18 +169,16 @@ export class OperationWriter {
 
   /** Interrupts open for an instruction: all that may be taken is. */
   #window(): void {
-    const code = this.#code;
-    code.sti().raw(0x90);
+    this.#lines.push("sti; nop");
     if (this.#random.chance(30)) this.#pause();
-    this.#put({ kind: "close" }, () => code.cli());
+    this.#put({ kind: "close" }, "cli");
   }
 
   #cr8(): void {
-    const code = this.#code;
-    if (this.#random.chance(30)) this.#put({ kind: "read-cr8" }, () => code.raw(0x44, 0x0f, 0x20, 0xc0));
+    if (this.#random.chance(30)) this.#put({ kind: "read-cr8" }, "mov %cr8, %rax");
     else {
-      code.set(RAX, this.#random.pick([0, 0, this.#random.between(0, 15)]));
-      this.#put({ kind: "write-cr8" }, () => code.raw(0x44, 0x0f, 0x22, 0xc0));
+      const value = this.#random.pick([0, 0, this.#random.between(0, 15)]);
+      this.#put({ kind: "write-cr8" }, "mov %rax, %cr8", `mov $${value}, %eax`);
     }
   }
 
@@ -220,10 +209,4 @@ export class OperationWriter {
   dump(): void {
     for (const offset of [...readable, 0xe0, 0x310]) this.#read(offset);
   }
-}
-
-/** Handlers: of interrupts, which only return; and of #GP, which skips RDMSR or WRMSR. */
-export function emitHandlers(code: X64): void {
-  code.label("interrupt").iret();
-  code.label("protection").opImmediate("add", 8, RSP, 8).opImmediate("add", 8, { base: RSP }, 2).iret();
 }
