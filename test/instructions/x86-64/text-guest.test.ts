@@ -96,6 +96,22 @@ describe("a guest given as text", () => {
     expect([0, 1, 2].map((cpu) => guest.state(cpu))).toEqual([CpuState.WAITING, CpuState.OFFLINE, CpuState.WAITING]);
   });
 
+  it("finds a label in the text that has it, and refuses one that is in two", () => {
+    const guest = new TextGuest({
+      programs: ["nop; here: nop; both: nop", "both: nop"],
+      handlers: { nmi: "there: nop" },
+    });
+    expect(guest.label("here")).toBe(guest.address("program0", "here"));
+    expect(guest.label("there")).toBe(guest.address("handler2", "there"));
+    expect(() => guest.label("both")).toThrow("the label both is in program0 and program1");
+  });
+
+  it("runs a text at an address of its own", () => {
+    const guest = new TextGuest({ programs: ["mov $CODE + 0x3f00, %eax; jmp *%rax"] });
+    guest.place(0x1_3f00, "mov $7, %r8d; cli; hlt").run();
+    expect(guest.reg(0, "r8")).toBe(7n);
+  });
+
   it("says in which text and line a mistake is", () => {
     expect(() => new TextGuest({ programs: ["nop", "nop\n  mvo $1, %eax"] })).toThrow(
       /program1: 2:3: no such instruction/,

@@ -10,7 +10,18 @@ import { XAPIC_BASE } from "../../../src/abi.ts";
 import { assembleText, type AssembledText } from "../../../src/asm/index.ts";
 import { placed } from "../../../src/errors.ts";
 import type { Code } from "./code.ts";
-import { CONSTANTS, DATA, type Gate, Guest, type GuestOptions, loadTables, STACKS } from "./guest.ts";
+import {
+  CODE,
+  CONSTANTS,
+  DATA,
+  type Frame,
+  type Gate,
+  Guest,
+  type GuestOptions,
+  IDT,
+  loadTables,
+  STACKS,
+} from "./guest.ts";
 
 /** Exceptions by their names in the manual (SDM volume 3A, table 6-1). */
 const EXCEPTIONS = {
@@ -21,7 +32,7 @@ const WITH_ERROR_CODE = new Set([8, 10, 11, 12, 13, 14, 17]);
 /** Registers of the processor that texts may call by their names (SDM volume 3A, table 11-6; volume 4). */
 const MSRS = {
   IA32_TSC: 0x10, IA32_APIC_BASE: 0x1b, IA32_TSC_ADJUST: 0x3b, IA32_TSC_DEADLINE: 0x6e0, IA32_TSC_AUX: 0xc000_0103,
-  IA32_EFER: 0xc000_0080, IA32_FS_BASE: 0xc000_0100, IA32_GS_BASE: 0xc000_0101, IA32_KERNEL_GS_BASE: 0xc000_0102,
+  IA32_EFER: 0xc000_0080, IA32_STAR: 0xc000_0081, IA32_LSTAR: 0xc000_0082, IA32_FMASK: 0xc000_0084, IA32_FS_BASE: 0xc000_0100, IA32_GS_BASE: 0xc000_0101, IA32_KERNEL_GS_BASE: 0xc000_0102,
   IA32_X2APIC_APICID: 0x802, IA32_X2APIC_VERSION: 0x803, IA32_X2APIC_TPR: 0x808, IA32_X2APIC_PPR: 0x80a, IA32_X2APIC_EOI: 0x80b,
   IA32_X2APIC_LDR: 0x80d, IA32_X2APIC_SIVR: 0x80f, IA32_X2APIC_ISR0: 0x810, IA32_X2APIC_TMR0: 0x818, IA32_X2APIC_IRR0: 0x820,
   IA32_X2APIC_ESR: 0x828, IA32_X2APIC_LVT_CMCI: 0x82f, IA32_X2APIC_ICR: 0x830, IA32_X2APIC_LVT_TIMER: 0x832,
@@ -32,7 +43,7 @@ const MSRS = {
 
 /** Upper half of DATA: a count, then what was noted. */
 const NOTES = DATA + 0x800;
-const SYMBOLS = { ...MSRS, DATA, CONSTANTS, STACKS, NOTES } as const;
+const SYMBOLS = { ...MSRS, CODE, IDT, DATA, CONSTANTS, STACKS, NOTES } as const;
 
 /** CPUs that have a task state segment. */
 const TSS_COUNT = 8;
@@ -48,7 +59,7 @@ export interface TextGuestOptions extends Omit<GuestOptions, "cpus"> {
   /**
    * What each CPU runs, `undefined` for one that stays off; a single text is run by all. Before it come the tables (GDT, IDT, TSS, with
    * data segments) and the APIC's enabling; behind it CLI and HLT for good. RDI and the symbol CPU are the CPU's number. Symbols:
-   * DATA, CONSTANTS, STACKS, MSRs by their names, labels of `shared`, and `symbols`.
+   * CODE, IDT, DATA, CONSTANTS, STACKS, MSRs by their names, labels of `shared`, and `symbols`.
    */
   readonly programs: string | readonly (string | undefined)[];
   /**
@@ -98,6 +109,19 @@ export class TextGuest extends Guest {
     return BigInt(assembled.label(label));
   }
 
+  /** Address of a label that one of the texts alone has; or of a whole text: program0, handler64, shared. */
+  override label(name: string): bigint {
+    const found = [...this.#texts].filter(([, { labels }]) => labels.has(name)).map(([text]) => text);
+    if (found.length > 1) throw new Error(`the label ${name} is in ${found.join(" and ")}`);
+    return found[0] === undefined ? super.label(name) : this.address(found[0], name);
+  }
+
+  /** Puts a text to an address of its own, over what is there. */
+  place(address: number, text: string): this {
+    this.machine.write(address, assembleText(text, { architecture: "x86-64", base: address, symbols: SYMBOLS }).bytes);
+    return this;
+  }
+
   reg(cpu: number, name: RegisterName): bigint {
     return this.register(cpu, REGISTER_NAMES.indexOf(name));
   }
@@ -127,6 +151,15 @@ export function runGuest(options: TextGuestOptions, cycles?: number): TextGuest 
   const guest = new TextGuest(options);
   guest.run(cycles);
   return guest;
+}
+
+/** A program of one CPU, and what its handler was called with where it raised an exception without a handler of its own. */
+export function caught(
+  program: string,
+  options: Omit<TextGuestOptions, "programs"> = {},
+): { readonly guest: TextGuest; readonly frame: Frame } {
+  const guest = runGuest({ ...options, programs: [program] });
+  return { guest, frame: guest.frame() };
 }
 
 // --- putting the texts together --------------------------------------------------------------------------------------
@@ -235,6 +268,11 @@ export function setWord(index: number): string {
 /** Waits until a word of DATA is not zero. */
 export function awaitWord(index: number): string {
   return `997: cmpq $0, DATA + 8 * ${index}; je 997b\n`;
+}
+
+/** Arms a monitor, of an address or expression; changes RAX, RCX and RDX. */
+export function monitor(address: number | string): string {
+  return `mov $${address}, %eax; xor %ecx, %ecx; xor %edx, %edx; monitor\n`;
 }
 
 /** Changes RAX, RCX and RDX. */
