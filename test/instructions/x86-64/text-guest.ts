@@ -6,7 +6,7 @@
 //   });
 //   expect(guest.noted).toEqual([0x40n]);
 
-import { XAPIC_BASE } from "../../../src/abi.ts";
+import { type CpuState, XAPIC_BASE } from "../../../src/abi.ts";
 import { assembleText, type AssembledText } from "../../../src/asm/index.ts";
 import { placed } from "../../../src/errors.ts";
 import type { Code } from "./code.ts";
@@ -130,8 +130,7 @@ export class TextGuest extends Guest {
     return names.map((name) => this.reg(cpu, name));
   }
 
-  /** CpuState */
-  state(cpu: number): number {
+  state(cpu: number): CpuState {
     return this.machine.state(cpu);
   }
 

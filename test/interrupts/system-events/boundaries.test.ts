@@ -3,27 +3,25 @@
 
 import { describe, expect, it } from "vitest";
 import { DeliveryMode, TraceKind } from "../../../src/abi.ts";
-import { type Code, le, R9, R10, RAX, RSP } from "../../instructions/x86-64/code.ts";
-import { DATA, type Guest, writeMsr, X2APIC } from "../../instructions/x86-64/guest.ts";
-import { guestOf, note, noted, notes, now, records, runTo, send, sendSmi, text, VECTOR } from "./guest.ts";
+import { caught, endOfInterrupt, monitor, note, type TextGuest, wrmsr } from "../../instructions/x86-64/text-guest.ts";
+import { guestOf, noted, notes, now, records, runTo, send, sendSmi, VECTOR } from "./guest.ts";
 
 const { NMI, FIXED, INIT, SMI } = DeliveryMode;
 const [NMI_FRAME, FIXED_FRAME, TRAP_FRAME] = [40, 42, 44];
 const RF = 1n << 16n;
-const TF = 0x100;
 const handlers = {
-  1: notes(1, TRAP_FRAME),
-  2: notes(2, NMI_FRAME),
-  [VECTOR]: notes(VECTOR, FIXED_FRAME, (code) => writeMsr(code, X2APIC.eoi, 0)),
+  db: notes(1, TRAP_FRAME),
+  nmi: notes(2, NMI_FRAME),
+  [VECTOR]: notes(VECTOR, FIXED_FRAME) + endOfInterrupt(),
 };
 /** RIP and RF that a handler was called with. */
-const frame = (guest: Guest, word: number) => ({ rip: guest.data(word), rf: guest.data(word + 1) & RF });
+const frame = (guest: TextGuest, word: number) => ({ rip: guest.data(word), rf: guest.data(word + 1) & RF });
 
 /** `behind`: cycles from the boundary behind WBINVD; by default it arrives in the middle. */
 type Sent = readonly [mode: DeliveryMode, behind?: number];
 
 /** Runs a program to the end, having sent it messages around the WBINVD at "slow". */
-function sending(program: string, sent: readonly Sent[], more: Parameters<typeof guestOf>[1] = {}): Guest {
+function sending(program: string, sent: readonly Sent[], more: Parameters<typeof guestOf>[1] = {}): TextGuest {
   const guest = guestOf([program], { ...handlers, ...more });
   runTo(guest, "slow");
   const boundary = behindSlow(guest);
@@ -35,13 +33,15 @@ function sending(program: string, sent: readonly Sent[], more: Parameters<typeof
 }
 
 /** The WBINVD at "slow" starts. @returns the cycle in which the next instruction does */
-function behindSlow(guest: Guest): bigint {
-  while (guest.machine.pc(0) === guest.label("slow")) guest.machine.run(now(guest) + 1n);
+function behindSlow(guest: TextGuest): bigint {
+  while (guest.pc(0) === guest.label("slow")) guest.machine.run(now(guest) + 1n);
   return guest.machine.clock(0);
 }
 
 /** Sets TF for the instructions behind POPFQ: a trap follows each, the first behind the one after POPFQ. */
-const setTrap = `push ${TF + 2}; popfq`;
+const setTrap = "push $0x102; popfq";
+/** A handler's only trap: TF is cleared in the RFLAGS that it returns to, behind the saved registers, RIP and CS. */
+const trapOnce = notes(1, TRAP_FRAME) + "andq $~0x100, 40(%rsp)";
 
 describe("at one boundary", () => {
   it("an SMI comes before an NMI, and an NMI before an interrupt (table 6-2)", () => {
@@ -60,13 +60,13 @@ describe("at one boundary", () => {
   });
 
   it("an SMI comes before INIT", () => {
-    const guest = sending("slow: wbinvd; jmp $", [[INIT], [SMI]]);
+    const guest = sending("slow: wbinvd; jmp .", [[INIT], [SMI]]);
     const kinds = records(guest, TraceKind.SMM_ENTERED, TraceKind.INIT_TAKEN).map(({ kind }) => kind);
     expect(kinds).toEqual([TraceKind.SMM_ENTERED, TraceKind.INIT_TAKEN]);
   });
 
   it("an SMI comes before the single-step trap of the instruction that is done, which follows RSM", () => {
-    const guest = sending(`${setTrap}; slow: wbinvd; here: jmp $`, [[SMI]], { 1: trapOnce });
+    const guest = sending(`${setTrap}; slow: wbinvd; here: jmp .`, [[SMI]], { db: trapOnce });
     const [left, trap] = records(guest, TraceKind.SMM_LEFT, TraceKind.EXCEPTION);
     expect([left?.kind, trap?.kind, trap?.subject]).toEqual([TraceKind.SMM_LEFT, TraceKind.EXCEPTION, 1]);
     expect(left?.cycle).toBe(trap?.cycle);
@@ -74,7 +74,7 @@ describe("at one boundary", () => {
   });
 
   it("INIT leaves nothing of a single-step trap", () => {
-    const guest = guestOf(["nop", `${setTrap}; slow: wbinvd; jmp $`], handlers);
+    const guest = guestOf(["nop", `${setTrap}; slow: wbinvd; jmp .`], handlers);
     runTo(guest, "slow", 1);
     send(guest, INIT, { cpu: 1 });
     guest.run(5000);
@@ -82,46 +82,38 @@ describe("at one boundary", () => {
   });
 
   it("a single-step trap comes before an NMI, which is taken before the handler's first instruction", () => {
-    const guest = sending(`${setTrap}; slow: wbinvd; here: jmp $`, [[NMI]], { 1: trapOnce });
+    const guest = sending(`${setTrap}; slow: wbinvd; here: jmp .`, [[NMI]], { db: trapOnce });
     expect(noted(guest)).toEqual([2, 1]);
     expect(frame(guest, TRAP_FRAME).rip).toBe(guest.label("here"));
     expect(frame(guest, NMI_FRAME).rip).toBe(guest.label("handler1"));
   });
 
   it("a fault of the next instruction comes behind an NMI: it appears when that has returned", () => {
-    const guest = sending("slow: wbinvd; here: ud2; jmp $", [[NMI]], { 6: (code) => text(code, "inc r8; jmp $") });
+    const guest = sending("slow: wbinvd; here: ud2; jmp .", [[NMI]], { ud: "inc %r8; jmp ." });
     expect(frame(guest, NMI_FRAME).rip).toBe(guest.label("here"));
-    expect(guest.register(0, 8)).toBe(1n);
+    expect(guest.reg(0, "r8")).toBe(1n);
   });
 
   it("a software interrupt is part of its instruction: an NMI that comes meanwhile waits for the handler", () => {
-    const guest = sending("slow: wbinvd; int 0x30; jmp $", [[NMI, 1]], { 0x30: notes(0x30, TRAP_FRAME) });
+    const guest = sending("slow: wbinvd; int $0x30; jmp .", [[NMI, 1]], { 0x30: notes(0x30, TRAP_FRAME) });
     expect(noted(guest)[0]).toBe(2);
     expect([guest.label("handler48"), guest.label("handler2")]).not.toContain(frame(guest, TRAP_FRAME).rip);
   });
 });
 
-/** The first trap clears TF of what it returns to. */
-function trapOnce(code: Code): void {
-  notes(1, TRAP_FRAME)(code);
-  // behind the saved registers: RIP, CS, RFLAGS
-  code.aluImmediate("and", { base: RSP, displacement: 40 }, ~TF);
-}
-
 describe("NMIs are unblocked", () => {
   /** In the first run of the NMI handler another NMI is latched, and `text` executed. */
-  function inHandler(inner: (code: Code) => void): Guest {
-    const guest = guestOf(["slow: wbinvd; jmp $"], {
+  function inHandler(text: string): TextGuest {
+    const guest = guestOf(["slow: wbinvd; jmp ."], {
       ...handlers,
-      0x30: () => undefined,
-      2: (code) => {
-        note(code, 2);
-        code.mov(RAX, { displacement: DATA }).aluImmediate("cmp", RAX, 1).jumpIf(5, "again");
-        text(code, "inner: wbinvd");
-        inner(code);
-        note(code, 9);
-        code.label("again");
-      },
+      0x30: "",
+      gp: "hlt",
+      nmi: `${note(2)}
+        cmpq $1, NOTES; jne again
+        inner: wbinvd
+        ${text}
+        ${note(9)}
+        again:`,
     });
     runTo(guest, "slow");
     send(guest, NMI);
@@ -132,55 +124,30 @@ describe("NMIs are unblocked", () => {
   }
 
   it("neither by RETF nor by far JMP nor by SYSCALL (section 7, 5)", () => {
-    const ways: ((code: Code) => void)[] = [
-      (code) => {
-        // CS:RIP of "far"
-        code.raw(0x6a, 0x08, 0x48, 0x8d, 0x05).relative("far", 4).push(RAX);
-        code.raw(0x48, 0x87, 0x04, 0x24); // XCHG with itself: RIP on top
-        text(code, "retfq; far: nop");
-      },
-      (code) => {
-        code
-          .raw(0x48, 0x8d, 0x05)
-          .relative("far", 4)
-          .mov({ displacement: DATA + 0x200 }, RAX);
-        code.movShort(RAX, 8).mov({ displacement: DATA + 0x208 }, RAX);
-        code.put({ opcode: [0xff], reg: 5, rm: { displacement: DATA + 0x200 }, wide: true });
-        text(code, "far: nop");
-      },
+    const ways = [
+      // CS, RIP
+      "push $8; lea far(%rip), %rax; push %rax; lretq; far: nop",
+      "movq $far, DATA + 0x200; movq $8, DATA + 0x208; ljmpq *DATA + 0x200; far: nop",
+      // with EFER.SCE and the entry set
+      `${wrmsr("IA32_EFER", 0x501)} ${wrmsr("IA32_STAR", 8n << 32n)}
+       mov $IA32_LSTAR, %ecx; mov $far, %eax; xor %edx, %edx; wrmsr
+       syscall; ud2; far: nop`,
     ];
     for (const way of ways) expect(noted(inHandler(way))).toEqual([2, 9, 2]);
   });
 
   it("by the IRET of an exception in the handler, and by that of INT n (section 7, 3)", () => {
-    expect(noted(inHandler((code) => text(code, "int 0x30")))).toEqual([2, 2, 9]);
+    expect(noted(inHandler("int $0x30"))).toEqual([2, 2, 9]);
   });
 
   it("by an IRET that faults (6.7.1)", () => {
-    const guest = guestOf(["slow: wbinvd; jmp $"], {
-      2: (code) => {
-        note(code, 2);
-        code.mov(RAX, { displacement: DATA }).aluImmediate("cmp", RAX, 1).jumpIf(5, "again");
-        // NT set: #GP
-        text(code, "inner: wbinvd; push 0x4002; popfq; iretq");
-        code.label("again");
-      },
-      13: (code) => text(code, "hlt"),
-    });
-    runTo(guest, "slow");
-    send(guest, NMI);
-    runTo(guest, "inner");
-    send(guest, NMI);
-    guest.run(20_000);
-    expect(noted(guest)).toEqual([2, 2]);
+    // NT set: #GP
+    expect(noted(inHandler("push $0x4002; popfq; iretq"))).toEqual([2, 2]);
   });
 
   it("so that the one that is latched comes at once, with the frame of the return (section 7, 4)", () => {
-    const guest = guestOf(["slow: wbinvd; here: nop; nop; nop; jmp $"], {
-      2: (code) => {
-        notes(2, NMI_FRAME)(code);
-        text(code, "inner: wbinvd");
-      },
+    const guest = guestOf(["slow: wbinvd; here: nop; nop; nop; jmp ."], {
+      nmi: `${notes(2, NMI_FRAME)} inner: wbinvd`,
     });
     runTo(guest, "slow");
     send(guest, NMI);
@@ -194,13 +161,7 @@ describe("NMIs are unblocked", () => {
 describe("a shadow", () => {
   it("of STI ends by an exception of the instruction in it (9.1)", () => {
     // a trap gate leaves IF set
-    const guest = guestOf(
-      ["slow: wbinvd; sti; ud2"],
-      { ...handlers, 6: (code) => text(code, "jmp $") },
-      {
-        gates: { 6: { type: 0xf } },
-      },
-    );
+    const guest = guestOf(["slow: wbinvd; sti; ud2"], { ...handlers, ud: "jmp ." }, { gates: { 6: { type: 0xf } } });
     runTo(guest, "slow");
     send(guest, FIXED, { vector: VECTOR });
     guest.run(5000);
@@ -208,7 +169,7 @@ describe("a shadow", () => {
   });
 
   it("of MOV SS ends by an exception: an NMI comes before the handler's first instruction", () => {
-    const guest = sending("slow: wbinvd; mov ss, ebx; ud2", [[NMI, 1]], { 6: (code) => text(code, "jmp $") });
+    const guest = sending("mov %ss, %ebx; slow: wbinvd; mov %ebx, %ss; ud2", [[NMI, 1]], { ud: "jmp ." });
     expect(frame(guest, NMI_FRAME).rip).toBe(guest.label("handler6"));
   });
 
@@ -223,23 +184,21 @@ describe("a shadow", () => {
   });
 
   it("of STI follows one of MOV SS, and lasts for one instruction", () => {
-    const guest = sending("slow: wbinvd; mov ss, ebx; sti; nop; here: nop; nop", [[FIXED]]);
+    const guest = sending("mov %ss, %ebx; slow: wbinvd; mov %ebx, %ss; sti; nop; here: nop; nop", [[FIXED]]);
     expect(frame(guest, FIXED_FRAME).rip).toBe(guest.label("here"));
   });
 
   it("of MOV SS holds off the single-step trap, and that of STI doesn't (6.8.3)", () => {
-    const trapped = (instruction: string): bigint =>
-      frame(sending(`slow: wbinvd; ${setTrap}; ${instruction}; one: nop; two: jmp $`, [], { 1: trapOnce }), TRAP_FRAME)
-        .rip;
-    const at = (guest: Guest, label: string): bigint => guest.label(label);
-    const labels = sending(`slow: wbinvd; ${setTrap}; mov ss, ebx; one: nop; two: jmp $`, [], { 1: trapOnce });
-    expect(trapped("mov ss, ebx")).toBe(at(labels, "two"));
-    const other = sending(`slow: wbinvd; ${setTrap}; sti; one: nop; two: jmp $`, [], { 1: trapOnce });
-    expect(frame(other, TRAP_FRAME).rip).toBe(at(other, "one"));
+    const trapped = (instruction: string): TextGuest =>
+      sending(`mov %ss, %ebx; slow: wbinvd; ${setTrap}; ${instruction}; one: nop; two: jmp .`, [], { db: trapOnce });
+    const behindMov = trapped("mov %ebx, %ss");
+    expect(frame(behindMov, TRAP_FRAME).rip).toBe(behindMov.label("two"));
+    const behindSti = trapped("sti");
+    expect(frame(behindSti, TRAP_FRAME).rip).toBe(behindSti.label("one"));
   });
 
   it("of MOV SS is not opened again by a second one (6.8.3)", () => {
-    const guest = sending("slow: wbinvd; mov ss, ebx; mov ss, ebx; here: nop; nop", [[NMI, 1]]);
+    const guest = sending("mov %ss, %ebx; slow: wbinvd; mov %ebx, %ss; mov %ebx, %ss; here: nop; nop", [[NMI, 1]]);
     expect(frame(guest, NMI_FRAME).rip).toBe(guest.label("here"));
   });
 
@@ -250,7 +209,8 @@ describe("a shadow", () => {
 });
 
 describe("RF in a frame", () => {
-  const string = "mov edi, 0x20400; mov ecx, 900; mov eax, 0; slow: wbinvd; string: rep stosb; here: jmp $";
+  const string =
+    "mov $DATA + 0x400, %edi; mov $900, %ecx; xor %eax, %eax; slow: wbinvd; string: rep stosb; here: jmp .";
 
   it("is set by an interrupt between two iterations, whose frame points to the string instruction (18.3.1.1)", () => {
     for (const [mode, word] of [
@@ -268,9 +228,7 @@ describe("RF in a frame", () => {
   });
 
   it("is clear where the interrupt comes behind the last iteration", () => {
-    const guest = sending("sti; mov edi, 0x20400; mov ecx, 1; mov eax, 0; slow: wbinvd; rep stosb; here: jmp $", [
-      [FIXED, 1],
-    ]);
+    const guest = sending(`sti; ${string.replace("$900", "$1")}`, [[FIXED, 1]]);
     expect(frame(guest, FIXED_FRAME)).toEqual({ rip: guest.label("here"), rf: 0n });
   });
 
@@ -282,44 +240,38 @@ describe("RF in a frame", () => {
   });
 
   it("is set by a single-step trap between two iterations, and clear by the last one's", () => {
-    const guest = guestOf([`mov edi, 0x20400; mov ecx, 2; ${setTrap}; string: rep stosb; here: jmp $`], {
-      1: (code) => {
-        code.mov(R9, R10).mov(R10, { base: RSP, displacement: 40 });
-        code.mov(RAX, { base: RSP, displacement: 24 }).movShort(1, 0);
-        code.put({ opcode: [0x81], reg: 7, rm: RAX, wide: true, immediate: le(0, 4) });
-        note(code, 1);
-        code.mov(RAX, { displacement: DATA }).aluImmediate("cmp", RAX, 2).jumpIf(5, "more");
-        code.aluImmediate("and", { base: RSP, displacement: 40 }, ~TF);
-        code.label("more");
-      },
+    const guest = guestOf([`mov $DATA + 0x400, %edi; mov $2, %ecx; ${setTrap}; rep stosb; jmp .`], {
+      // RFLAGS of the frame; TF is cleared the second time
+      db: `mov %r10, %r9; mov 40(%rsp), %r10
+        incq DATA; cmpq $2, DATA; jne more
+        andq $~0x100, 40(%rsp)
+        more:`,
     });
     guest.run(5000);
-    expect(guest.registers(0, R9, R10).map((rflags) => rflags & RF)).toEqual([RF, 0n]);
+    expect(guest.regs(0, "r9", "r10").map((rflags) => rflags & RF)).toEqual([RF, 0n]);
   });
 
   it("is what IRET has loaded, until the next instruction is complete (18.3.1.1)", () => {
     /** IRETQ with RF in its image, in a place where an NMI is latched until then, or is to come one instruction later. */
-    const returning = (emit: (code: Code) => void): Guest => {
-      const guest = guestOf(["slow: wbinvd; here: nop; there: nop; jmp $"], {
+    const returning = (text: string): TextGuest => {
+      const guest = guestOf(["slow: wbinvd; here: nop; there: nop; jmp ."], {
         ...handlers,
-        2: (code) => {
-          notes(2, NMI_FRAME)(code);
-          code.mov(RAX, { displacement: DATA }).aluImmediate("cmp", RAX, 1).jumpIf(5, "again");
-          code.aluImmediate("or", { base: RSP, displacement: 40 }, Number(RF));
-          emit(code);
-          code.label("again");
-        },
+        nmi: `${notes(2, NMI_FRAME)}
+          cmpq $1, NOTES; jne again
+          orq $0x10000, 40(%rsp)
+          ${text}
+          again:`,
       });
       runTo(guest, "slow");
       send(guest, NMI);
       return guest;
     };
-    const latched = returning((code) => text(code, "inner: wbinvd"));
+    const latched = returning("inner: wbinvd");
     runTo(latched, "inner");
     send(latched, NMI);
     latched.run(5000);
     expect(frame(latched, NMI_FRAME)).toEqual({ rip: latched.label("here"), rf: RF });
-    const later = returning(() => undefined);
+    const later = returning("");
     runTo(later, "there");
     send(later, NMI, { after: 1 });
     later.run(5000);
@@ -328,44 +280,30 @@ describe("RF in a frame", () => {
   });
 
   it("is not loaded by POPFQ, nor shown by PUSHFQ (2B POPF, PUSHF)", () => {
-    const guest = sending(`slow: wbinvd; push ${Number(RF) + 2}; popfq; pushfq; popfq; here: ud2`, [[NMI, 1]]);
+    const guest = sending("slow: wbinvd; push $0x10002; popfq; pushfq; popfq; here: ud2", [[NMI, 1]]);
     expect(frame(guest, NMI_FRAME).rf).toBe(0n);
-    const flags = guestOf([
-      (code) => {
-        text(code, `push ${Number(RF) + 2}; popfq; pushfq`);
-        code.pop(R9);
-      },
-    ]);
-    flags.run();
-    expect(flags.register(0, R9) & RF).toBe(0n);
+    const { guest: flags } = caught("push $0x10002; popfq; pushfq; pop %r9");
+    expect(flags.reg(0, "r9") & RF).toBe(0n);
   });
 });
 
 describe("a CPU that the kernel has taken offline", () => {
   const offline = {
-    "in HLT": "cli; hlt; inc r8; hlt",
-    "in MWAIT": `cli; mov eax, ${DATA + 0x800}; mov ecx, 0; mov edx, 0; monitor; mwait; inc r8; hlt`,
+    "in HLT": "cli; hlt; inc %r8; hlt",
+    "in MWAIT": `cli; ${monitor("DATA + 0x400")} mwait; inc %r8; hlt`,
   };
 
   it.each(Object.entries(offline))(
     "%s with IF clear takes NMIs, its APIC disabled by software or not (section 8)",
     (_, program) => {
-      const guest = guestOf(
-        [
-          (code) => {
-            writeMsr(code, X2APIC.svr, 0xff);
-            text(code, program);
-          },
-        ],
-        handlers,
-      );
+      const guest = guestOf([wrmsr("IA32_X2APIC_SIVR", 0xff) + program], handlers);
       guest.run(500);
       send(guest, FIXED, { vector: VECTOR });
       guest.run(500);
       expect(noted(guest)).toEqual([]);
       send(guest, NMI);
       guest.run(500);
-      expect([noted(guest), guest.register(0, 8)]).toEqual([[2], 1n]);
+      expect([noted(guest), guest.reg(0, "r8")]).toEqual([[2], 1n]);
     },
   );
 
@@ -374,7 +312,7 @@ describe("a CPU that the kernel has taken offline", () => {
     guest.run(500);
     send(guest, FIXED, { vector: VECTOR });
     guest.run(500);
-    expect([noted(guest), guest.register(0, 8)]).toEqual([[], 0n]);
+    expect([noted(guest), guest.reg(0, "r8")]).toEqual([[], 0n]);
   });
 
   it("in MWAIT is woken by a store to the monitored line, in HLT it isn't", () => {
@@ -382,44 +320,29 @@ describe("a CPU that the kernel has taken offline", () => {
       [offline["in MWAIT"], 1n],
       [offline["in HLT"], 0n],
     ] as const) {
-      const guest = guestOf([
-        (code) => {
-          text(code, "wbinvd");
-          code.mov({ displacement: DATA + 0x810 }, RAX);
-        },
-        program,
-      ]);
+      const guest = guestOf(["wbinvd; mov %rax, DATA + 0x410", program]);
       guest.run(5000);
-      expect(guest.register(1, 8)).toBe(woken);
+      expect(guest.reg(1, "r8")).toBe(woken);
     }
   });
 
   it("in MWAIT with ECX bit 0 is woken by an interrupt, which it doesn't take (2B MWAIT)", () => {
-    const guest = guestOf([offline["in MWAIT"].replace("monitor; mwait", "monitor; mov ecx, 1; mwait")], handlers);
+    const guest = guestOf([offline["in MWAIT"].replace("mwait", "mov $1, %ecx; mwait")], handlers);
     guest.run(500);
     send(guest, FIXED, { vector: VECTOR });
     guest.run(500);
-    expect([noted(guest), guest.register(0, 8)]).toEqual([[], 1n]);
+    expect([noted(guest), guest.reg(0, "r8")]).toEqual([[], 1n]);
   });
 });
 
 it("an SMI between MONITOR and MWAIT leaves the monitor armed, a store falls through", () => {
-  const waiting = `mov eax, ${DATA + 0x800}; mov ecx, 0; mov edx, 0; monitor; slow: wbinvd; mwait; inc r8; hlt`;
+  const waiting = `${monitor("DATA + 0x400")} slow: wbinvd; mwait; inc %r8; hlt`;
   const calm = guestOf(["hlt", waiting]);
   runTo(calm, "slow", 1);
   sendSmi(calm, { cpu: 1 });
   calm.run(5000);
-  expect(calm.register(1, 8)).toBe(0n);
-  const stored = guestOf([
-    (code) => {
-      code.movShort(1, 200).label("turn");
-      code
-        .raw(0xff, 0xc9)
-        .jumpIf(5, "turn")
-        .mov({ displacement: DATA + 0x808 }, RAX);
-    },
-    waiting,
-  ]);
+  expect(calm.reg(1, "r8")).toBe(0n);
+  const stored = guestOf(["mov $200, %ecx; turn: dec %ecx; jne turn; mov %rax, DATA + 0x408", waiting]);
   stored.run(5000);
-  expect(stored.register(1, 8)).toBe(1n);
+  expect(stored.reg(1, "r8")).toBe(1n);
 });

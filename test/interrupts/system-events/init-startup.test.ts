@@ -4,50 +4,38 @@
 import { describe, expect, it } from "vitest";
 import { CpuState, DeliveryMode, StopReason, TraceKind, WaitKind } from "../../../src/abi.ts";
 import { buildTopology } from "../../../src/topology/index.ts";
-import { type Code, R8, R9, R10, R11, RAX, RDI, RDX, RSI, RSP } from "../../instructions/x86-64/code.ts";
-import { DATA, type Guest, readMsr, writeMsr, X2APIC } from "../../instructions/x86-64/guest.ts";
-import { plainTiming } from "../../support/plain-timing.ts";
-import { figures, guestOf, noted, notes, now, records, runTo, send, text, VECTOR } from "./guest.ts";
+import { DATA } from "../../instructions/x86-64/guest.ts";
+import { endOfInterrupt, monitor, rdmsr, type TextGuest, wrmsr } from "../../instructions/x86-64/text-guest.ts";
+import { figures, guestOf, noted, notes, now, records, runTo, send, VECTOR } from "./guest.ts";
 
 const { NMI, FIXED, INIT, STARTUP } = DeliveryMode;
 const PAGE = 0x9a;
 const STACK = 0x4_2000n;
-const spin = "jmp $";
-const handlers = { 2: notes(2), [VECTOR]: notes(VECTOR, 42, (code) => writeMsr(code, X2APIC.eoi, 0)) };
+const spin = "jmp .";
+const handlers = { nmi: notes(2), [VECTOR]: notes(VECTOR, 42) + endOfInterrupt() };
 
 /** CPU 0 stays out of the way. CPU 1 runs a program; by INIT and start-up IPI it begins at "entry". */
-function pair(program: string | ((code: Code) => void), entry: string | ((code: Code) => void) = spin): Guest {
-  const guest = guestOf(
-    [
-      (code) => {
-        text(code, "cli; hlt; jmp $; entry:");
-        if (typeof entry === "string") text(code, entry);
-        else entry(code);
-        text(code, "cli; hlt; jmp $");
-      },
-      program,
-    ],
-    handlers,
-  );
+function pair(program: string, entry = spin): TextGuest {
+  const guest = guestOf([`cli; hlt; jmp .; entry: ${entry}\n cli; hlt; jmp .`, program], handlers);
   startup(guest);
   return guest;
 }
 
-function startup(guest: Guest, cpu = 1, label = "entry"): void {
+function startup(guest: TextGuest, cpu = 1, label = "entry"): void {
   guest.machine.core.setStartupEntry(cpu, { pc: guest.label(label), stack: STACK, argument: 77n });
 }
 
 /** INIT, and when that has been taken a start-up IPI. */
-function restart(guest: Guest, cpu = 1): void {
+function restart(guest: TextGuest, cpu = 1): void {
   send(guest, INIT, { cpu });
   guest.run(3000);
   send(guest, STARTUP, { cpu, vector: PAGE });
   guest.run(5000);
 }
 
-const awaits = (guest: Guest, cpu = 1): boolean =>
-  guest.machine.state(cpu) === CpuState.WAITING && guest.machine.waitsIn(cpu) === WaitKind.STARTUP;
-const starts = (guest: Guest, cpu = 1) =>
+const awaits = (guest: TextGuest, cpu = 1): boolean =>
+  guest.state(cpu) === CpuState.WAITING && guest.machine.waitsIn(cpu) === WaitKind.STARTUP;
+const starts = (guest: TextGuest, cpu = 1) =>
   records(guest, TraceKind.CPU_STARTED).filter((one) => one.cpu === cpu && one.value === guest.label("entry"));
 
 describe("INIT", () => {
@@ -61,15 +49,15 @@ describe("INIT", () => {
 
   it("comes from another CPU by the ICR, to one or to all others", () => {
     for (const command of [(1n << 32n) | 0x4500n, (3n << 18n) | 0x4500n]) {
-      const guest = guestOf([(code) => writeMsr(code, X2APIC.icr, command), spin]);
+      const guest = guestOf([wrmsr("IA32_X2APIC_ICR", command), spin]);
       guest.run(5000);
       expect(awaits(guest)).toBe(true);
     }
   });
 
   it("is masked neither by IF nor by a shadow (section 9)", () => {
-    for (const opening of ["cli", "sti", "mov ss, ebx"]) {
-      const guest = pair(`slow: wbinvd; ${opening}; nop; jmp $`);
+    for (const opening of ["cli", "sti", "mov %ebx, %ss"]) {
+      const guest = pair(`mov %ss, %ebx; slow: wbinvd; ${opening}; nop; jmp .`);
       const before = runTo(guest, "slow", 1);
       // WBINVD takes 1001 cycles here, the other instructions one each
       send(guest, INIT, { cpu: 1, after: 1002 });
@@ -79,10 +67,10 @@ describe("INIT", () => {
   });
 
   it("ends HLT and MWAIT, with IF clear too (section 8)", () => {
-    for (const program of ["cli; hlt; jmp $", `mov eax, ${DATA}; mov ecx, 0; mov edx, 0; monitor; mwait; jmp $`]) {
+    for (const program of ["cli; hlt; jmp .", `${monitor("DATA")} mwait; jmp .`]) {
       const guest = pair(program);
       guest.run(500);
-      expect(guest.machine.state(1)).toBe(CpuState.WAITING);
+      expect(guest.state(1)).toBe(CpuState.WAITING);
       send(guest, INIT, { cpu: 1 });
       guest.run(500);
       expect(awaits(guest)).toBe(true);
@@ -90,7 +78,7 @@ describe("INIT", () => {
   });
 
   it("waits for the access that has begun: the store is made", () => {
-    const guest = pair((code) => code.movShort(R8, 5).label("store").mov({ displacement: DATA }, R8).jump("store"));
+    const guest = pair("mov $5, %r8d; store: mov %r8, DATA; jmp store");
     runTo(guest, "store", 1);
     send(guest, INIT, { cpu: 1, after: 2 });
     guest.run(5000);
@@ -98,7 +86,7 @@ describe("INIT", () => {
   });
 
   it("abandons a string instruction between two iterations", () => {
-    const guest = pair("mov eax, 0x5a; mov edi, 0x20400; mov ecx, 900; string: rep stosb; jmp $");
+    const guest = pair("mov $0x5a, %eax; mov $DATA + 0x400, %edi; mov $900, %ecx; string: rep stosb; jmp .");
     runTo(guest, "string", 1);
     send(guest, INIT, { cpu: 1, after: 100 });
     guest.run(5000);
@@ -109,7 +97,7 @@ describe("INIT", () => {
   });
 
   it("disarms a monitor", () => {
-    const guest = pair(`mov eax, ${DATA}; mov ecx, 0; mov edx, 0; monitor; jmp $`, "mov ecx, 0; mwait");
+    const guest = pair(`${monitor("DATA")} jmp .`, "xor %ecx, %ecx; mwait");
     guest.run(500);
     restart(guest);
     // MWAIT without a monitor falls through, to HLT
@@ -118,68 +106,48 @@ describe("INIT", () => {
 
   it("keeps memory, the TSC, IA32_TSC_ADJUST and other MSRs (table 10-1)", () => {
     const guest = pair(
-      (code) => {
-        writeMsr(code, 0x3b, 1_000_000);
-        writeMsr(code, 0xc000_0103, 0x1234);
-        writeMsr(code, 0xc000_0082, 0x5678);
-        code.movShort(R8, 9).mov({ displacement: DATA }, R8);
-        text(code, spin);
-      },
-      (code) => {
-        readMsr(code, 0x3b, R8);
-        readMsr(code, 0xc000_0103, R9);
-        readMsr(code, 0xc000_0082, R10);
-        readMsr(code, 0x10, R11);
-      },
+      wrmsr("IA32_TSC_ADJUST", 1_000_000) +
+        wrmsr("IA32_TSC_AUX", 0x1234) +
+        wrmsr("IA32_LSTAR", 0x5678) +
+        `movq $9, DATA; ${spin}`,
+      rdmsr("IA32_TSC_ADJUST", "%r8") +
+        rdmsr("IA32_TSC_AUX", "%r9") +
+        rdmsr("IA32_LSTAR", "%r10") +
+        rdmsr("IA32_TSC", "%r11"),
     );
     guest.run(500);
     restart(guest);
-    expect(guest.registers(1, R8, R9, R10)).toEqual([1_000_000n, 0x1234n, 0x5678n]);
-    expect(guest.register(1, R11)).toBeGreaterThan(1_000_000n);
+    expect(guest.regs(1, "r8", "r9", "r10")).toEqual([1_000_000n, 0x1234n, 0x5678n]);
+    expect(guest.reg(1, "r11")).toBeGreaterThan(1_000_000n);
     expect(guest.data(0)).toBe(9n);
   });
 
   it("keeps IA32_APIC_BASE and the APIC's ID, and resets its other registers (11.4.7.3)", () => {
     const guest = pair(
-      (code) => {
-        writeMsr(code, X2APIC.tpr, 0x30);
-        text(code, spin);
-      },
-      (code) => {
-        readMsr(code, 0x1b, R8);
-        readMsr(code, X2APIC.id, R9);
-        readMsr(code, X2APIC.tpr, R10);
-        readMsr(code, X2APIC.svr, R11);
-      },
+      wrmsr("IA32_X2APIC_TPR", 0x30) + spin,
+      rdmsr("IA32_APIC_BASE", "%r8") +
+        rdmsr("IA32_X2APIC_APICID", "%r9") +
+        rdmsr("IA32_X2APIC_TPR", "%r10") +
+        rdmsr("IA32_X2APIC_SIVR", "%r11"),
     );
     guest.run(500);
     restart(guest);
-    expect(guest.registers(1, R8, R9, R10, R11)).toEqual([0xfee0_0c00n, 1n, 0n, 0xffn]);
+    expect(guest.regs(1, "r8", "r9", "r10", "r11")).toEqual([0xfee0_0c00n, 1n, 0n, 0xffn]);
   });
 
   it("clears registers, IF and control registers; EDX is the CPU's signature (table 10-1)", () => {
     const guest = pair(
-      (code) => {
-        code.movShort(R8, 5).movShort(R9, 6);
-        text(code, `sti; ${spin}`);
-      },
-      (code) => {
-        code.mov(R11, RDX);
-        text(code, "pushfq");
-        code.pop(R9);
-        text(code, "mov eax, 1; mov ecx, 0; cpuid");
-        code.mov(R10, RAX);
-      },
+      `mov $5, %r8d; mov $6, %r9d; sti; ${spin}`,
+      "mov %rdx, %r11; pushfq; pop %r9; mov $1, %eax; xor %ecx, %ecx; cpuid; mov %rax, %r10",
     );
     guest.run(500);
     restart(guest);
-    expect(guest.registers(1, R8, R9)).toEqual([0n, 2n]);
-    expect(guest.register(1, R11)).toBe(guest.register(1, R10));
+    expect(guest.regs(1, "r8", "r9")).toEqual([0n, 2n]);
+    expect(guest.reg(1, "r11")).toBe(guest.reg(1, "r10"));
   });
 
   it("clears an NMI that is latched, and lets NMIs in again (section 7, 7)", () => {
-    const nmi = (code: Code): void => text(code, "inner: jmp $");
-    const guest = guestOf(["cli; hlt; entry: wait: jmp $", "slow: wbinvd; jmp $"], { 2: nmi });
+    const guest = guestOf(["cli; hlt; entry: jmp .", "slow: wbinvd; jmp ."], { nmi: "inner: jmp ." });
     startup(guest);
     runTo(guest, "slow", 1);
     send(guest, NMI, { cpu: 1 });
@@ -188,7 +156,7 @@ describe("INIT", () => {
     send(guest, NMI, { cpu: 1 });
     guest.run(100);
     restart(guest);
-    expect(guest.machine.pc(1)).toBe(guest.label("wait"));
+    expect(guest.pc(1)).toBe(guest.label("entry"));
     // there is no IDT, so one that is taken shuts down
     send(guest, NMI, { cpu: 1 });
     guest.run(500);
@@ -204,13 +172,13 @@ describe("INIT", () => {
   });
 
   it("lets the bootstrap processor begin at the host's reset entry at once (4.2)", () => {
-    const guest = guestOf(["nop; jmp $; entry: inc r8; jmp $"]);
+    const guest = guestOf(["nop; jmp .; entry: inc %r8; jmp ."]);
     startup(guest, 0);
     guest.run(500);
     send(guest, INIT);
     guest.run(500);
-    expect(guest.register(0, R8)).toBe(1n);
-    expect(guest.registers(0, RSP, RDI, RSI)).toEqual([STACK, 77n, 0n]);
+    expect(guest.reg(0, "r8")).toBe(1n);
+    expect(guest.regs(0, "rsp", "rdi", "rsi")).toEqual([STACK, 77n, 0n]);
   });
 
   it("of the bootstrap processor stops the machine where the host has given no entry", () => {
@@ -222,7 +190,7 @@ describe("INIT", () => {
   });
 
   it("that comes together with an NMI or an interrupt leaves nothing of them", () => {
-    const guest = pair("slow: wbinvd; jmp $");
+    const guest = pair("slow: wbinvd; jmp .");
     runTo(guest, "slow", 1);
     send(guest, NMI, { cpu: 1 });
     send(guest, FIXED, { cpu: 1, vector: VECTOR });
@@ -230,7 +198,7 @@ describe("INIT", () => {
     guest.run(5000);
     send(guest, STARTUP, { cpu: 1 });
     guest.run(5000);
-    expect([noted(guest), guest.machine.pc(1)]).toEqual([[], guest.label("entry")]);
+    expect([noted(guest), guest.pc(1)]).toEqual([[], guest.label("entry")]);
   });
 });
 
@@ -239,8 +207,8 @@ describe("a CPU that waits for a start-up IPI", () => {
     const guest = pair(spin);
     guest.run(500);
     restart(guest);
-    expect(guest.machine.pc(1)).toBe(guest.label("entry"));
-    expect(guest.registers(1, RSP, RDI, RSI)).toEqual([STACK, 77n, BigInt(PAGE)]);
+    expect(guest.pc(1)).toBe(guest.label("entry"));
+    expect(guest.regs(1, "rsp", "rdi", "rsi")).toEqual([STACK, 77n, BigInt(PAGE)]);
     expect(starts(guest)).toMatchObject([{ subject: PAGE }]);
   });
 
@@ -256,13 +224,13 @@ describe("a CPU that waits for a start-up IPI", () => {
   });
 
   it("drops the second start-up IPI of the customary two", () => {
-    const guest = pair(spin, "inc r8; jmp $");
+    const guest = pair(spin, "inc %r8; jmp .");
     guest.run(500);
     send(guest, INIT, { cpu: 1 });
     for (const after of [100, 120, 400]) send(guest, STARTUP, { cpu: 1, after });
     guest.run(5000);
     expect(starts(guest)).toHaveLength(1);
-    expect(guest.register(1, R8)).toBe(1n);
+    expect(guest.reg(1, "r8")).toBe(1n);
   });
 
   it("does not get NMIs, nor interrupts: its APIC is software-disabled (section 4.1)", () => {
@@ -273,7 +241,7 @@ describe("a CPU that waits for a start-up IPI", () => {
     send(guest, FIXED, { cpu: 1, vector: VECTOR, after: 100 });
     send(guest, STARTUP, { cpu: 1, after: 200 });
     guest.run(5000);
-    expect([guest.machine.pc(1), noted(guest)]).toEqual([guest.label("entry"), []]);
+    expect([guest.pc(1), noted(guest)]).toEqual([guest.label("entry"), []]);
   });
 
   it("stops the machine by name where the host has given no entry", () => {
@@ -288,7 +256,7 @@ describe("a CPU that waits for a start-up IPI", () => {
 
 describe("a start-up IPI", () => {
   it("is dropped by a CPU that runs, halts or has shut down (section 4.1)", () => {
-    for (const program of [spin, "cli; hlt; jmp $"]) {
+    for (const program of [spin, "cli; hlt; jmp ."]) {
       const guest = pair(program);
       guest.run(500);
       send(guest, STARTUP, { cpu: 1 });
@@ -298,7 +266,7 @@ describe("a start-up IPI", () => {
   });
 
   it("is not latched: one that comes before INIT has been taken is lost", () => {
-    const guest = pair("slow: wbinvd; jmp $");
+    const guest = pair("slow: wbinvd; jmp .");
     runTo(guest, "slow", 1);
     send(guest, INIT, { cpu: 1, after: 5 });
     send(guest, STARTUP, { cpu: 1, after: 50 });
@@ -308,22 +276,19 @@ describe("a start-up IPI", () => {
 
   it("starts a CPU that has never run, which takes no other message (sections 4.1, 8)", () => {
     const topology = buildTopology({ packages: 1, coresPerLlc: 2, cpus: 2, offline: "1" });
-    const guest = guestOf(["cli; hlt; entry: inc r8; jmp $"], {}, { cpus: 2, topology });
+    const guest = guestOf(["cli; hlt; entry: inc %r8; jmp ."], {}, { cpus: 2, topology });
     startup(guest);
     for (const mode of [NMI, INIT, DeliveryMode.SMI, FIXED]) send(guest, mode, { cpu: 1, vector: VECTOR });
     guest.run(500);
-    expect(guest.machine.state(1)).toBe(CpuState.OFFLINE);
+    expect(guest.state(1)).toBe(CpuState.OFFLINE);
     send(guest, STARTUP, { cpu: 1, vector: PAGE });
     guest.run(500);
-    expect(guest.registers(1, R8, RSI, RDX)).toEqual([1n, BigInt(PAGE), 0n]);
+    expect(guest.regs(1, "r8", "rsi", "rdx")).toEqual([1n, BigInt(PAGE), 0n]);
   });
 
   it("and INIT to an id that nobody has are lost (section 4.1)", () => {
     const guest = guestOf([
-      (code) => {
-        writeMsr(code, X2APIC.icr, (7n << 32n) | 0x4500n);
-        writeMsr(code, X2APIC.icr, (7n << 32n) | 0x4600n);
-      },
+      wrmsr("IA32_X2APIC_ICR", (7n << 32n) | 0x4500n) + wrmsr("IA32_X2APIC_ICR", (7n << 32n) | 0x4600n),
     ]);
     guest.run(5000);
     expect(guest.machine.waitsIn(0)).toBe(WaitKind.HLT);
@@ -331,22 +296,14 @@ describe("a start-up IPI", () => {
   });
 
   it("brings a CPU up that a guest has sent INIT to, as kernels do", () => {
-    const timing = plainTiming("x86-64", figures);
-    const guest = guestOf(
-      [
-        (code) => {
-          writeMsr(code, X2APIC.icr, (1n << 32n) | 0x4500n);
-          text(code, "wbinvd");
-          for (let i = 0; i < 2; i++) writeMsr(code, X2APIC.icr, (1n << 32n) | 0x4600n | BigInt(PAGE));
-          text(code, "cli; hlt; jmp $; entry: inc r8; jmp $");
-        },
-        "sti; hlt; jmp $",
-      ],
-      {},
-      { timing },
-    );
+    const init = wrmsr("IA32_X2APIC_ICR", (1n << 32n) | 0x4500n);
+    const start = wrmsr("IA32_X2APIC_ICR", (1n << 32n) | 0x4600n | BigInt(PAGE));
+    const guest = guestOf([
+      `${init} wbinvd; ${start} ${start} cli; hlt; jmp .; entry: inc %r8; jmp .`,
+      "sti; hlt; jmp .",
+    ]);
     startup(guest);
     guest.run(20_000);
-    expect(guest.registers(1, R8, RSI)).toEqual([1n, BigInt(PAGE)]);
+    expect(guest.regs(1, "r8", "rsi")).toEqual([1n, BigInt(PAGE)]);
   });
 });

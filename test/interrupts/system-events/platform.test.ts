@@ -3,33 +3,27 @@
 
 import { describe, expect, it } from "vitest";
 import { SYSTEM_CONTROL_IOCHK, SYSTEM_CONTROL_SERR } from "../../../src/abi.ts";
+import { assembleText } from "../../../src/asm/index.ts";
 import { buildPreset, buildTopology, type Cpu, type Topology } from "../../../src/topology/index.ts";
-import { Code, R10, R11, R12, R13, R14, R15, R8, R9, RAX, RBX, RCX, RDX, RSI } from "../../instructions/x86-64/code.ts";
-import { DATA, type Guest, readMsr, writeMsr } from "../../instructions/x86-64/guest.ts";
+import { R10, R11, R12, R13, R14, R15, R8, R9, RSI } from "../../instructions/x86-64/code.ts";
+import { DATA } from "../../instructions/x86-64/guest.ts";
+import { rdmsr, type TextGuest, wrmsr } from "../../instructions/x86-64/text-guest.ts";
 import { BareMachine, PAGE_RX } from "../../support/bare-machine.ts";
-import { guestOf, noted, notes, now, text } from "./guest.ts";
+import { guestOf, noted, notes, now } from "./guest.ts";
 
 const RAISED = { serr: SYSTEM_CONTROL_SERR, iochk: SYSTEM_CONTROL_IOCHK } as const;
 
-function raise(guest: Guest, reason: keyof typeof RAISED, after = 5): void {
+function raise(guest: TextGuest, reason: keyof typeof RAISED, after = 5): void {
   guest.machine.core.raiseSystemNmi(RAISED[reason], now(guest) + BigInt(after));
 }
 
 describe("port 0x61", () => {
   /** The NMI handler reads the port, notes its upper bits, and does more. */
-  function withHandler(more = "", program = "jmp $"): Guest {
-    return guestOf([program], {
-      2: (code) => {
-        notes(2)(code);
-        text(code, "in al, 0x61");
-        code.mov({ displacement: DATA + 0x200 }, RAX);
-        text(code, more);
-      },
-    });
+  function withHandler(more = "", program = "jmp ."): TextGuest {
+    return guestOf([program], { nmi: `${notes(2)} in $0x61, %al; mov %rax, DATA + 0x200; ${more}` });
   }
-  const reasonOf = (guest: Guest): number => Number(guest.machine.read64(DATA + 0x200) & 0xc0n);
-  /** AL for OUT, which the text has no form for. */
-  const write = (value: number): string => `mov eax, ${value}; out 0x61, al`;
+  const reasonOf = (guest: TextGuest): number => Number(guest.machine.read64(DATA + 0x200) & 0xc0n);
+  const write = (value: number): string => `mov $${value}, %eax; out %al, $0x61`;
 
   it.each(["serr", "iochk"] as const)("tells that %s has raised the NMI, which comes to CPU 0", (reason) => {
     const guest = withHandler();
@@ -73,7 +67,7 @@ describe("port 0x61", () => {
       ["serr", 0x04],
       ["iochk", 0x08],
     ] as const) {
-      const guest = withHandler("", `${write(bit)}; jmp $`);
+      const guest = withHandler("", `${write(bit)}; jmp .`);
       guest.run(500);
       raise(guest, reason);
       guest.run(2000);
@@ -82,36 +76,24 @@ describe("port 0x61", () => {
   });
 
   it("reads back its low four bits, whose neighbours are read-only", () => {
-    const guest = guestOf([`${write(0xef)}; in al, 0x61`]);
+    const guest = guestOf([`${write(0xef)}; in $0x61, %al`]);
     guest.run(2000);
     // bit 4 is the refresh toggle
-    expect(guest.register(0, RAX) & 0xefn).toBe(0x0fn);
+    expect(guest.reg(0, "rax") & 0xefn).toBe(0x0fn);
   });
 
   it("shows in bit 4 the memory refresh, which changes every 15 us", () => {
-    const guest = guestOf([
-      (code) => {
-        text(code, "in al, 0x61");
-        code.mov(R8, RAX);
-        // at 1000 MHz a cycle is a nanosecond
-        for (let i = 0; i < 15; i++) text(code, "wbinvd");
-        text(code, "in al, 0x61");
-        code.mov(R9, RAX);
-      },
-    ]);
+    // at 1000 MHz a cycle is a nanosecond, and WBINVD takes 1000
+    const guest = guestOf(["in $0x61, %al; mov %rax, %r8; .rept 15; wbinvd; .endr; in $0x61, %al; mov %rax, %r9"]);
     guest.run(40_000);
-    const [first = 0n, second = 0n] = guest.registers(0, R8, R9);
+    const [first = 0n, second = 0n] = guest.regs(0, "r8", "r9");
     expect((first ^ second) & 0x10n).toBe(0x10n);
   });
 });
 
 describe("time-stamp counters", () => {
-  const readTsc = (code: Code): void => {
-    text(code, "rdtsc");
-    code.mov(R8, RAX).mov(R9, RDX);
-    readMsr(code, 0x3b, R10);
-  };
-  const tsc = (guest: Guest, cpu: number): bigint => (guest.register(cpu, R9) << 32n) | guest.register(cpu, R8);
+  const readTsc = `rdtsc; mov %rax, %r8; mov %rdx, %r9; ${rdmsr("IA32_TSC_ADJUST", "%r10")}`;
+  const tsc = (guest: TextGuest, cpu: number): bigint => (guest.reg(cpu, "r9") << 32n) | guest.reg(cpu, "r8");
 
   it("are apart by the offsets that the machine has, with IA32_TSC_ADJUST at 0 (18.17.3)", () => {
     const offsets = [0n, 5_000_000_000n, -1_000_000n];
@@ -121,68 +103,49 @@ describe("time-stamp counters", () => {
     expect(counts.map((count) => BigInt.asIntN(64, count - offsets[counts.indexOf(count)]!))).toSatisfy(
       (all: bigint[]) => all.every((one) => one > 0n && one < 5000n),
     );
-    expect([0, 1, 2].map((cpu) => guest.register(cpu, R10))).toEqual([0n, 0n, 0n]);
+    expect([0, 1, 2].map((cpu) => guest.reg(cpu, "r10"))).toEqual([0n, 0n, 0n]);
   });
 
   it("jump by what IA32_TSC_ADJUST is changed by, and a write of the counter shows there", () => {
     const guest = guestOf([
-      (code) => {
-        writeMsr(code, 0x3b, 1n << 40n);
-        readTsc(code);
-        writeMsr(code, 0x10, 0);
-        readMsr(code, 0x3b, R11);
-      },
+      wrmsr("IA32_TSC_ADJUST", 1n << 40n) + readTsc + wrmsr("IA32_TSC", 0) + rdmsr("IA32_TSC_ADJUST", "%r11"),
     ]);
     guest.run(5000);
     expect(tsc(guest, 0) >> 40n).toBe(1n);
-    expect(BigInt.asIntN(64, guest.register(0, R11))).toBeLessThan(0n);
+    expect(BigInt.asIntN(64, guest.reg(0, "r11"))).toBeLessThan(0n);
   });
 
   it("come with IA32_TSC_AUX by RDTSCP (2B RDTSCP)", () => {
     const guest = guestOf([
-      (code) => {
-        writeMsr(code, 0xc000_0103, 0x3007);
-        text(code, "rdtsc");
-        code.mov(R8, RAX);
-        text(code, "rdtscp");
-        code.mov(R9, RCX).mov(R10, RAX);
-      },
+      `${wrmsr("IA32_TSC_AUX", 0x3007)} rdtsc; mov %rax, %r8; rdtscp; mov %rcx, %r9; mov %rax, %r10`,
     ]);
     guest.run(5000);
-    expect(guest.register(0, R9)).toBe(0x3007n);
-    expect(guest.register(0, R10)).toBeGreaterThan(guest.register(0, R8));
+    expect(guest.reg(0, "r9")).toBe(0x3007n);
+    expect(guest.reg(0, "r10")).toBeGreaterThan(guest.reg(0, "r8"));
   });
 });
 
 // --- topology --------------------------------------------------------------------------------------------------------
 
 const CODE = 0x1_0000;
+const cpuid = (leaf: number, subleaf: number): string => `mov $${leaf}, %eax; mov $${subleaf}, %ecx; cpuid`;
 
-/**
- * Every CPU finds out by itself: R8, R9: shifts of thread and core of leaf 0xb; R10 its id; R11 to R13: shifts of leaf 0x1f, or 0
- * where a level isn't there; R14: bits of the CPUs that share the last-level cache, by leaf 4; R15: EBX of leaf 1; RSI: ECX of an
- * invalid sub-leaf.
- */
-function discover(code: Code): void {
-  const cpuid = (leaf: number, subleaf: number): Code =>
-    code.movShort(RAX, leaf).movShort(RCX, subleaf).raw(0x0f, 0xa2);
-  cpuid(0xb, 0).mov(R8, RAX).mov(R10, RDX);
-  cpuid(0xb, 1).mov(R9, RAX);
-  cpuid(0x1f, 0).mov(R11, RAX);
-  cpuid(0x1f, 1).mov(R12, RAX);
-  cpuid(0x1f, 2).mov(R13, RAX);
-  cpuid(4, 1).mov(R14, RAX);
-  cpuid(1, 0).mov(R15, RBX);
-  cpuid(0xb, 2).mov(RSI, RCX);
-  text(code, "hlt");
-}
+/** What every CPU finds out by itself. */
+const discover = `
+  ${cpuid(0xb, 0)}; mov %rax, %r8; mov %rdx, %r10  # shift of the thread; the id
+  ${cpuid(0xb, 1)}; mov %rax, %r9                  # shift of the core
+  ${cpuid(0x1f, 0)}; mov %rax, %r11                # the same by V2, 0 where a level isn't there
+  ${cpuid(0x1f, 1)}; mov %rax, %r12
+  ${cpuid(0x1f, 2)}; mov %rax, %r13
+  ${cpuid(4, 1)}; mov %rax, %r14                   # CPUs that share the last-level cache
+  ${cpuid(1, 0)}; mov %rbx, %r15                   # initial APIC id
+  ${cpuid(0xb, 2)}; mov %rcx, %rsi                 # an invalid sub-leaf
+  hlt`;
 
 function discovered(topology: Topology): BareMachine {
   const machine = new BareMachine({ architecture: "x86-64", topology });
-  const code = new Code(CODE);
-  discover(code);
   machine.map(CODE, 0x1000, PAGE_RX);
-  machine.write(CODE, code.finish());
+  machine.write(CODE, assembleText(discover, { architecture: "x86-64", base: CODE }).bytes);
   for (const { number, state } of topology.cpus) if (state === "online") machine.start(number, CODE);
   machine.run(1_000_000);
   return machine;
@@ -235,25 +198,18 @@ describe("a guest that asks CPUID", () => {
 
   it("learns the level types, and how many CPUs there are of each level (2A CPUID)", () => {
     const topology = buildTopology({ packages: 2, diesPerPackage: 2, coresPerLlc: 3, threadsPerCore: 2 });
-    const guest = guestOf(
-      [
-        (code) => {
-          const results = [
-            [0xb, 0],
-            [0xb, 1],
-            [0x1f, 1],
-            [0x1f, 2],
-            [0x1f, 3],
-          ] as const;
-          results.forEach(([leaf, subleaf], index) => {
-            text(code, `mov eax, ${leaf}; mov ecx, ${subleaf}; cpuid`);
-            code.mov({ displacement: DATA + 16 * index }, RBX).mov({ displacement: DATA + 16 * index + 8 }, RCX);
-          });
-        },
-      ],
-      {},
-      { topology, cpus: topology.cpus.length },
+    const leaves = [
+      [0xb, 0],
+      [0xb, 1],
+      [0x1f, 1],
+      [0x1f, 2],
+      [0x1f, 3],
+    ] as const;
+    const program = leaves.map(
+      ([leaf, subleaf], index) =>
+        `${cpuid(leaf, subleaf)}; mov %rbx, DATA + 16 * ${index}; mov %rcx, DATA + 16 * ${index} + 8\n`,
     );
+    const guest = guestOf([program.join("")], {}, { topology, cpus: topology.cpus.length });
     guest.run(20_000);
     // SMT of two, core and die; of the package there are twelve
     const [smt, core, dieCores, die, none] = [0, 1, 2, 3, 4].map((index) => [

@@ -3,19 +3,19 @@
 
 import { describe, expect, it } from "vitest";
 import { CpuState, DeliveryMode, TraceKind, WaitKind } from "../../../src/abi.ts";
-import { R8, R9, RCX, RDI } from "../../instructions/x86-64/code.ts";
-import { DATA, type Guest, writeMsr, X2APIC } from "../../instructions/x86-64/guest.ts";
-import { figures, guestOf, note, noted, notes, now, records, runTo, send, sendSmi, text, VECTOR } from "./guest.ts";
+import { DATA } from "../../instructions/x86-64/guest.ts";
+import { caught, endOfInterrupt, monitor, note, type TextGuest, wrmsr } from "../../instructions/x86-64/text-guest.ts";
+import { figures, guestOf, noted, notes, now, records, runTo, send, sendSmi, VECTOR } from "./guest.ts";
 
 const { NMI, FIXED, INIT, STARTUP, SMI } = DeliveryMode;
 const handlers = {
-  2: notes(2, 40),
-  [VECTOR]: notes(VECTOR, 42, (code) => writeMsr(code, X2APIC.eoi, 0)),
+  nmi: notes(2, 40),
+  [VECTOR]: notes(VECTOR, 42) + endOfInterrupt(),
 };
-const returnOf = (guest: Guest, word: number): bigint => guest.data(word);
+const returnOf = (guest: TextGuest, word: number): bigint => guest.data(word);
 
 /** Times in SMM: when each began, and how long it took. */
-function stays(guest: Guest): { entered: bigint; cycles: number }[] {
+function stays(guest: TextGuest): { entered: bigint; cycles: number }[] {
   return records(guest, TraceKind.SMM_ENTERED).map(({ cycle, value }) => ({
     entered: cycle,
     cycles: Number(value - cycle),
@@ -23,7 +23,7 @@ function stays(guest: Guest): { entered: bigint; cycles: number }[] {
 }
 
 /** CPU 0 stands before WBINVD, behind which "here" is; what is sent arrives while it executes. */
-function during(emit: (guest: Guest) => void, behind = "nop; nop; nop", before = ""): Guest {
+function during(emit: (guest: TextGuest) => void, behind = "nop; nop; nop", before = ""): TextGuest {
   const guest = guestOf([`${before}; slow: wbinvd; here: ${behind}`], handlers);
   runTo(guest, "slow");
   emit(guest);
@@ -53,15 +53,15 @@ describe("an SMI", () => {
 
   it("comes from another CPU by the ICR, and to all others by a shorthand (3A 11.6.1)", () => {
     for (const command of [(1n << 32n) | 0x200n, (3n << 18n) | 0x200n]) {
-      const guest = guestOf([(code) => writeMsr(code, X2APIC.icr, command), "jmp $"]);
+      const guest = guestOf([wrmsr("IA32_X2APIC_ICR", command), "jmp ."]);
       guest.run(5000);
       expect(records(guest, TraceKind.SMM_ENTERED).map(({ cpu }) => cpu)).toEqual([1]);
     }
   });
 
   it("is masked neither by IF nor by a shadow of STI or MOV SS (6.8)", () => {
-    for (const opening of ["cli", "sti", "mov ss, ebx"]) {
-      const guest = guestOf([`nop; slow: wbinvd; ${opening}; nop; nop`]);
+    for (const opening of ["cli", "sti", "mov %ebx, %ss"]) {
+      const guest = guestOf([`mov %ss, %ebx; slow: wbinvd; ${opening}; nop; nop`]);
       const before = runTo(guest, "slow");
       // WBINVD takes 1001 cycles here, the other instructions one each
       sendSmi(guest, { after: 1002 });
@@ -90,49 +90,37 @@ describe("an SMI", () => {
   });
 
   it("is lost on a CPU that waits for a start-up IPI (section 8)", () => {
-    const guest = guestOf(["nop; jmp $", "jmp $"]);
-    guest.machine.core.setStartupEntry(1, { pc: guest.label("end1"), stack: 0n, argument: 0n });
+    const guest = guestOf(["nop; jmp .; entry: jmp .", "jmp ."]);
+    guest.machine.core.setStartupEntry(1, { pc: guest.label("entry"), stack: 0n, argument: 0n });
     guest.run(100);
     send(guest, INIT, { cpu: 1 });
     sendSmi(guest, { cpu: 1, after: 20 });
     send(guest, STARTUP, { cpu: 1, after: 40 });
     guest.run(5000);
-    expect(guest.machine.pc(1)).toBeGreaterThan(guest.label("end1"));
+    expect(guest.pc(1)).toBe(guest.label("entry"));
     expect(stays(guest)).toEqual([]);
   });
 
   it("lets the TSC go on (3B 18.17)", () => {
-    const guest = guestOf([
-      (code) => {
-        text(code, "rdtsc");
-        code.mov(R8, 0);
-        text(code, "slow: wbinvd; rdtsc");
-        code.mov(R9, 0);
-      },
-    ]);
+    const guest = guestOf(["rdtsc; mov %rax, %r8; slow: wbinvd; rdtsc; mov %rax, %r9"]);
     runTo(guest, "slow");
     sendSmi(guest, { duration: 700 });
     guest.run(20_000);
-    const [first = 0n, second = 0n] = guest.registers(0, R8, R9);
+    const [first = 0n, second = 0n] = guest.regs(0, "r8", "r9");
     expect(second - first).toBeGreaterThanOrEqual(1700n);
   });
 
   it("comes between two iterations of a string instruction, which goes on behind it", () => {
-    const guest = guestOf([
-      (code) => {
-        code.movShort(RDI, DATA + 0x400).movShort(RCX, 600);
-        text(code, "mov eax, 0x5a; string: rep stosb");
-      },
-    ]);
+    const guest = guestOf(["mov $DATA + 0x400, %edi; mov $600, %ecx; mov $0x5a, %eax; string: rep stosb"]);
     runTo(guest, "string");
     sendSmi(guest, { after: 100 });
     guest.machine.run(now(guest) + 150n);
-    const left = guest.register(0, RCX);
+    const left = guest.reg(0, "rcx");
     expect(left).toBeGreaterThan(0n);
     expect(left).toBeLessThan(600n);
-    expect(guest.machine.pc(0)).toBe(guest.label("string"));
+    expect(guest.pc(0)).toBe(guest.label("string"));
     guest.run(20_000);
-    expect(guest.registers(0, RCX, RDI)).toEqual([0n, BigInt(DATA + 0x400 + 600)]);
+    expect(guest.regs(0, "rcx", "rdi")).toEqual([0n, BigInt(DATA + 0x400 + 600)]);
     expect(guest.machine.read(DATA + 0x400, 601)).toEqual(
       Uint8Array.from({ length: 601 }, (_, i) => (i < 600 ? 0x5a : 0)),
     );
@@ -180,11 +168,7 @@ describe("in system-management mode", () => {
 
   it("whether NMIs are blocked is kept, and RSM restores it (32.8)", () => {
     const guest = guestOf(["slow: wbinvd; here: nop; nop"], {
-      2: (code) => {
-        note(code, 2);
-        text(code, "inner: wbinvd");
-        note(code, 9);
-      },
+      nmi: `${note(2)} inner: wbinvd; ${note(9)}`,
     });
     runTo(guest, "slow");
     send(guest, NMI);
@@ -197,7 +181,7 @@ describe("in system-management mode", () => {
   });
 
   it("INIT is held until RSM (section 4.1)", () => {
-    const guest = guestOf(["nop", "slow: wbinvd; nop; jmp $"]);
+    const guest = guestOf(["nop", "slow: wbinvd; nop; jmp ."]);
     runTo(guest, "slow", 1);
     sendSmi(guest, { cpu: 1, duration: 500 });
     send(guest, INIT, { cpu: 1, after: 1100 });
@@ -208,27 +192,27 @@ describe("in system-management mode", () => {
   });
 
   it("a start-up IPI is dropped, also one behind an INIT that is held (section 8)", () => {
-    const guest = guestOf(["nop", "slow: wbinvd; nop; jmp $"]);
-    guest.machine.core.setStartupEntry(1, { pc: guest.label("end1"), stack: 0n, argument: 0n });
+    const guest = guestOf(["jmp .; entry: jmp .", "slow: wbinvd; nop; jmp ."]);
+    guest.machine.core.setStartupEntry(1, { pc: guest.label("entry"), stack: 0n, argument: 0n });
     runTo(guest, "slow", 1);
     sendSmi(guest, { cpu: 1, duration: 500 });
     send(guest, INIT, { cpu: 1, after: 1100 });
     send(guest, STARTUP, { cpu: 1, after: 1200 });
     guest.run(20_000);
-    expect(guest.machine.state(1)).toBe(CpuState.WAITING);
+    expect(guest.state(1)).toBe(CpuState.WAITING);
     expect(guest.machine.waitsIn(1)).toBe(WaitKind.STARTUP);
   });
 });
 
 describe("out of a wait", () => {
   it("an SMI lets a CPU in HLT halt again behind RSM (32.10, auto HALT restart)", () => {
-    const guest = guestOf(["cli; hlt; inc r8"]);
+    const guest = guestOf(["cli; hlt; inc %r8"]);
     guest.run(1000);
     for (const after of [5, 2000]) sendSmi(guest, { after });
     guest.run(20_000);
     expect(stays(guest)).toHaveLength(2);
     expect(guest.machine.waitsIn(0)).toBe(WaitKind.HLT);
-    expect(guest.register(0, R8)).toBe(0n);
+    expect(guest.reg(0, "r8")).toBe(0n);
   });
 
   it("an interrupt that came in SMM ends the HLT: its frame points behind it", () => {
@@ -236,28 +220,27 @@ describe("out of a wait", () => {
       [NMI, 2, 40],
       [FIXED, VECTOR, 42],
     ] as const) {
-      const guest = guestOf(["sti; hlt; here: inc r8"], handlers);
+      const guest = guestOf(["sti; hlt; here: inc %r8"], handlers);
       guest.run(1000);
       sendSmi(guest, { duration: 500 });
       send(guest, mode, { vector, after: 200 });
       guest.run(20_000);
       expect([noted(guest), returnOf(guest, word)]).toEqual([[vector], guest.label("here")]);
-      expect(guest.register(0, R8)).toBe(1n);
+      expect(guest.reg(0, "r8")).toBe(1n);
     }
   });
 
   it("an SMI ends MWAIT: execution goes on behind it (2B MWAIT)", () => {
-    const guest = guestOf([`mov eax, ${DATA}; mov ecx, 0; mov edx, 0; monitor; mov eax, 0; mwait; inc r8`]);
+    const guest = guestOf([`${monitor("DATA")} xor %eax, %eax; mwait; inc %r8`]);
     guest.run(1000);
     expect(guest.machine.waitsIn(0)).toBe(WaitKind.MWAIT);
     sendSmi(guest);
     guest.run(20_000);
-    expect([stays(guest).length, guest.register(0, R8)]).toEqual([1, 1n]);
+    expect([stays(guest).length, guest.reg(0, "r8")]).toEqual([1, 1n]);
   });
 });
 
 it("RSM outside system-management mode raises #UD (2B RSM)", () => {
-  const guest = guestOf(["here: rsm"]);
-  guest.run();
-  expect(guest.frame()).toMatchObject({ vector: 6, rip: guest.label("here") });
+  const { guest, frame } = caught("here: rsm");
+  expect(frame).toMatchObject({ vector: 6, rip: guest.label("here") });
 });
