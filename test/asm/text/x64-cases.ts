@@ -67,7 +67,7 @@ export const X64_CASES: readonly string[] = [
   "stos %al, %es:(%rdi)", "stos %rax, (%rdi)", "rep movsb %ds:(%rsi), %es:(%rdi)", "lods (%rsi), %eax", "scas %es:(%rdi), %ax", "cmpsb %es:(%rdi), %ds:(%rsi)",
   // without operands
   "cqto", "cqo", "cltd", "cdq", "cwtd", "cwd", "cltq", "cdqe", "cwtl", "cwde", "cbtw", "cbw", "clc", "stc", "cmc", "lahf", "sahf",
-  "cld", "std", "pushfq", "pushf", "popfq", "popf", "leave", "leaveq", "lret", "lretl", "lretq", "iret", "iretl", "iretq", "syscall", "sysretl",
+  "cld", "std", "pushfq", "pushf", "popfq", "popf", "leave", "leaveq", "lret", "lretl", "lretq", "lret $16", "lretl $0x1234", "lretq $8", "iret", "iretl", "iretq", "syscall", "sysretl",
   "sysretq", "int1", "int3", "ud2", "endbr64", "cli", "sti", "hlt", "pause", "mfence", "lfence", "sfence", "serialize", "wbinvd",
   "wbnoinvd", "invd", "wrmsr", "rdmsr", "cpuid", "rdtsc", "rdtscp", "rdpmc", "xgetbv", "xsetbv", "swapgs", "stac", "clac", "vmcall", "vmmcall",
   "rsm", "clts", "nop", "nopw (%rax)", "nopl (%rax,%rax)", "nop %eax", "rep nop", "rep; nop", "ret", "retq", "ret $16", "rep ret", "repz ret",

@@ -14,7 +14,7 @@ const WITHOUT_OPERANDS = {
   cqto: "cqo", cqo: "cqo", cltd: "cdq", cdq: "cdq", cwtd: "cwd", cwd: "cwd", cltq: "cdqe", cdqe: "cdqe", cwtl: "cwde", cwde: "cwde",
   cbtw: "cbw", cbw: "cbw", clc: "clc", stc: "stc", cmc: "cmc", lahf: "lahf", sahf: "sahf", cld: "cld", std: "std",
   pushfq: "pushfq", pushf: "pushfq", popfq: "popfq", popf: "popfq", leave: "leave", leaveq: "leave",
-  lret: "retf", lretl: "retf", lretq: "retfq", iret: "iretd", iretl: "iretd", iretq: "iretq", erets: "erets", eretu: "eretu",
+  iret: "iretd", iretl: "iretd", iretq: "iretq", erets: "erets", eretu: "eretu",
   syscall: "syscall", sysret: "sysretl", sysretl: "sysretl", sysretq: "sysretq", int1: "int1", int3: "int3",
   ud2: "ud2", endbr64: "endbr64", cli: "cli", sti: "sti", hlt: "hlt", pause: "pause", mfence: "mfence", lfence: "lfence",
   sfence: "sfence", serialize: "serialize", wbinvd: "wbinvd", wbnoinvd: "wbnoinvd", invd: "invd", wrmsr: "wrmsr", rdmsr: "rdmsr",
@@ -59,6 +59,11 @@ const SIMPLE: Table = {
   })),
   nop: { suffixes: "wlq", forms: "none, or register or memory", isRepeatable: true, emit: nop },
   ret: { suffixes: "q", forms: "none, or $bytes", isRepeatable: true, emit: ret },
+  lret: {
+    suffixes: "lq",
+    forms: "none, or $bytes",
+    emit: (s) => s.a[s.suffix === 64 ? "retfq" : "retf"](poppedBytes(s)),
+  },
 };
 
 function nop(s: X64Statement): void {
@@ -70,9 +75,14 @@ function nop(s: X64Statement): void {
 
 /** `rep; ret` was advised for some processors; the prefix means nothing. */
 function ret(s: X64Statement): void {
-  s.expect(0, 1);
+  const bytes = poppedBytes(s);
   if (s.repeat !== undefined) s.a.repeatPrefix(s.repeat);
-  s.a.ret(s.count === 0 ? 0 : s.constant(0, 0, 0xffff));
+  s.a.ret(bytes);
+}
+
+function poppedBytes(s: X64Statement): number {
+  s.expect(0, 1);
+  return s.count === 0 ? 0 : s.constant(0, 0, 0xffff);
 }
 
 // --- control flow ---------------------------------------------------------------------------------------------------------------

@@ -85,20 +85,25 @@ export abstract class X64ControlFlow extends X64Arithmetic {
   }
   /** Pops as many more bytes as are given. */
   ret(bytes = 0): this {
-    if (bytes === 0) return this.fixed(0xc3);
-    checkRange(bytes, 0, 0xffff, "bytes to pop");
-    return this.fixed(0xc2, bytes & 0xff, bytes >> 8);
+    return this.#return(0xc3, bytes);
   }
   leave(): this {
     return this.fixed(0xc9);
   }
-  /** Far return that pops rip and cs as 32-bit words. */
-  retf(): this {
-    return this.fixed(0xcb);
+  /** Far return that pops rip and cs as 32-bit words, then as many more bytes as are given. */
+  retf(bytes = 0): this {
+    return this.#return(0xcb, bytes);
   }
-  /** Far return that pops rip and cs as 64-bit words. */
-  retfq(): this {
-    return this.fixed(0x48, 0xcb);
+  /** Far return that pops rip and cs as 64-bit words, then as many more bytes as are given. */
+  retfq(bytes = 0): this {
+    return this.#return(0xcb, bytes, 0x48);
+  }
+  /** `opcode` is that without a number of bytes. */
+  #return(opcode: number, bytes: number, ...prefixes: readonly number[]): this {
+    checkRange(bytes, 0, 0xffff, "bytes to pop");
+    return bytes === 0
+      ? this.fixed(...prefixes, opcode)
+      : this.fixed(...prefixes, opcode - 1, bytes & 0xff, bytes >> 8);
   }
   /** Pops 32-bit words. */
   iretd(): this {
