@@ -12,7 +12,8 @@ const GDT_LIMIT = 0x3ff;
 export const IDT = 0x3000;
 const TSS = 0x4000;
 const TSS_BYTES = 0x80;
-const PSEUDO_DESCRIPTORS = 0x4f00;
+/** What LGDT loads, and 16 bytes behind it what LIDT does. */
+export const PSEUDO_DESCRIPTORS = 0x4f00;
 export const CODE = 0x1_0000;
 const CODE_BYTES = 0x4000;
 /** Readable and writable, zero at first. */

@@ -2,52 +2,31 @@
 
 import { describe, expect, it } from "vitest";
 import { buildTopology } from "../../../src/topology/index.ts";
-import { type Code, R10, R11, R8, R9, RAX, RBX, RCX, RDX, RSI } from "./code.ts";
-import { Guest, X2APIC, caught, halt, readMsr, wait, writeMsr } from "./guest.ts";
+import { caught, rdmsr, runGuest, wait, wrmsr } from "./text-guest.ts";
 
-const TSC = 0x10;
-const TSC_ADJUST = 0x3b;
-const TSC_AUX = 0xc000_0103;
-
-/** Joins EDX:EAX in a register. */
-function join(code: Code, to: number): void {
-  code
-    .put({ opcode: [0xc1], reg: 4, rm: RDX, wide: true, immediate: [32] })
-    .alu("or", RAX, RDX)
-    .mov(to, RAX);
-}
-
-function readCounter(code: Code, to: number): void {
-  code.raw(0x0f, 0x31);
-  join(code, to);
-}
-
-function after(emit: (code: Code) => void): Guest {
-  return caught(emit).guest;
-}
+const join = (to: string): string => `shl $32, %rdx; or %rdx, %rax; mov %rax, ${to}\n`;
+const readCounter = (to: string): string => `rdtsc; ${join(to)}`;
+const cpuid = (leaf: number, subleaf = 0): string => `mov $${leaf}, %eax; mov $${subleaf}, %ecx; cpuid`;
+const after = (program: string) => caught(program).guest;
 
 describe("the time-stamp counter", () => {
   it("advances with time", () => {
-    const guest = after((code) => {
-      readCounter(code, R8);
-      wait(code, 100);
-      readCounter(code, R9);
-    });
-    const [before = 0n, later = 0n] = guest.registers(0, R8, R9);
+    const guest = after(readCounter("%r8") + wait(100) + readCounter("%r9"));
+    const [before = 0n, later = 0n] = guest.regs(0, "r8", "r9");
     expect(later - before).toBeGreaterThan(100n);
     expect(later - before).toBeLessThan(1000n);
   });
 
   it("jumps by a write to IA32_TSC_ADJUST, and a write to it shows there (SDM 3B 18.17.3)", () => {
-    const guest = after((code) => {
-      writeMsr(code, TSC_ADJUST, 0x1_0000_0000n);
-      readCounter(code, R8);
-      readMsr(code, TSC_ADJUST, R9);
-      writeMsr(code, TSC, 0x5_0000_0000n);
-      readCounter(code, R10);
-      readMsr(code, TSC_ADJUST, R11);
-    });
-    const [jumped = 0n, adjust = 0n, written = 0n, shown = 0n] = guest.registers(0, R8, R9, R10, R11);
+    const guest = after(
+      wrmsr("IA32_TSC_ADJUST", 0x1_0000_0000n) +
+        readCounter("%r8") +
+        rdmsr("IA32_TSC_ADJUST", "%r9") +
+        wrmsr("IA32_TSC", 0x5_0000_0000n) +
+        readCounter("%r10") +
+        rdmsr("IA32_TSC_ADJUST", "%r11"),
+    );
+    const [jumped = 0n, adjust = 0n, written = 0n, shown = 0n] = guest.regs(0, "r8", "r9", "r10", "r11");
     expect(jumped >> 32n).toBe(1n);
     expect(adjust).toBe(0x1_0000_0000n);
     expect(written >> 32n).toBe(5n);
@@ -55,56 +34,39 @@ describe("the time-stamp counter", () => {
   });
 
   it("comes with IA32_TSC_AUX by RDTSCP; RDPID reads that alone", () => {
-    const guest = after((code) => {
-      writeMsr(code, TSC_AUX, 0x1234_5678);
-      code.raw(0x0f, 0x01, 0xf9).mov(R8, RCX).raw(0xf3, 0x41, 0x0f, 0xc7, 0xf9); // rdpid r9
-    });
-    expect(guest.registers(0, R8, R9)).toEqual([0x1234_5678n, 0x1234_5678n]);
+    const guest = after(`${wrmsr("IA32_TSC_AUX", 0x1234_5678)} rdtscp; mov %rcx, %r8; rdpid %r9`);
+    expect(guest.regs(0, "r8", "r9")).toEqual([0x1234_5678n, 0x1234_5678n]);
   });
 });
 
 describe("CPUID", () => {
-  const cpuid = (code: Code, leaf: number, subleaf = 0): Code =>
-    code.movShort(RAX, leaf).movShort(RCX, subleaf).raw(0x0f, 0xa2);
-
   it("says in leaf B the x2APIC id of the CPU that asks, for every subleaf", () => {
     const apicIds = [0, 3, 0x1_0000, 0x1_2345];
     const topology = buildTopology({ packages: 1, coresPerLlc: 4, apicIds });
-    const guest = new Guest(
-      (code) => {
-        code.label("start");
-        cpuid(code, 0xb).mov(R8, RDX);
-        cpuid(code, 0xb, 7).mov(R9, RDX).mov(R10, RCX);
-        readMsr(code, X2APIC.id, R11);
-        halt(code);
-      },
-      { topology },
-    );
-    guest.start("start", "start", "start", "start").run();
+    const guest = runGuest({
+      programs: `
+        ${cpuid(0xb)}; mov %rdx, %r8
+        ${cpuid(0xb, 7)}; mov %rdx, %r9; mov %rcx, %r10
+        ${rdmsr("IA32_X2APIC_APICID", "%r11")}`,
+      cpus: apicIds.length,
+      topology,
+    });
     for (const [cpu, id] of apicIds.entries())
-      expect(guest.registers(cpu, R8, R9, R10, R11)).toEqual([BigInt(id), BigInt(id), 7n, BigInt(id)]);
+      expect(guest.regs(cpu, "r8", "r9", "r10", "r11")).toEqual([BigInt(id), BigInt(id), 7n, BigInt(id)]);
   });
 
   it("clears the upper halves of its registers", () => {
-    const guest = after((code) => {
-      code.movImmediate(RBX, -1n).movImmediate(RAX, 0xffff_ffff_0000_0001n).movShort(RCX, 0).raw(0x0f, 0xa2);
-      for (const [to, from] of [
-        [R8, RAX],
-        [R9, RBX],
-        [R10, RCX],
-        [R11, RDX],
-      ] as const)
-        code.mov(to, from);
-    });
-    for (const value of guest.registers(0, R8, R9, R10, R11)) expect(value >> 32n).toBe(0n);
+    const guest = after(`
+      mov $-1, %rbx; movabs $0xffffffff00000001, %rax; xor %ecx, %ecx; cpuid
+      mov %rax, %r8; mov %rbx, %r9; mov %rcx, %r10; mov %rdx, %r11`);
+    for (const value of guest.regs(0, "r8", "r9", "r10", "r11")) expect(value >> 32n).toBe(0n);
   });
 
   it("announces what is modelled, and not SSE and its kin", () => {
-    const guest = after((code) => {
-      cpuid(code, 1).mov(R8, RCX).mov(R9, RDX);
-      cpuid(code, 7).mov(R10, RBX).mov(R11, RCX);
-    });
-    const [ecx1 = 0n, edx1 = 0n, ebx7 = 0n, ecx7 = 0n] = guest.registers(0, R8, R9, R10, R11);
+    const guest = after(`
+      ${cpuid(1)}; mov %rcx, %r8; mov %rdx, %r9
+      ${cpuid(7)}; mov %rbx, %r10; mov %rcx, %r11`);
+    const [ecx1 = 0n, edx1 = 0n, ebx7 = 0n, ecx7 = 0n] = guest.regs(0, "r8", "r9", "r10", "r11");
     const bit = (word: bigint, number: number): bigint => (word >> BigInt(number)) & 1n;
     // MONITOR, CMPXCHG16B, x2APIC, MOVBE, POPCNT; TSC, MSR, CX8, APIC, CMOV; FSGSBASE, BMI1, BMI2, ADX; RDPID
     expect([3, 13, 21, 22, 23].map((number) => bit(ecx1, number))).toEqual([1n, 1n, 1n, 1n, 1n]);
@@ -117,22 +79,18 @@ describe("CPUID", () => {
   });
 
   it("answers beyond the highest leaf as for the highest basic one", () => {
-    const guest = after((code) => {
-      cpuid(code, 0).mov(R8, RAX);
-      code.mov(RAX, R8).movShort(RCX, 0).raw(0x0f, 0xa2).mov(R9, RAX).mov(R10, RBX);
-      cpuid(code, 0x1234).mov(R11, RAX).mov(RSI, RBX);
-    });
-    const [, highest, ebx, beyond, ebxBeyond] = guest.registers(0, R8, R9, R10, R11, RSI);
+    const guest = after(`
+      ${cpuid(0)}; mov %rax, %r8
+      mov %r8, %rax; xor %ecx, %ecx; cpuid; mov %rax, %r9; mov %rbx, %r10
+      ${cpuid(0x1234)}; mov %rax, %r11; mov %rbx, %rsi`);
+    const [, highest, ebx, beyond, ebxBeyond] = guest.regs(0, "r8", "r9", "r10", "r11", "rsi");
     expect([beyond, ebxBeyond]).toEqual([highest, ebx]);
   });
 });
 
 it("CR0.ET is always set; reserved bits of CR0 are not kept (SDM 3A 2.5)", () => {
-  const guest = after((code) => {
-    code.movShort(RAX, 0x8001_0023 | 0x40).raw(0x0f, 0x22, 0xc0, 0x0f, 0x20, 0xc3);
-    code.mov(R8, RBX);
-  });
-  expect(guest.register(0, R8)).toBe(0x8001_0033n);
+  const guest = after("mov $0x80010063, %eax; mov %rax, %cr0; mov %cr0, %r8");
+  expect(guest.reg(0, "r8")).toBe(0x8001_0033n);
 });
 
 describe("ADCX and ADOX of 32 bits", () => {
@@ -147,17 +105,14 @@ describe("ADCX and ADOX of 32 bits", () => {
       [0x66, 0n],
       [0xf3, 11n],
     ] as const) {
-      const set = Number((carry << flag) | 2n);
-      const guest = after((code) => {
-        // upper halves don't count, and are cleared
-        code.movImmediate(R8, x | (0xdeadn << 32n)).movImmediate(R9, y | (0xbeefn << 32n));
-        code.raw(0x68, ...[set & 0xff, set >> 8, 0, 0], 0x9d);
-        code
-          .put({ opcode: [0x0f, 0x38, 0xf6], prefixes: [prefix], reg: R8, rm: R9 })
-          .raw(0x9c)
-          .pop(R10);
-      });
-      expect(guest.registers(0, R8, R10)).toEqual([sum, 2n | (out << flag)]);
+      const set = (carry << flag) | 2n;
+      // upper halves don't count, and are cleared
+      const guest = after(`
+        movabs $${x | (0xdeadn << 32n)}, %r8; movabs $${y | (0xbeefn << 32n)}, %r9
+        push $${set}; popfq
+        .byte ${prefix}, 0x45, 0x0f, 0x38, 0xf6, 0xc1  # adcx %r9d, %r8d; adox with F3
+        pushfq; pop %r10`);
+      expect(guest.regs(0, "r8", "r10")).toEqual([sum, 2n | (out << flag)]);
     }
   });
 });

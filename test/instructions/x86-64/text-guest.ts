@@ -20,6 +20,7 @@ import {
   type GuestOptions,
   IDT,
   loadTables,
+  PSEUDO_DESCRIPTORS,
   STACKS,
 } from "./guest.ts";
 
@@ -43,7 +44,9 @@ const MSRS = {
 
 /** Upper half of DATA: a count, then what was noted. */
 const NOTES = DATA + 0x800;
-const SYMBOLS = { ...MSRS, CODE, IDT, DATA, CONSTANTS, STACKS, NOTES } as const;
+/** What LGDT and LIDT load. */
+const POINTERS = { GDT_POINTER: PSEUDO_DESCRIPTORS, IDT_POINTER: PSEUDO_DESCRIPTORS + 16 } as const;
+const SYMBOLS = { ...MSRS, ...POINTERS, CODE, IDT, DATA, CONSTANTS, STACKS, NOTES } as const;
 
 /** CPUs that have a task state segment. */
 const TSS_COUNT = 8;
@@ -59,7 +62,7 @@ export interface TextGuestOptions extends Omit<GuestOptions, "cpus"> {
   /**
    * What each CPU runs, `undefined` for one that stays off; a single text is run by all. Before it come the tables (GDT, IDT, TSS, with
    * data segments) and the APIC's enabling; behind it CLI and HLT for good. RDI and the symbol CPU are the CPU's number. Symbols:
-   * CODE, IDT, DATA, CONSTANTS, STACKS, MSRs by their names, labels of `shared`, and `symbols`.
+   * CODE, IDT, GDT_POINTER, IDT_POINTER, DATA, CONSTANTS, STACKS, MSRs by their names, labels of `shared`, and `symbols`.
    */
   readonly programs: string | readonly (string | undefined)[];
   /**

@@ -2,236 +2,139 @@
 
 import { describe, expect, it } from "vitest";
 import { CpuState, RunStatus } from "../../../src/abi.ts";
-import { type Code, R8, R9, RAX, RCX, RDX, RSP } from "./code.ts";
+import { DATA } from "./guest.ts";
+import { icr, nmiTo } from "./interrupt-guest.ts";
 import {
-  DATA,
-  Guest,
-  X2APIC,
   awaitWord,
-  countWord,
-  enableApic,
+  caught,
+  endOfInterrupt,
   halt,
-  hlt,
-  iretq,
-  loadTables,
+  monitor,
+  runGuest,
   setWord,
-  sti,
+  TextGuest,
   wait,
-  writeMsr,
-} from "./guest.ts";
+  wrmsr,
+} from "./text-guest.ts";
 
 const VECTOR = 0x47;
-const FIXED_TO_ONE = (1n << 32n) | 0x4047n;
-const NMI_TO_ONE = (1n << 32n) | 0x4400n;
+const sendFixed = wrmsr("IA32_X2APIC_ICR", icr(VECTOR, { destination: 1 }));
+const sendNmi = wrmsr("IA32_X2APIC_ICR", nmiTo(1));
 
-/** DATA: 0 the other is ready, 1 interrupts taken, 2 NMIs taken, 8 the monitored word. */
-const READY = 0;
-const TAKEN = 1;
-const NMIS = 2;
-const WATCHED = 8;
-
-const monitor = (code: Code): Code =>
-  code
-    .movShort(RAX, DATA + 8 * WATCHED)
-    .movShort(RCX, 0)
-    .movShort(RDX, 0)
-    .raw(0x0f, 0x01, 0xc8);
-const mwait = (code: Code, extensions = 0): Code =>
-  code.movShort(RAX, 0).movShort(RCX, extensions).raw(0x0f, 0x01, 0xc9);
-const send = (code: Code, value: bigint): void => writeMsr(code, X2APIC.icr, value);
-const store = (code: Code): void => setWord(code, WATCHED);
+/** Words of DATA: the other is ready, interrupts taken, NMIs taken; and the line that is monitored. */
+const [READY, TAKEN, NMIS] = [0, 1, 2];
+const symbols = { WATCHED: DATA + 0x40 };
+const arm = monitor("WATCHED");
+const mwait = (extensions = 0): string => `xor %eax, %eax; mov $${extensions}, %ecx; mwait\n`;
+const store = "movq $1, WATCHED";
 
 /** CPU 1 goes through `text`, then sets R8 to 2; CPU 0 through `other` when the other has had time to fall asleep. */
-function pair(text: (code: Code) => void, other: (code: Code) => void): Guest {
-  const guest = new Guest(
-    (code) => {
-      code.label("one");
-      loadTables(code, 1);
-      enableApic(code);
-      code.movShort(R8, 1);
-      setWord(code, READY);
-      text(code);
-      code.label("behind").movShort(R8, 2);
-      halt(code);
-      code.label("zero");
-      loadTables(code, 0);
-      awaitWord(code, READY);
-      wait(code, 2000);
-      other(code);
-      halt(code);
-      code.label("interrupted").mov(R9, { base: RSP });
-      countWord(code, TAKEN);
-      code.push(RAX).push(RCX).push(RDX);
-      writeMsr(code, X2APIC.eoi, 0);
-      code.pop(RDX).pop(RCX).pop(RAX);
-      iretq(code);
-      code.label("nmi");
-      countWord(code, NMIS);
-      iretq(code);
+function pair(text: string, other = ""): TextGuest {
+  return runGuest({
+    programs: [awaitWord(READY) + wait(2000) + other, `${setWord(READY)} ${text}\n behind: mov $2, %r8d`],
+    handlers: {
+      // RIP of the frame, behind what is saved
+      [VECTOR]: `mov 24(%rsp), %r9; incq DATA + 8 * ${TAKEN}; ${endOfInterrupt()}`,
+      nmi: `incq DATA + 8 * ${NMIS}`,
     },
-    { cpus: 2, gates: { [VECTOR]: { label: "interrupted" }, 2: { label: "nmi" } } },
-  );
-  guest.start("zero", "one").run();
-  return guest;
+    symbols,
+  });
 }
 
-const passed = (guest: Guest): boolean => guest.register(1, R8) === 2n;
-const nothing = (): void => undefined;
+const passed = (guest: TextGuest): boolean => guest.reg(1, "r8") === 2n;
 
 describe("HLT", () => {
   it("waits for ever when nothing can come", () => {
-    const guest = new Guest((code) => code.label("start").raw(0xf4));
-    expect(guest.start("start").run()).toBe(RunStatus.QUIESCENT);
-    expect(guest.machine.state(0)).toBe(CpuState.WAITING);
+    const guest = new TextGuest({ programs: ["hlt"], loadTables: false, enableApic: false });
+    expect(guest.run()).toBe(RunStatus.QUIESCENT);
+    expect(guest.state(0)).toBe(CpuState.WAITING);
   });
 
   it("ends by an interrupt, whose frame points behind it", () => {
-    const guest = pair(
-      (code) => hlt(sti(code)),
-      (code) => send(code, FIXED_TO_ONE),
-    );
+    const guest = pair("sti; hlt", sendFixed);
     expect(passed(guest)).toBe(true);
-    expect([guest.data(TAKEN), guest.register(1, R9)]).toEqual([1n, guest.label("behind")]);
+    expect([guest.data(TAKEN), guest.reg(1, "r9")]).toEqual([1n, guest.label("behind")]);
   });
 
   it("does not end by an interrupt that IF masks", () => {
-    const guest = pair(
-      (code) => hlt(code),
-      (code) => send(code, FIXED_TO_ONE),
-    );
+    const guest = pair("cli; hlt", sendFixed);
     expect(passed(guest)).toBe(false);
-    expect(guest.machine.state(1)).toBe(CpuState.WAITING);
+    expect(guest.state(1)).toBe(CpuState.WAITING);
   });
 
   it("does not end by an interrupt that TPR withholds", () => {
-    const guest = pair(
-      (code) => {
-        writeMsr(code, X2APIC.tpr, 0x40);
-        hlt(sti(code));
-      },
-      (code) => send(code, FIXED_TO_ONE),
-    );
+    const guest = pair(`${wrmsr("IA32_X2APIC_TPR", 0x40)} sti; hlt`, sendFixed);
     expect(passed(guest)).toBe(false);
   });
 
   it("ends by an NMI whatever IF says", () => {
-    const guest = pair(
-      (code) => hlt(code),
-      (code) => send(code, NMI_TO_ONE),
-    );
+    const guest = pair("cli; hlt", sendNmi);
     expect([passed(guest), guest.data(NMIS)]).toEqual([true, 1n]);
   });
 
   it("does not end by an NMI that is blocked", () => {
-    const guest = new Guest(
-      (code) => {
-        code.label("one");
-        loadTables(code, 1);
-        setWord(code, READY);
-        hlt(code);
-        halt(code);
-        code.label("zero");
-        awaitWord(code, READY);
-        for (let i = 0; i < 2; i++) {
-          wait(code, 2000);
-          send(code, NMI_TO_ONE);
-        }
-        halt(code);
-        // asleep in the handler
-        code.label("nmi").movShort(R8, 1);
-        hlt(code).movShort(R8, 2);
-        halt(code);
-      },
-      { cpus: 2, gates: { 2: { label: "nmi" } } },
-    );
-    guest.start("zero", "one").run();
-    expect(guest.register(1, R8)).toBe(1n);
+    const guest = runGuest({
+      programs: [awaitWord(READY) + wait(2000) + sendNmi + wait(2000) + sendNmi, `${setWord(READY)} hlt`],
+      // asleep in the handler
+      handlers: { nmi: { raw: `mov $1, %r8d; hlt; mov $2, %r8d; ${halt}` } },
+    });
+    expect(guest.reg(1, "r8")).toBe(1n);
   });
 
   it("behind STI does not miss an interrupt that is pending already (SDM 2B STI)", () => {
-    const guest = pair(
-      (code) => {
-        wait(code, 8000);
-        hlt(sti(code));
-      },
-      (code) => send(code, FIXED_TO_ONE),
-    );
-    expect([passed(guest), guest.data(TAKEN), guest.register(1, R9)]).toEqual([true, 1n, guest.label("behind")]);
+    const guest = pair(`${wait(8000)} sti; hlt`, sendFixed);
+    expect([passed(guest), guest.data(TAKEN), guest.reg(1, "r9")]).toEqual([true, 1n, guest.label("behind")]);
   });
 
   it("does not end by a store to a line that MONITOR has armed", () => {
-    const guest = pair((code) => hlt(monitor(code)), store);
-    expect(passed(guest)).toBe(false);
+    expect(passed(pair(`${arm} hlt`, store))).toBe(false);
   });
 });
 
 describe("MWAIT", () => {
   it("waits for ever when nothing can come", () => {
-    expect(passed(pair((code) => mwait(monitor(code)), nothing))).toBe(false);
+    expect(passed(pair(arm + mwait()))).toBe(false);
   });
 
   it("ends by a store of another CPU to the line, at any of its bytes", () => {
-    expect(passed(pair((code) => mwait(monitor(code)), store))).toBe(true);
-    const elsewhere = (code: Code): Code => code.put({ opcode: [0xfe], rm: { displacement: DATA + 8 * WATCHED + 63 } });
-    expect(passed(pair((code) => mwait(monitor(code)), elsewhere))).toBe(true);
+    expect(passed(pair(arm + mwait(), store))).toBe(true);
+    expect(passed(pair(arm + mwait(), "incb WATCHED + 63"))).toBe(true);
   });
 
   it("does not end by a store to another line, or by a load", () => {
-    const next = (code: Code): Code => code.put({ opcode: [0xfe], rm: { displacement: DATA + 8 * WATCHED + 64 } });
-    expect(passed(pair((code) => mwait(monitor(code)), next))).toBe(false);
-    const load = (code: Code): Code => code.mov(RAX, { displacement: DATA + 8 * WATCHED });
-    expect(passed(pair((code) => mwait(monitor(code)), load))).toBe(false);
+    expect(passed(pair(arm + mwait(), "incb WATCHED + 64"))).toBe(false);
+    expect(passed(pair(arm + mwait(), "mov WATCHED, %rax"))).toBe(false);
   });
 
   it("does not wait when the line was stored to since MONITOR", () => {
-    const guest = pair((code) => {
-      monitor(code);
-      wait(code, 8000);
-      mwait(code);
-    }, store);
-    expect(passed(guest)).toBe(true);
+    expect(passed(pair(arm + wait(8000) + mwait(), store))).toBe(true);
   });
 
   it("does not wait without MONITOR, nor a second time", () => {
-    expect(passed(pair((code) => mwait(code), nothing))).toBe(true);
-    expect(passed(pair((code) => mwait(mwait(monitor(code))), store))).toBe(true);
+    expect(passed(pair(mwait()))).toBe(true);
+    expect(passed(pair(arm + mwait() + mwait(), store))).toBe(true);
   });
 
   it("ends by an interrupt and by an NMI", () => {
-    const byInterrupt = pair(
-      (code) => mwait(monitor(sti(code))),
-      (code) => send(code, FIXED_TO_ONE),
-    );
+    const byInterrupt = pair(`sti; ${arm} ${mwait()}`, sendFixed);
     expect([passed(byInterrupt), byInterrupt.data(TAKEN)]).toEqual([true, 1n]);
-    const byNmi = pair(
-      (code) => mwait(monitor(code)),
-      (code) => send(code, NMI_TO_ONE),
-    );
+    const byNmi = pair(arm + mwait(), sendNmi);
     expect([passed(byNmi), byNmi.data(NMIS)]).toEqual([true, 1n]);
   });
 
   it("ends by a masked interrupt if ECX[0] says so, which stays pending", () => {
-    const unmasked = pair(
-      (code) => mwait(monitor(code), 1),
-      (code) => send(code, FIXED_TO_ONE),
-    );
+    const unmasked = pair(arm + mwait(1), sendFixed);
     expect([passed(unmasked), unmasked.data(TAKEN)]).toEqual([true, 0n]);
-    const masked = pair(
-      (code) => mwait(monitor(code), 0),
-      (code) => send(code, FIXED_TO_ONE),
-    );
+    const masked = pair(arm + mwait(0), sendFixed);
     expect(passed(masked)).toBe(false);
   });
 
   it("raises #GP for extensions that aren't there, as MONITOR does", () => {
-    const guest = pair((code) => mwait(monitor(code), 2), nothing);
-    expect(guest.frame(1)).toMatchObject({ vector: 13, error: 0n });
-    const other = pair((code) => code.movShort(RAX, DATA).movShort(RCX, 1).raw(0x0f, 0x01, 0xc8), nothing);
-    expect(other.frame(1)).toMatchObject({ vector: 13, error: 0n });
+    expect(caught(`${monitor("DATA")} mov $2, %ecx; mwait`).frame).toMatchObject({ vector: 13, error: 0n });
+    expect(caught("mov $DATA, %eax; mov $1, %ecx; monitor").frame).toMatchObject({ vector: 13, error: 0n });
   });
 
   it("MONITOR of what is not mapped is a page fault, as a load", () => {
-    const guest = pair((code) => code.movShort(RAX, 0x1234).movShort(RCX, 0).raw(0x0f, 0x01, 0xc8), nothing);
-    expect(guest.frame(1)).toMatchObject({ vector: 14, error: 0n });
+    expect(caught(monitor(0x1234)).frame).toMatchObject({ vector: 14, error: 0n });
   });
 });
