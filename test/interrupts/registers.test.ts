@@ -18,25 +18,15 @@ import { buildTopology } from "../../src/topology/index.ts";
 import { alone, setPriority, SPURIOUS, toSelf } from "../instructions/arm64/gic.ts";
 import { Guest, openInterrupts, park, setVectors, vectors } from "../instructions/arm64/guest.ts";
 import { BareMachine } from "../support/bare-machine.ts";
-import { type Code, R15, R8, RAX, RCX, RDX } from "../instructions/x86-64/code.ts";
-import {
-  caught,
-  DATA,
-  Guest as X86Guest,
-  halt,
-  loadTables,
-  readMsr,
-  wait,
-  writeMsr,
-  X2APIC,
-} from "../instructions/x86-64/guest.ts";
+import { icr, NMI } from "../instructions/x86-64/interrupt-guest.ts";
+import { caught, monitor, rdmsr, runGuest, TextGuest, wait, wrmsr } from "../instructions/x86-64/text-guest.ts";
 import { plainTiming } from "../support/plain-timing.ts";
 
 const GENERAL_PROTECTION = 13n;
 
 describe("the spurious-interrupt vector register of an x2APIC (SDM 3A figure 11-23)", () => {
   const vectorAfter = (value: bigint): bigint =>
-    caught((code) => writeMsr(code, X2APIC.svr, value)).guest.register(0, R15);
+    caught(wrmsr("IA32_X2APIC_SIVR", value), { enableApic: false }).guest.reg(0, "r15");
 
   it.each([10, 11, 13, 14, 31, 32, 63])("bit %d is reserved", (bit) => {
     expect(vectorAfter(0xffn | (1n << BigInt(bit)))).toBe(GENERAL_PROTECTION);
@@ -51,49 +41,31 @@ describe("the logical id of an x2APIC (SDM 3A 11.12.10.2)", () => {
   it.each([0, 9, 15, 19])("of CPU %d: its cluster of sixteen, and one bit in it", (cpu) => {
     const topology = buildTopology({ packages: 1, coresPerLlc: 20, threadsPerCore: 1 });
     const id = topology.cpus[cpu]?.apicId ?? NaN;
-    const program = (code: Code): void => {
-      code.label("start");
-      readMsr(code, X2APIC.ldr, R8);
-      halt(code);
-    };
-    const guest = new X86Guest(program, { topology });
-    guest.start(...Array<undefined>(cpu), "start").run();
-    expect(guest.register(cpu, R8)).toBe((BigInt(id >> 4) << 16n) | (1n << BigInt(id & 15)));
+    const programs = [...Array<undefined>(cpu), rdmsr("IA32_X2APIC_LDR", "%r8")];
+    const guest = runGuest({ programs, topology, loadTables: false });
+    expect(guest.reg(cpu, "r8")).toBe((BigInt(id >> 4) << 16n) | (1n << BigInt(id & 15)));
   });
 });
 
 describe("waking", () => {
   const figures = { wakeHlt: 61, wakeMwait: 37, interrupt: 5 };
-  const NMI_TO_ONE = (1n << 32n) | 0x4400n;
 
   /** Cycles from the arrival of an NMI until it is taken. */
-  function taken(sleep: (code: Code) => void): number {
-    const program = (code: Code): void => {
-      code.label("sleeper");
-      loadTables(code, 1);
-      sleep(code);
-      halt(code);
-      code.label("sender");
-      wait(code, 2000);
-      writeMsr(code, X2APIC.icr, NMI_TO_ONE);
-      halt(code);
-    };
-    const topology = buildTopology({ packages: 1, coresPerLlc: 2, threadsPerCore: 1 });
-    const guest = new X86Guest(program, { topology, timing: plainTiming("x86-64", figures) });
+  function taken(sleep: string): number {
+    const guest = new TextGuest({
+      programs: [wait(2000) + wrmsr("IA32_X2APIC_ICR", icr(0, { mode: NMI, destination: 1 })), sleep],
+      topology: buildTopology({ packages: 1, coresPerLlc: 2, threadsPerCore: 1 }),
+      timing: plainTiming("x86-64", figures),
+    });
     guest.machine.core.setTraceMask((1 << TraceKind.INTERRUPT_ARRIVED) | (1 << TraceKind.INTERRUPT_TAKEN));
-    guest.start("sender", "sleeper").run();
+    guest.run();
     const [arrived, accepted] = guest.machine.drain();
     return Number((accepted?.cycle ?? 0n) - (arrived?.cycle ?? 0n));
   }
 
   it("takes what the wait takes: HLT, MWAIT", () => {
-    expect(taken((code) => code.raw(0xfa, 0xf4))).toBe(figures.wakeHlt);
-    // MONITOR of a word, then MWAIT.
-    const mwait = (code: Code): void => {
-      code.movShort(RAX, DATA).movShort(RCX, 0).movShort(RDX, 0).raw(0x0f, 0x01, 0xc8);
-      code.movShort(RAX, 0).raw(0x0f, 0x01, 0xc9);
-    };
-    expect(taken(mwait)).toBe(figures.wakeMwait);
+    expect(taken("cli; hlt")).toBe(figures.wakeHlt);
+    expect(taken(`${monitor("DATA")} xor %eax, %eax; mwait`)).toBe(figures.wakeMwait);
   });
 });
 

@@ -3,7 +3,7 @@
 
 import { Counter, type RunStatus, type StopReason } from "../../../src/abi.ts";
 import { BareMachine, type BareMachineOptions, PAGE_RW, PAGE_RX } from "../../support/bare-machine.ts";
-import { Code, R12, R13, R14, R15, RAX, RCX, RDX, RSI, RSP, le } from "./code.ts";
+import { Code, R12, R13, R14, R15, RAX, RSP, le } from "./code.ts";
 import { descriptor } from "./harness.ts";
 
 /** Tables, to be read and written: GDT, IDT, one TSS per CPU. Page 0 and the page behind each region are not mapped. */
@@ -131,7 +131,7 @@ export class Guest {
       .mov(R12, RSP)
       .raw(0x9c)
       .pop(R14);
-    halt(code);
+    code.raw(0xfa, 0xf4, 0xeb, 0xfd); // CLI, HLT for good
   }
 
   #writeTables({ gates = {}, idtLimit = 0xfff, tssLimit = 103 }: GuestOptions): void {
@@ -225,86 +225,4 @@ export function loadTables(code: Code, cpu = 0): void {
   code.movShort(RAX, selectors.data);
   for (const segment of [0, 2, 3]) code.put({ opcode: [0x8e], reg: segment, rm: RAX });
   code.movShort(RAX, FIRST_TSS + 16 * cpu).put({ opcode: [0x0f, 0x00], reg: 3, rm: RAX });
-}
-
-/** Waits for good. */
-export function halt(code: Code): void {
-  code.raw(0xfa, 0xf4, 0xeb, 0xfd);
-}
-
-/** WRMSR; changes RAX, RCX and RDX. */
-export function writeMsr(code: Code, msr: number, value: number | bigint): void {
-  const wide = BigInt.asUintN(64, BigInt(value));
-  code
-    .movShort(RCX, msr)
-    .movShort(RAX, Number(wide & 0xffff_ffffn))
-    .movShort(RDX, Number(wide >> 32n))
-    .raw(0x0f, 0x30);
-}
-
-/** RDMSR to a register; changes RAX, RCX and RDX. */
-export function readMsr(code: Code, msr: number, to: number): void {
-  code.movShort(RCX, msr).raw(0x0f, 0x32);
-  code
-    .put({ opcode: [0xc1], reg: 4, rm: RDX, wide: true, immediate: [32] })
-    .alu("or", RAX, RDX)
-    .mov(to, RAX);
-}
-
-/** Lets about 5 × `turns` cycles pass; changes RCX. */
-export function wait(code: Code, turns: number): void {
-  code.movShort(RCX, turns).raw(0x48, 0xff, 0xc9, 0x75, 0xfb);
-}
-
-/** Waits until a word of DATA is not zero; changes RSI. */
-export function awaitWord(code: Code, index: number): void {
-  const start = code.here;
-  code.mov(RSI, { displacement: DATA + 8 * index }).put({ opcode: [0x85], reg: RSI, rm: RSI, wide: true });
-  code.raw(0x74, (start - (code.here + 2)) & 0xff);
-}
-
-/** Sets a word of DATA to one. */
-export function setWord(code: Code, index: number): void {
-  code.put({ opcode: [0xc7], rm: { displacement: DATA + 8 * index }, wide: true, immediate: le(1, 4) });
-}
-
-/** Adds one to a word of DATA. */
-export function countWord(code: Code, index: number): void {
-  code.put({ opcode: [0xff], rm: { displacement: DATA + 8 * index }, wide: true });
-}
-
-export const sti = (code: Code): Code => code.raw(0xfb);
-export const hlt = (code: Code): Code => code.raw(0xf4);
-export const iretq = (code: Code): Code => code.raw(0x48, 0xcf);
-
-// x2APIC MSRs (SDM 3A table 11-6).
-export const X2APIC = {
-  id: 0x802,
-  version: 0x803,
-  tpr: 0x808,
-  ppr: 0x80a,
-  eoi: 0x80b,
-  ldr: 0x80d,
-  svr: 0x80f,
-  isr: 0x810,
-  irr: 0x820,
-  icr: 0x830,
-  selfIpi: 0x83f,
-} as const;
-
-/** Lets the APIC take fixed interrupts. */
-export function enableApic(code: Code): void {
-  writeMsr(code, X2APIC.svr, 0x1ff);
-}
-
-/** Runs some instructions with tables set, on one CPU, until a handler has caught something. */
-export function caught(emit: (code: Code) => void, options: GuestOptions = {}): { guest: Guest; frame: Frame } {
-  const guest = new Guest((code) => {
-    code.label("start");
-    loadTables(code);
-    emit(code);
-    halt(code);
-  }, options);
-  guest.start("start").run();
-  return { guest, frame: guest.frame() };
 }

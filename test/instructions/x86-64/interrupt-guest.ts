@@ -1,6 +1,6 @@
 // Commands for the interrupt command register in x2APIC mode (Intel SDM volume 3A, 11.12.9).
 
-export const FIXED = 0;
+const FIXED = 0;
 export const NMI = 4;
 export const TO_ALL = 2;
 export const TO_OTHERS = 3;
