@@ -181,10 +181,6 @@ export class Guest {
     return this.machine.register(cpu, number);
   }
 
-  registers(cpu: number, ...numbers: number[]): bigint[] {
-    return numbers.map((number) => this.register(cpu, number));
-  }
-
   label(name: string): bigint {
     return BigInt(this.code.addressOf(name));
   }
