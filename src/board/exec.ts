@@ -20,6 +20,8 @@ export interface ExecOptions {
   readonly mpidrs?: "board" | "topology";
   /** The topology's own model, or generic-arm64, if not given. */
   readonly timing?: TimingModel;
+  /** As MachineOptions.featNmi. */
+  readonly featNmi?: boolean;
   /** RAM from 0x40000000 on, in bytes, whole pages: 128 MiB if not given, 3 GiB at the most. */
   readonly ramBytes?: number;
   /** Cycle at which the run is given up; 10^10 if not given. */
@@ -70,12 +72,13 @@ export async function boardMachine(file: Uint8Array | ElfFile, options: ExecOpti
   const image = imageOfElf(elf, { base: VIRT_RAM_BASE, bytes: ramBytes });
   const topology = topologyOf(options);
   const timing = options.timing ?? findTimingModel(ownModel(topology) ?? "generic-arm64");
-  const { accelerations, core } = options;
+  const { accelerations, core, featNmi = false } = options;
   const machine = await Machine.create({
     image,
     topology,
     timing,
     bareMetal: true,
+    featNmi,
     ...(accelerations === undefined ? {} : { accelerations }),
     ...(core === undefined ? {} : { core }),
   });

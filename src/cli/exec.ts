@@ -16,6 +16,7 @@ export interface ExecArguments {
   readonly cpus?: number;
   readonly topology?: string;
   readonly timing?: string;
+  readonly featNmi?: true;
   readonly ramMib?: number;
   readonly cycles?: number;
   readonly without?: readonly AccelerationName[];
@@ -26,12 +27,13 @@ const MIB = 2 ** 20;
 
 /** @returns the exit code */
 export async function exec(file: string, options: ExecArguments): Promise<number> {
-  const { cpus, timing, ramMib, cycles, without = [], json } = options;
+  const { cpus, timing, featNmi, ramMib, cycles, without = [], json } = options;
   const bytes = await readImage(file);
   const result = await execImage(bytes, {
     ...(cpus === undefined ? {} : { cpus }),
     ...(await topologyOptions(options)),
     ...(timing === undefined ? {} : { timing: placed("--timing", () => findTimingModel(timing)) }),
+    ...(featNmi === undefined ? {} : { featNmi }),
     ...(ramMib === undefined ? {} : { ramBytes: ramMib * MIB }),
     ...(cycles === undefined ? {} : { limitCycles: cycles }),
     ...(json === undefined ? { onOutput: (text: string) => process.stdout.write(Buffer.from(text, "latin1")) } : {}),

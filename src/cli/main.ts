@@ -60,6 +60,7 @@ program
   .option("--cpus <n>", "number of CPUs of a plausible machine (default 64)", whole)
   .option("--topology <machine>", "preset, spec such as 2x32x2, or hwloc file (.xml)")
   .option("--timing <name>", "timing model: see allstop list timings (default: the machine's)")
+  .option("--feat-nmi", "the arm64 machine has FEAT_NMI: non-maskable interrupts of GICv3.3")
   .option("--firmware <name>", "arm64 firmware: see allstop list firmware (default compliant)")
   .option(
     "--load <kind[:cpus]>",
@@ -96,6 +97,7 @@ program
   .option("--cpus <n>", "number of CPUs of a plausible machine (default 1)", whole)
   .option("--topology <machine>", "preset, spec such as 2x32x1, or hwloc file (.xml); MPIDRs are the board's")
   .option("--timing <name>", "timing model: see allstop list timings (default: the machine's)")
+  .option("--feat-nmi", "the machine has FEAT_NMI: non-maskable interrupts of GICv3.3 (QEMU 7.2 has none)")
   .option("--ram-mib <n>", "RAM from 0x40000000 on, MiB (default 128)", whole)
   .option("--cycles <limit>", "simulated cycles after which the run is given up (default 10000000000)", whole)
   .addOption(

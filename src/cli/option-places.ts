@@ -11,6 +11,7 @@ const fields = {
   cpus: "machine.cpus",
   topology: "machine.topology",
   timing: "machine.timing",
+  featNmi: "machine.featNmi",
   firmware: "machine.firmware",
   active: "policy.active",
   target: "policy.targets",

@@ -18,6 +18,7 @@ export interface RunArguments {
   readonly cpus?: number;
   readonly topology?: string;
   readonly timing?: string;
+  readonly featNmi?: true;
   readonly firmware?: string;
   readonly load?: readonly string[];
   readonly wedge?: string;
@@ -57,7 +58,8 @@ async function scenarioOf(
   options: RunArguments,
   base: ScenarioInput = { format: SCENARIO_FORMAT },
 ): Promise<{ document: ScenarioInput; topology: Topology | undefined }> {
-  const { arch, policy, cpus, timing, firmware, active, target, functionUs, rounds, requester, seed } = options;
+  const { arch, policy, cpus, timing, featNmi, firmware, active, target, functionUs, rounds, requester, seed } =
+    options;
   const document: ScenarioInput = {
     ...base,
     machine: defined({
@@ -66,6 +68,7 @@ async function scenarioOf(
       topology: options.topology ?? (cpus === undefined ? base.machine?.topology : undefined),
       cpus: cpus ?? (options.topology === undefined ? base.machine?.cpus : undefined),
       timing: timing ?? base.machine?.timing,
+      featNmi: featNmi ?? base.machine?.featNmi,
       firmware: firmware ?? base.machine?.firmware,
     }),
     policy: defined({

@@ -3,7 +3,7 @@
 import { MAX_CORES_PER_DOMAIN, MAX_CPUS, MAX_NODES, MAX_THREADS_PER_CORE } from "../abi.ts";
 import type { MachineImage } from "./guest-image.ts";
 import { AllstopError } from "../errors.ts";
-import type { Topology } from "../topology/index.ts";
+import type { Architecture, Topology } from "../topology/index.ts";
 
 /** What the core has room for; more would be refused without a reason. @throws CAPACITY_EXCEEDED */
 export function checkCapacities({ cpus, counts }: Topology): void {
@@ -46,6 +46,15 @@ export function checkWhole(what: string, value: number, least: number, most: num
 export function checkWord(what: string, value: bigint): void {
   if (value >= 0n && value < 1n << 64n) return;
   throw new AllstopError("OPTION_INVALID", what, { value, allowed: "0 to 2^64 - 1" });
+}
+
+/** Refuses what machines of one architecture only have. @throws OPTION_INVALID */
+export function checkArchitecture(found: Architecture, needed: Architecture, what: string): void {
+  if (found === needed) return;
+  throw new AllstopError("OPTION_INVALID", `${what} exist on ${needed} only`, {
+    value: found,
+    allowed: `a machine with an ${needed} image`,
+  });
 }
 
 /** What may be set while a machine runs: decoded instructions are kept. @throws OPTION_INVALID */

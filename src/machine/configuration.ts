@@ -21,6 +21,8 @@ export interface Sizes {
   readonly tscOffsets?: TscOffsets;
   /** As MachineOptions.bareMetal. */
   readonly bareMetal?: boolean;
+  /** arm64; see MachineOptions. */
+  readonly featNmi?: boolean;
 }
 
 /** Bits 11:10 of IA32_APIC_BASE. */
@@ -59,7 +61,7 @@ export function configurationBlock(
   words.set(Config.ACCELERATIONS, accelerationBits(accelerations));
   words.set(Config.CLOCK_MHZ, clockMhz(timing));
   words.set(Config.COUNTER_HZ, counterHz(timing));
-  words.set(Config.FEATURES, timing.featNmi === true ? Feature.NMI : 0);
+  words.set(Config.FEATURES, sizes.featNmi === true ? Feature.NMI : 0);
   words.set(Config.APIC_MODE, APIC_MODES[sizes.localApic ?? "x2apic"]);
   words.set(Config.RAM_BASE, sizes.ramBase);
   words.set(Config.RAM_BYTES, sizes.ramBytes);

@@ -36,7 +36,7 @@ import { AllstopError } from "../errors.ts";
 import { personalityOf, type FirmwareChoice } from "../firmware/index.ts";
 import { timingTable, type TimingModel } from "../timing/index.ts";
 import type { Topology } from "../topology/index.ts";
-import { checkCapacities, checkWhole, checkWord, checkWritable } from "./checks.ts";
+import { checkArchitecture, checkCapacities, checkWhole, checkWord, checkWritable } from "./checks.ts";
 import { accelerationBits, type Accelerations } from "./accelerations.ts";
 import { configurationBlock } from "./configuration.ts";
 import { deliveryKind, deliveryOf, deliveryWords, type Delivery, type DeliveryKindName } from "./delivery.ts";
@@ -48,7 +48,6 @@ import { memoryUse, ramOf, roundUp, type MemoryUse, type Ram } from "./ram.ts";
 import { registerSlot } from "./registers.ts";
 import {
   checkShutdown,
-  checkX86,
   messageOf,
   smmCycles,
   systemNmiSource,
@@ -71,6 +70,8 @@ export interface MachineOptions extends MachineParts {
   readonly accelerations?: Partial<Accelerations>;
   /** arm64: what EL3 is like; "compliant" if not given. See personalities. */
   readonly firmware?: FirmwareChoice;
+  /** arm64: the machine has FEAT_NMI, and the non-maskable interrupts of GICv3.3. False if not given. */
+  readonly featNmi?: boolean;
   /** Records that the core's ring holds between drains, 1 to 16,777,216; 65,536 if not given. */
   readonly traceRecords?: number;
   /** x86-64: how firmware hands over the local APICs; "x2apic", that is by MSRs, if not given. */
@@ -92,7 +93,7 @@ export interface MachineOptions extends MachineParts {
 /** What a snapshot's machine was built from; it is checked. */
 export type RestoreOptions = Omit<
   MachineOptions,
-  "traceRecords" | "bareMetal" | "firmware" | "localApic" | "shutdown" | "tscOffsets"
+  "traceRecords" | "bareMetal" | "featNmi" | "firmware" | "localApic" | "shutdown" | "tscOffsets"
 >;
 
 const NO_REGISTER = 0xff;
@@ -165,13 +166,15 @@ export class Machine {
     const traceRecords = options.traceRecords ?? 65_536;
     checkWhole("records of the trace ring", traceRecords, 1, MOST_TRACE_RECORDS);
     if (options.shutdown !== undefined || options.tscOffsets !== undefined) {
-      checkX86(image.architecture, "shutdown and the TSC");
+      checkArchitecture(image.architecture, "x86-64", "shutdown and the TSC");
     }
+    if (options.featNmi === true) checkArchitecture(image.architecture, "arm64", "interrupts of FEAT_NMI");
     const sizes = {
       ramBase: ram.base,
       ramBytes: ram.bytes,
       traceRecords,
       bareMetal: options.bareMetal ?? false,
+      featNmi: options.featNmi ?? false,
       localApic: checkedApicMode(options),
       shutdown: checkShutdown(options.shutdown ?? "stop"),
       ...(options.tscOffsets !== undefined && { tscOffsets: options.tscOffsets }),
@@ -378,7 +381,7 @@ export class Machine {
    * IPI that a CPU waits for stops the machine (NO_STARTUP_ENTRY). @throws NAME_UNKNOWN, OPTION_INVALID
    */
   setStartupEntry(entry: StartupEntry): void {
-    checkX86(this.image.architecture, "start-up IPIs");
+    checkArchitecture(this.image.architecture, "x86-64", "start-up IPIs");
     for (const { number, state } of this.topology.cpus) {
       if (number !== 0 && state !== "absent") this.#setEntry(number, entry);
     }
@@ -398,7 +401,7 @@ export class Machine {
   }
 
   #target(cpu: number, what: string): number {
-    checkX86(this.image.architecture, what);
+    checkArchitecture(this.image.architecture, "x86-64", what);
     if (this.topology.cpus[cpu] !== undefined && this.topology.cpus[cpu].state !== "absent") return cpu;
     throw new AllstopError("OPTION_INVALID", "no such CPU", { value: cpu, allowed: "present CPUs" });
   }

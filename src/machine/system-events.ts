@@ -38,15 +38,6 @@ export interface StartupEntry {
 const MOST_CYCLES = 2 ** 32 - 1;
 
 /** @throws OPTION_INVALID */
-export function checkX86(architecture: "x86-64" | "arm64", what: string): void {
-  if (architecture === "x86-64") return;
-  throw new AllstopError("OPTION_INVALID", `${what} exist on x86-64 only`, {
-    value: architecture,
-    allowed: "a machine with an x86-64 image",
-  });
-}
-
-/** @throws OPTION_INVALID */
 export function checkShutdown(mode: ShutdownMode): ShutdownMode {
   if (["stop", "wait"].includes(mode)) return mode;
   throw new AllstopError("OPTION_INVALID", "what shutdown does", { value: mode, allowed: "stop or wait" });

@@ -90,6 +90,8 @@ const schema = v.strictObject({
       cpus: v.optional(whole(1, scenarioLimits.cpus)),
       /** Name of a timing model. */
       timing: v.optional(text("a timing model")),
+      /** arm64: whether the machine has FEAT_NMI; false by default. */
+      featNmi: v.optional(v.boolean("true or false")),
       /** arm64: name of a firmware personality, or one with switches of its own. */
       firmware: v.optional(
         v.lazy((input): typeof firmwareName | typeof firmware => (isObject(input) ? firmware : firmwareName)),

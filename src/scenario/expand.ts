@@ -38,6 +38,7 @@ export function expandScenario(scenario: Scenario, given?: Topology): ExpandedSc
   const topology = withCount(given ?? topologyOf(scenario), scenario);
   const timing = timingOf(scenario, topology);
   const firmware = firmwareOf(scenario, timing);
+  checkFeatNmi(scenario, timing);
   const online = onlineCpus(topology);
   const requests = expandRequests(scenario, topology, timing, online);
   const [{ policy, requester, active }] = requests;
@@ -58,7 +59,9 @@ export function expandScenario(scenario: Scenario, given?: Topology): ExpandedSc
         architecture: timing.architecture,
         cpus: topology.counts.complete,
         timing: timing.name,
-        ...(firmware === undefined ? {} : { firmware: machine.firmware ?? DEFAULT_PERSONALITY }),
+        ...(firmware === undefined
+          ? {}
+          : { featNmi: machine.featNmi ?? false, firmware: machine.firmware ?? DEFAULT_PERSONALITY }),
       },
       policy: writtenOut(scenario.policy, requests),
     },
@@ -143,6 +146,15 @@ function firmwareOf({ machine }: Scenario, timing: TimingModel): Personality | u
     at: "machine.firmware",
     value: firmware,
     allowed: "no firmware, or an arm64 machine",
+  });
+}
+
+function checkFeatNmi({ machine: { featNmi } }: Scenario, timing: TimingModel): void {
+  if (featNmi !== true || timing.architecture === "arm64") return;
+  throw new AllstopError("SCENARIO_INVALID", "only arm64 machines have FEAT_NMI", {
+    at: "machine.featNmi",
+    value: featNmi,
+    allowed: "false, or an arm64 machine",
   });
 }
 

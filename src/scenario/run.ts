@@ -121,10 +121,11 @@ export function buildMachine(
   localApic?: LocalApicMode,
 ): Machine {
   const { topology, timing, requests, online } = expanded;
-  const { firmware } = expanded.scenario.machine;
+  const { featNmi, firmware } = expanded.scenario.machine;
   const machine = Machine.build(core, {
     ...{ topology, timing, image, accelerations },
     ...(localApic === undefined ? {} : { localApic }),
+    ...(featNmi === undefined ? {} : { featNmi }),
     ...(firmware === undefined ? {} : { firmware }),
   });
   writeLoads(machine, expanded);

@@ -29,8 +29,6 @@ export interface TimingModel {
   readonly issueWidth: Sourced;
   /** Generic timer or TSC: Hz of CNTFRQ_EL0; on x86 the TSC runs with the reference clock. */
   readonly counterHz: Sourced;
-  /** arm64: the machine has FEAT_NMI, and non-maskable interrupts of GICv3.3. False if not given. */
-  readonly featNmi?: boolean;
   readonly lines: LineLatencies;
   readonly parameters: Readonly<Record<TimingParameter, Sourced>>;
 }

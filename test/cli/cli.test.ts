@@ -4,6 +4,8 @@ import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { PL011_BASE } from "../../src/abi.ts";
+import { arm64, asmRoutine, buildImage, writeElf } from "../../src/asm/index.ts";
 import { loadKinds } from "../../src/faults/load.ts";
 import { personalities } from "../../src/firmware/index.ts";
 import { policies } from "../../src/policies/index.ts";
@@ -32,6 +34,20 @@ function withoutHost(json: string): object {
   return { ...(JSON.parse(json) as Report), host: undefined };
 }
 
+/** Prints ID_AA64PFR1_EL1.NMI (DDI 0487 D24.2.68) as a digit, and switches the board off. */
+function nmiFieldImage(): Uint8Array {
+  const { x0, x1 } = arm64;
+  const main = asmRoutine("main", {
+    arm64: (a) => {
+      a.mrs(x0, "id_aa64pfr1_el1").lsr(x0, x0, 36).and(x0, x0, 15).add(x0, x0, "0".charCodeAt(0));
+      a.movConstant(x1, PL011_BASE).strb(x0, arm64.offset(x1));
+      a.movConstant(x0, 0x8400_0008).hvc().label("park").wfi().b("park");
+    },
+    x64: (a) => void a.hlt(),
+  });
+  return writeElf(buildImage({ architecture: "arm64", roots: [main], entry: main, cpus: 1 }));
+}
+
 const anyNumber: unknown = expect.any(Number);
 const anyDigest: unknown = expect.stringMatching(/^[0-9a-f]{16}$/);
 
@@ -40,7 +56,7 @@ describe.concurrent("help", () => {
     [["--help"], ["run", "list", "topology", "Exit codes"]],
     [
       ["run", "--help"],
-      ["--cpus", "--topology", "--limit-ms", "milliseconds", "default"],
+      ["--cpus", "--topology", "--feat-nmi", "--limit-ms", "milliseconds", "default"],
     ],
     [
       ["list", "--help"],
@@ -53,7 +69,7 @@ describe.concurrent("help", () => {
     [["help", "run"], ["--wedge"]],
     [
       ["exec", "--help"],
-      ["--board", "--cycles", "Exit codes", "SYSTEM_RESET"],
+      ["--board", "--feat-nmi", "--cycles", "Exit codes", "SYSTEM_RESET"],
     ],
   ])("%j answers on stdout and exits with 0", async (args, words) => {
     const { code, stdout, stderr } = await allstop(args);
@@ -88,6 +104,13 @@ describe.concurrent("allstop exec", () => {
     });
     expect(other.stdout).toBe(one.stdout);
     expect(one.stderr).toBe("");
+  });
+
+  it("gives the machine FEAT_NMI with --feat-nmi", async () => {
+    const path = join(folder, "nmi.elf");
+    await writeFile(path, nmiFieldImage());
+    const fieldOf = async (...more: string[]): Promise<string> => (await allstop(["exec", path, ...more])).stdout;
+    expect([await fieldOf(), await fieldOf("--feat-nmi")]).toEqual(["0", "1"]);
   });
 
   it("exits with 5 at the cycle limit, and says where CPUs are", async () => {
@@ -346,6 +369,7 @@ describe.concurrent("wrong usage: exit code 2, a message on stderr, nothing on s
     [["run", "--function-us", "99999999"], /--function-us: .*found 99999999; allowed: .*to 10000000/],
     [["run", "--limit-ms", "0"], /--limit-ms: .*found 0; allowed: a number from 0\.001 to 60000 /],
     [["run", "--limit-ms", "60001"], /--limit-ms: .*found 60001; allowed: a number from 0\.001 to 60000 /],
+    [["run", "--feat-nmi"], /--feat-nmi: only arm64 machines have FEAT_NMI/],
     [["run", "--load", "lazy"], /--load: .*found "lazy"; allowed: idle/],
     [["run", "--load", "wfi"], /--load: load wfi exists on arm64 only/],
     [["run", "--load", "wedged"], /--load: the requester can't be wedged; found 0/],

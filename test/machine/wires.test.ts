@@ -1,4 +1,4 @@
-// Wires of shared peripheral interrupts, driven by the host, and FEAT_NMI as a property of the timing model.
+// Wires of shared peripheral interrupts, driven by the host, and FEAT_NMI as an option of the machine.
 
 import { describe, expect, it } from "vitest";
 import { GICD_BASE } from "../../src/abi.ts";
@@ -67,25 +67,31 @@ describe("changeLine", () => {
   });
 });
 
-describe("featNmi of a timing model", () => {
+describe("featNmi", () => {
   const identify = imageOf("arm64", {
     ...UNUSED,
     arm64: (a) => void a.mrs(x1, "id_aa64pfr1_el1").label("park").wfi().b("park"),
   });
 
   it.each([true, false, undefined])("gives the machine FEAT_NMI (%s)", (featNmi) => {
-    const timing = { ...genericArm64, ...(featNmi !== undefined && { featNmi }) };
-    const machine = machineOf(identify, { timing });
+    const machine = machineOf(identify, featNmi === undefined ? {} : { featNmi });
     machine.start(0, "main");
     machine.run(1000);
     expect(machine.readRegister(0, "x1")).toBe(featNmi === true ? 1n << 36n : 0n);
   });
 
-  it("is checked when a snapshot is restored", () => {
-    const timing = { ...genericArm64, featNmi: true };
-    const machine = Machine.build(checkedCore, { topology: cpus(1), timing, image: identify });
-    const restore = (): Machine =>
-      Machine.restoreOn(checkedCore, machine.snapshot(), { topology: cpus(1), timing: genericArm64, image: identify });
-    expect(thrownBy(restore)).toMatchObject({ code: "SNAPSHOT_INVALID" });
+  it("is part of a snapshot", () => {
+    const parts = { topology: cpus(1), timing: genericArm64, image: identify };
+    const machine = Machine.build(checkedCore, { ...parts, featNmi: true });
+    const restored = Machine.restoreOn(checkedCore, machine.snapshot(), parts);
+    restored.start(0, "main");
+    restored.run(1000);
+    expect(restored.readRegister(0, "x1")).toBe(1n << 36n);
+  });
+
+  it("is refused on x86-64", () => {
+    expect(thrownBy(() => machineOf(imageOf("x86-64", counting), { featNmi: true }))).toMatchObject({
+      code: "OPTION_INVALID",
+    });
   });
 });

@@ -52,6 +52,14 @@ describe("a document", () => {
     expect(firmwareOf({ architecture: "x86-64" }).scenario.machine).not.toHaveProperty("firmware");
   });
 
+  it("says whether an arm64 machine has FEAT_NMI", () => {
+    const machineOf = (machine: ScenarioInput["machine"]) =>
+      expandScenario(parseScenario({ format: SCENARIO_FORMAT, machine })).scenario.machine;
+    expect(machineOf({ architecture: "arm64" }).featNmi).toBe(false);
+    expect(machineOf({ architecture: "arm64", featNmi: true }).featNmi).toBe(true);
+    expect(machineOf({ architecture: "x86-64" })).not.toHaveProperty("featNmi");
+  });
+
   it.each<[string, string, string, RegExp]>([
     ["no JSON", '{\n  "format": allstop\n}', "", /not JSON: .*allstop/],
     ["JSON cut off", '{"format":', "", /not JSON/],
@@ -73,7 +81,7 @@ describe("a document", () => {
       "one inside",
       scenario({ machine: { cpu: 5 } }),
       "machine.cpu",
-      /no such field; allowed: architecture, topology, cpus, timing, firmware$/,
+      /no such field; allowed: architecture, topology, cpus, timing, featNmi, firmware$/,
     ],
     [
       "one in a list",
@@ -128,6 +136,12 @@ describe("a document", () => {
       /found "vax"; allowed: "x86-64" or "arm64"$/,
     ],
     [
+      "no answer to FEAT_NMI",
+      scenario({ machine: { featNmi: 1 } }),
+      "machine.featNmi",
+      /found 1; allowed: true or false/,
+    ],
+    [
       "no firmware's name",
       scenario({ machine: { firmware: 5 } }),
       "machine.firmware",
@@ -167,6 +181,12 @@ describe("a document", () => {
       { machine: { architecture: "arm64", firmware: { boundEvents: { private: 8, shared: 0 } } } },
       "OPTION_INVALID",
       /^machine\.firmware: private SDEI events.*up to 7 together$/,
+    ],
+    [
+      "FEAT_NMI of x86",
+      { machine: { architecture: "x86-64", featNmi: true } },
+      "SCENARIO_INVALID",
+      /^machine\.featNmi: only arm64 machines have FEAT_NMI/,
     ],
     [
       "firmware of x86",

@@ -58,6 +58,7 @@ export interface BareMachineOptions {
   readonly accelerations?: Partial<Accelerations>;
   /** arm64 */
   readonly firmware?: FirmwareChoice;
+  readonly featNmi?: boolean;
   readonly ramBytes?: number;
   readonly traceRecords?: number;
   readonly localApic?: LocalApicMode;
@@ -90,7 +91,7 @@ export class BareMachine {
 
   constructor(options: BareMachineOptions) {
     const { architecture, cpus = 1, accelerations = {}, ramBytes = 4 * 2 ** 20, traceRecords = 4096 } = options;
-    const { shutdown = "stop", tscOffsets = [] } = options;
+    const { shutdown = "stop", tscOffsets = [], featNmi = false } = options;
     this.architecture = architecture;
     this.ramBase = architecture === "x86-64" ? 0 : 0x4000_0000;
     this.core = new Core(options.core ?? checkedCore);
@@ -109,6 +110,7 @@ export class BareMachine {
         traceRecords,
         shutdown,
         tscOffsets,
+        featNmi,
         ...(options.localApic && { localApic: options.localApic }),
       },
       accelerations,

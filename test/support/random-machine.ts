@@ -64,6 +64,7 @@ export interface RandomMachine {
   /** The same machine with one CPU more, which is never started. */
   readonly extended: () => Topology;
   readonly timing: TimingModel;
+  readonly featNmi: boolean;
   readonly coreLatencies: (core: number) => number;
   readonly guest: Guest;
   /** arm64 */
@@ -121,7 +122,8 @@ export function randomMachine(
     architecture,
     topology,
     extended: () => buildTopology(withOneMore(shape, topology.cpus.length)),
-    timing: { ...randomTiming(architecture, random, most), featNmi: layout.featNmi },
+    timing: randomTiming(architecture, random, most),
+    featNmi: layout.featNmi,
     coreLatencies: (core) => coreLatency[core] ?? 1,
     guest: architecture === "x86-64" ? x86Guest(random, layout) : arm64Guest(random, layout),
     ...(architecture === "x86-64" ? randomPlatform(random, topology, most) : { events: [], tscOffsets: [] }),
@@ -202,10 +204,10 @@ export interface BuildOptions {
 export function build(machine: RandomMachine, options: BuildOptions = {}): BareMachine {
   const { architecture, guest, timing, coreLatencies, firmware } = machine;
   const { accelerations = {}, topology = machine.topology, traceRecords = 1 << 16, traceKinds = [] } = options;
-  const { events, tscOffsets } = machine;
+  const { events, tscOffsets, featNmi } = machine;
   // Who ends its machine by a triple fault is not to stay in it.
   const shutdown = machine.fatal ? "stop" : "wait";
-  const settings = { accelerations, coreLatencies, firmware, traceRecords, shutdown, tscOffsets } as const;
+  const settings = { accelerations, coreLatencies, firmware, traceRecords, shutdown, tscOffsets, featNmi } as const;
   const localApic = guest.localApic && { localApic: guest.localApic };
   const bare = new BareMachine({ architecture, topology, timing, ...settings, ...localApic });
   for (const { address, bytes, attributes, warm } of guest.maps) {

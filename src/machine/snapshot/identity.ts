@@ -30,8 +30,8 @@ export function topologyIdentity(topology: Topology): string {
 
 /** Equal for models with equal numbers, whatever their names and sources. @throws OPTION_INVALID for impossible numbers */
 export function timingIdentity(timing: TimingModel): string {
-  const { lines, clockMhz, counterHz, featNmi = false, issueWidth } = timing;
+  const { lines, clockMhz, counterHz, issueWidth } = timing;
   const sourced = [clockMhz, counterHz, issueWidth, lines.cache, lines.node, lines.package, lines.machine];
   const numbers = [...sourced.map(({ value }) => value), ...timingTable(timing)];
-  return textIdentity(JSON.stringify([timing.architecture, featNmi, numbers]));
+  return textIdentity(JSON.stringify([timing.architecture, numbers]));
 }

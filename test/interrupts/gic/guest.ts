@@ -2,7 +2,6 @@
 
 import { instantiateSync } from "@assemblyscript/loader";
 import { GICD_BASE, GICR_BASE } from "../../../src/abi.ts";
-import { genericArm64 } from "../../../src/timing/generic.ts";
 import { SGI_FRAME, wait } from "../../instructions/arm64/gic.ts";
 import { Guest, openInterrupts, park, setVectors, vectors } from "../../instructions/arm64/guest.ts";
 import { checkedCore } from "../../support/bare-machine.ts";
@@ -13,7 +12,7 @@ export const SGI = GICR_BASE + SGI_FRAME;
 export const GICD = GICD_BASE;
 
 /** A machine with FEAT_NMI. */
-export const withNmi = { timing: { ...genericArm64, featNmi: true } } as const;
+export const withNmi = { featNmi: true } as const;
 
 const suffixes: Readonly<Record<number, readonly [register: string, suffix: string]>> = {
   1: ["w", "b"],

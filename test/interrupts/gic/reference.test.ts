@@ -38,7 +38,7 @@ function results(steps: readonly Step[], featNmi: boolean, random: Random): bigi
   const guest = new Guest(
     `${program(steps, 0).replace("pe_0:", `pe_0: ${allint}`)}${program(steps, 1).replace("pe_1:", `pe_1: ${allint}`)}
      ${park} ${vectors({})}`,
-    { cpus: PES, timing: { ...plainTiming("arm64", latencies), featNmi } },
+    { cpus: PES, timing: plainTiming("arm64", latencies), featNmi },
   );
   guest.start("pe_0", "pe_1").run(600_000);
   expect(guest.machine.read64(DATA)).toBe(BigInt(steps.length));
