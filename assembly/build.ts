@@ -28,7 +28,7 @@ import { openDelivery } from "./interrupts/delivery.ts";
 import { openDistributor, resetDistributor } from "./interrupts/gic/spi.ts";
 import { enterHardwareId, openHardwareIds } from "./interrupts/hardwareIds.ts";
 import { openTargets, targetPresent } from "./interrupts/targets.ts";
-import { machine, openMemory, reserve, timing } from "./machine.ts";
+import { counterOffset, machine, openMemory, reserve, timing } from "./machine.ts";
 import { attachCode, openCode } from "./memory/code.ts";
 import { forgetAll } from "./memory/copies.ts";
 import { openForeseen } from "./memory/foreseen.ts";
@@ -81,7 +81,7 @@ export function initialize(address: usize): InitializeStatus {
   m.apicCacheShift = word(Config.APIC_CACHE_SHIFT);
   m.apicDieShift = word(Config.APIC_DIE_SHIFT);
   m.apicPackageShift = word(Config.APIC_PACKAGE_SHIFT);
-  m.tscTable = word(Config.TSC_TABLE) == 0 ? 0 : configuration + word(Config.TSC_TABLE);
+  m.counterTable = word(Config.COUNTER_TABLE) == 0 ? 0 : configuration + word(Config.COUNTER_TABLE);
   m.featNmi = (word(Config.FEATURES) & Feature.NMI) != 0 ? 1 : 0;
   m.halt = NEVER;
   m.breakCycle = NEVER;
@@ -259,6 +259,7 @@ function resetInterrupts(cpu: Cpu, id: u64): void {
     resetApic(cpu, <u32>id);
   } else {
     arm64(cpu).mpidr = id;
+    arm64(cpu).cntvoff = counterOffset(cpu.index);
     resetGic(cpu);
   }
 }

@@ -101,8 +101,8 @@ export class Machine {
   /** x86: `ApicMode` that local APICs are reset to. */
   apicMode: u32;
   gics: usize;
-  /** x86: TSC of each CPU at cycle 0, 8 bytes each; or 0: all 0. */
-  tscTable: usize;
+  /** x86: TSC of each CPU at cycle 0, arm64: CNTVOFF_EL2, 8 bytes each; or 0: all 0. */
+  counterTable: usize;
   /** x86: nonzero: shutdown is a state of the CPU, and doesn't stop the machine. */
   shutdownState: u32;
   /** x86: fields of an APIC id, as the least significant bits that tell apart what is below. */
@@ -149,6 +149,12 @@ export function machine(): Machine {
 @inline
 export function timing(parameter: Timing): u32 {
   return load<u32>(machine().timing + ((<usize>parameter) << 2));
+}
+
+/** TSC of a CPU at cycle 0; of a PE, CNTVOFF_EL2. */
+export function counterOffset(index: u32): u64 {
+  const table = machine().counterTable;
+  return table == 0 ? 0 : load<u64>(table + ((<usize>index) << 3));
 }
 
 /**

@@ -309,8 +309,8 @@ export enum Config {
   APIC_CACHE_SHIFT,
   APIC_DIE_SHIFT,
   APIC_PACKAGE_SHIFT,
-  /** Table, or 0: two words per CPU: TSC at cycle 0, low and high. */
-  TSC_TABLE,
+  /** Table, or 0: two words per CPU, low and high: x86: TSC at cycle 0; arm64: CNTVOFF_EL2. */
+  COUNTER_TABLE,
   /** Set of `Feature` bits. */
   FEATURES,
   // arm64: the firmware in EL3.

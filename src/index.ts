@@ -34,6 +34,7 @@ export { formatNs, plain, reportLines, type Palette } from "./report/text.ts";
 
 export {
   Machine,
+  type CounterOffsets,
   type CpuView,
   type InterruptMessage,
   type LocalApicMode,
@@ -48,7 +49,6 @@ export {
   type ShutdownMode,
   type StartupEntry,
   type SystemNmiReason,
-  type TscOffsets,
 } from "./machine/machine.ts";
 export { deliveryKinds, type Delivery, type DeliveryKindName } from "./machine/delivery.ts";
 export type { MachineImage } from "./machine/guest-image.ts";

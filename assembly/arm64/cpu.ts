@@ -80,7 +80,7 @@ export class Arm64State {
   cntvCval: u64;
   cntpCtl: u32;
   cntvCtl: u32;
-  /** CNTVOFF_EL2: belongs to EL2, and outlives a reset of EL1. */
+  /** CNTVOFF_EL2: belongs to EL2, is set by the host, and outlives a reset of EL1. */
   cntvoff: u64;
   /** Of a PE that waits: the cycle at which WFET or WFIT gives up, or NEVER. */
   waitDeadline: u64;

@@ -8,7 +8,7 @@
 import { CPU_REGISTERS } from "../../src/abi.ts";
 import { Cpu } from "../cpu.ts";
 import { apicId, initApic, resetApic } from "../interrupts/apic/record.ts";
-import { machine } from "../machine.ts";
+import { counterOffset, machine } from "../machine.ts";
 import { unwatchLine } from "../time/watch.ts";
 import {
   CR0_ET,
@@ -43,16 +43,10 @@ export function x86Reset(cpu: Cpu): void {
   const state = x86(cpu);
   memory.fill(changetype<usize>(state), 0, offsetof<X86State>("startupGiven"));
   resetApic(cpu, apicId(cpu));
-  state.tscOffset = firstCount(cpu);
+  state.tscOffset = counterOffset(cpu.index);
   resetRegisters(cpu);
   writeR(changetype<usize>(cpu), RSP, cpu.startStack);
   writeR(changetype<usize>(cpu), RDI, cpu.startArgument);
-}
-
-/** TSC at cycle 0. */
-function firstCount(cpu: Cpu): u64 {
-  const table = machine().tscTable;
-  return table == 0 ? 0 : load<u64>(table + ((<usize>cpu.index) << 3));
 }
 
 /** INIT keeps the MSRs, but for those that stand for segment bases and the mode (SDM 3A table 10-1). */

@@ -8,7 +8,8 @@ import type { LocalApicMode } from "./local-apic.ts";
 import { accelerationBits, type Accelerations } from "./accelerations.ts";
 import { apicIdShifts } from "../topology/hardware-ids.ts";
 import { nodeDistance, type Cpu, type Topology } from "../topology/index.ts";
-import { tscWords, type ShutdownMode, type TscOffsets } from "./system-events.ts";
+import { offsetWords, type CounterOffsets } from "./counter-offsets.ts";
+import type { ShutdownMode } from "./system-events.ts";
 
 export interface Sizes {
   readonly ramBase: number;
@@ -18,7 +19,9 @@ export interface Sizes {
   readonly localApic?: LocalApicMode;
   /** x86-64; see MachineOptions. */
   readonly shutdown?: ShutdownMode;
-  readonly tscOffsets?: TscOffsets;
+  readonly tscOffsets?: CounterOffsets;
+  /** arm64; see MachineOptions. */
+  readonly virtualCounterOffsets?: CounterOffsets;
   /** As MachineOptions.bareMetal. */
   readonly bareMetal?: boolean;
   /** arm64; see MachineOptions. */
@@ -100,18 +103,19 @@ export function configurationBlock(
   );
   words.table(Config.DOMAIN_NODE_TABLE, nodeOfDomain);
   words.table(Config.HOP_TABLE, hops(topology, timing));
+  const offsets = offsetWords(sizes, timing.architecture, cpus.length);
+  if (offsets !== undefined) words.table(Config.COUNTER_TABLE, offsets);
   if (timing.architecture === "x86-64") describeProcessors(words, topology, sizes);
   return words.finish();
 }
 
-function describeProcessors(words: Words, { cpus }: Topology, { shutdown = "stop", tscOffsets }: Sizes): void {
+function describeProcessors(words: Words, { cpus }: Topology, { shutdown = "stop" }: Sizes): void {
   const shifts = apicIdShifts(cpus);
   words.set(Config.APIC_CORE_SHIFT, shifts.core);
   words.set(Config.APIC_CACHE_SHIFT, shifts.llc);
   words.set(Config.APIC_DIE_SHIFT, shifts.die);
   words.set(Config.APIC_PACKAGE_SHIFT, shifts.package);
   words.set(Config.SHUTDOWN_STATE, shutdown === "wait" ? 1 : 0);
-  if (tscOffsets !== undefined) words.table(Config.TSC_TABLE, tscWords(tscOffsets, cpus.length));
 }
 
 function clockMhz(timing: TimingModel): number {

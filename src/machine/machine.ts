@@ -39,6 +39,7 @@ import type { Topology } from "../topology/index.ts";
 import { checkArchitecture, checkCapacities, checkWhole, checkWord, checkWritable } from "./checks.ts";
 import { accelerationBits, type Accelerations } from "./accelerations.ts";
 import { configurationBlock } from "./configuration.ts";
+import type { CounterOffsets } from "./counter-offsets.ts";
 import { deliveryKind, deliveryOf, deliveryWords, type Delivery, type DeliveryKindName } from "./delivery.ts";
 import { checkedApicMode, localInterruptOf, type LocalApicMode, type LocalInterruptSource } from "./local-apic.ts";
 import type { MachineImage } from "./guest-image.ts";
@@ -55,15 +56,15 @@ import {
   type ShutdownMode,
   type StartupEntry,
   type SystemNmiReason,
-  type TscOffsets,
 } from "./system-events.ts";
 import type { CpuView, MachineStop, ProbeHandle, ProbeOptions, RunEnd } from "./views.ts";
 import { loadMachine, saveMachine, type HostState, type MachineParts } from "./snapshot/snapshot.ts";
 import { TraceLog } from "./trace-log.ts";
 
+export type { CounterOffsets } from "./counter-offsets.ts";
 export type { MemoryUse } from "./ram.ts";
 export type { LocalApicMode, LocalInterruptSource } from "./local-apic.ts";
-export type { InterruptMessage, ShutdownMode, StartupEntry, SystemNmiReason, TscOffsets } from "./system-events.ts";
+export type { InterruptMessage, ShutdownMode, StartupEntry, SystemNmiReason } from "./system-events.ts";
 export type { CpuView, MachineStop, ProbeHandle, ProbeOptions, RunEnd } from "./views.ts";
 
 export interface MachineOptions extends MachineParts {
@@ -87,13 +88,25 @@ export interface MachineOptions extends MachineParts {
   /** x86-64: what a triple fault does; `stop` if not given. */
   readonly shutdown?: ShutdownMode;
   /** x86-64: TSC of each CPU at cycle 0; 0 if not given. */
-  readonly tscOffsets?: TscOffsets;
+  readonly tscOffsets?: CounterOffsets;
+  /**
+   * arm64: CNTVOFF_EL2 of each CPU, as a hypervisor would set it: CNTVCT_EL0 is CNTPCT_EL0 less that, modulo 2^64, and the virtual
+   * timer, the event stream, WFET and WFIT go by it. A CPU keeps it when it is off. 0 if not given.
+   */
+  readonly virtualCounterOffsets?: CounterOffsets;
 }
 
 /** What a snapshot's machine was built from; it is checked. */
 export type RestoreOptions = Omit<
   MachineOptions,
-  "traceRecords" | "bareMetal" | "featNmi" | "firmware" | "localApic" | "shutdown" | "tscOffsets"
+  | "traceRecords"
+  | "bareMetal"
+  | "featNmi"
+  | "firmware"
+  | "localApic"
+  | "shutdown"
+  | "tscOffsets"
+  | "virtualCounterOffsets"
 >;
 
 const NO_REGISTER = 0xff;
@@ -165,9 +178,7 @@ export class Machine {
     const ram = ramOf(image);
     const traceRecords = options.traceRecords ?? 65_536;
     checkWhole("records of the trace ring", traceRecords, 1, MOST_TRACE_RECORDS);
-    if (options.shutdown !== undefined || options.tscOffsets !== undefined) {
-      checkArchitecture(image.architecture, "x86-64", "shutdown and the TSC");
-    }
+    if (options.shutdown !== undefined) checkArchitecture(image.architecture, "x86-64", "shutdowns");
     if (options.featNmi === true) checkArchitecture(image.architecture, "arm64", "interrupts of FEAT_NMI");
     const sizes = {
       ramBase: ram.base,
@@ -178,6 +189,7 @@ export class Machine {
       localApic: checkedApicMode(options),
       shutdown: checkShutdown(options.shutdown ?? "stop"),
       ...(options.tscOffsets !== undefined && { tscOffsets: options.tscOffsets }),
+      ...(options.virtualCounterOffsets !== undefined && { virtualCounterOffsets: options.virtualCounterOffsets }),
     };
     const block = configurationBlock(
       topology,

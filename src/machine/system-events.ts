@@ -10,9 +10,6 @@ import { checkWhole } from "./checks.ts";
  */
 export type ShutdownMode = "stop" | "wait";
 
-/** TSC of each CPU at cycle 0, by CPU number; 0 for those that aren't listed. A negative offset is one modulo 2^64. */
-export type TscOffsets = readonly (number | bigint)[];
-
 /** A message to a local APIC (Intel SDM 3A 11.6.1). */
 export type InterruptMessage =
   | { readonly kind: "fixed"; readonly vector: number }
@@ -83,24 +80,4 @@ export function systemNmiSource(reason: SystemNmiReason): number {
     value: reason,
     allowed: Object.keys(sources).join(", "),
   });
-}
-
-/** Two words per CPU. @throws OPTION_INVALID */
-export function tscWords(offsets: TscOffsets, cpus: number): Uint32Array {
-  checkWhole("number of TSC offsets", offsets.length, 0, cpus);
-  const words = new Uint32Array(2 * cpus);
-  for (const [cpu, offset] of offsets.entries()) {
-    if (typeof offset === "number")
-      checkWhole(`TSC offset of CPU ${cpu}`, offset, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
-    const wide = BigInt(offset);
-    if (wide < -(1n << 63n) || wide >= 1n << 64n) {
-      throw new AllstopError("OPTION_INVALID", `TSC offset of CPU ${cpu}`, {
-        value: offset,
-        allowed: "-2^63 to 2^64 - 1",
-      });
-    }
-    words[2 * cpu] = Number(wide & 0xffff_ffffn);
-    words[2 * cpu + 1] = Number((wide >> 32n) & 0xffff_ffffn);
-  }
-  return words;
 }

@@ -1,8 +1,8 @@
-// What a host sends to the CPUs of an x86-64 machine, and the errors when it asks for what can't be.
+// What a host sends to the CPUs of an x86-64 machine, the counters that it sets apart, and the errors when it asks for what can't be.
 
 import { describe, expect, it } from "vitest";
 import { TraceKind } from "../../src/abi.ts";
-import type { Image } from "../../src/asm/index.ts";
+import { arm64 as registers, type Image } from "../../src/asm/index.ts";
 import type { AllstopError } from "../../src/errors.ts";
 import type { Machine } from "../../src/machine/machine.ts";
 import { counting, cpus, imageOf, machineOf } from "./images.ts";
@@ -132,6 +132,28 @@ describe("options of an x86-64 machine", () => {
     machine.start(0, "main");
     expect(machine.run(10_000)).toEqual({ kind: "quiescent" });
     expect(machine.cpu(0)).toMatchObject({ state: "WAITING", waitsIn: "SHUTDOWN" });
+  });
+});
+
+describe("virtualCounterOffsets of an arm64 machine", () => {
+  const reading = imageOf("arm64", {
+    arm64: (a) => void a.mrs(registers.x1, "cntvct_el0").label("again").b("again"),
+    x64: () => undefined,
+  });
+
+  it("are what virtual counters are behind", () => {
+    const machine = machineOf(reading, { virtualCounterOffsets: [-(1n << 40n)] });
+    machine.start(0, "main");
+    machine.run(1000);
+    expect(machine.readRegister(0, "x1") >> 40n).toBe(1n);
+  });
+
+  it("are refused when they can't be", () => {
+    const given = (...virtualCounterOffsets: (number | bigint)[]) => machineOf(reading, { virtualCounterOffsets });
+    expect(refusal(() => given(0, 1))).toMatchObject({ value: 2 });
+    expect(refusal(() => given(-(2 ** 60)))).toMatchObject({ value: -(2 ** 60) });
+    expect(refusal(() => given(-(1n << 63n) - 1n))).toMatchObject({ value: -(1n << 63n) - 1n });
+    expect(refusal(() => machineOf(image, { virtualCounterOffsets: [0] }))).toMatchObject({ value: "x86-64" });
   });
 });
 

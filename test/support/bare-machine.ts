@@ -38,7 +38,8 @@ import type { Accelerations } from "../../src/machine/accelerations.ts";
 import type { LocalApicMode } from "../../src/machine/local-apic.ts";
 import { deviceWindows } from "../../src/machine/platform.ts";
 import { configurationBlock } from "../../src/machine/configuration.ts";
-import type { ShutdownMode, TscOffsets } from "../../src/machine/system-events.ts";
+import type { CounterOffsets } from "../../src/machine/counter-offsets.ts";
+import type { ShutdownMode } from "../../src/machine/system-events.ts";
 import { genericArm64, genericX86 } from "../../src/timing/generic.ts";
 import type { TimingModel } from "../../src/timing/index.ts";
 import { buildTopology, topologyForCpus, type Topology } from "../../src/topology/index.ts";
@@ -63,7 +64,8 @@ export interface BareMachineOptions {
   readonly traceRecords?: number;
   readonly localApic?: LocalApicMode;
   readonly shutdown?: ShutdownMode;
-  readonly tscOffsets?: TscOffsets;
+  readonly tscOffsets?: CounterOffsets;
+  readonly virtualCounterOffsets?: CounterOffsets;
   /** The compiled core; by default the one with assertions. */
   readonly core?: WebAssembly.Module;
   /** One-way latency of each core to its last-level cache, cycles, instead of the timing model's. */
@@ -91,7 +93,7 @@ export class BareMachine {
 
   constructor(options: BareMachineOptions) {
     const { architecture, cpus = 1, accelerations = {}, ramBytes = 4 * 2 ** 20, traceRecords = 4096 } = options;
-    const { shutdown = "stop", tscOffsets = [], featNmi = false } = options;
+    const { shutdown = "stop", featNmi = false } = options;
     this.architecture = architecture;
     this.ramBase = architecture === "x86-64" ? 0 : 0x4000_0000;
     this.core = new Core(options.core ?? checkedCore);
@@ -109,7 +111,8 @@ export class BareMachine {
         ramBytes,
         traceRecords,
         shutdown,
-        tscOffsets,
+        ...(options.tscOffsets && { tscOffsets: options.tscOffsets }),
+        ...(options.virtualCounterOffsets && { virtualCounterOffsets: options.virtualCounterOffsets }),
         featNmi,
         ...(options.localApic && { localApic: options.localApic }),
       },

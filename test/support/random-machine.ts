@@ -72,6 +72,8 @@ export interface RandomMachine {
   /** x86-64: what the platform sends, and TSCs. */
   readonly events: readonly SystemEvent[];
   readonly tscOffsets: readonly bigint[];
+  /** arm64: of virtual counters. Small ones let them wrap soon. */
+  readonly virtualCounterOffsets: readonly bigint[];
   /** arm64: what the host does to wires of shared interrupts. */
   readonly lines: readonly { readonly intid: number; readonly change: LineChange; readonly cycle: number }[];
 }
@@ -128,6 +130,7 @@ export function randomMachine(
     guest: architecture === "x86-64" ? x86Guest(random, layout) : arm64Guest(random, layout),
     ...(architecture === "x86-64" ? randomPlatform(random, topology, most) : { events: [], tscOffsets: [] }),
     lines: architecture === "x86-64" ? [] : randomLines(random, latencies),
+    virtualCounterOffsets: architecture === "x86-64" ? [] : randomVirtualOffsets(random, topology),
     firmware: architecture === "x86-64" ? "compliant" : randomFirmware(random),
   };
 }
@@ -152,6 +155,11 @@ function randomPlatform(
   }
   const tscOffsets = random.chance(50) ? [] : cpus.map(() => BigInt(random.next()) << BigInt(random.between(0, 32)));
   return { events, tscOffsets };
+}
+
+function randomVirtualOffsets(random: Random, { cpus }: Topology): bigint[] {
+  if (random.chance(50)) return [];
+  return cpus.map(() => BigInt(random.chance(60) ? random.between(0, 20_000) : -random.next()));
 }
 
 function randomLines(random: Random, latencies: Latencies): RandomMachine["lines"] {
@@ -204,12 +212,13 @@ export interface BuildOptions {
 export function build(machine: RandomMachine, options: BuildOptions = {}): BareMachine {
   const { architecture, guest, timing, coreLatencies, firmware } = machine;
   const { accelerations = {}, topology = machine.topology, traceRecords = 1 << 16, traceKinds = [] } = options;
-  const { events, tscOffsets, featNmi } = machine;
+  const { events, tscOffsets, virtualCounterOffsets, featNmi } = machine;
   // Who ends its machine by a triple fault is not to stay in it.
   const shutdown = machine.fatal ? "stop" : "wait";
-  const settings = { accelerations, coreLatencies, firmware, traceRecords, shutdown, tscOffsets, featNmi } as const;
+  const settings = { accelerations, coreLatencies, firmware, traceRecords, shutdown, featNmi } as const;
+  const offsets = architecture === "x86-64" ? { tscOffsets } : { virtualCounterOffsets };
   const localApic = guest.localApic && { localApic: guest.localApic };
-  const bare = new BareMachine({ architecture, topology, timing, ...settings, ...localApic });
+  const bare = new BareMachine({ architecture, topology, timing, ...settings, ...offsets, ...localApic });
   for (const { address, bytes, attributes, warm } of guest.maps) {
     bare.map(address, bytes, attributes);
     if (warm === true) bare.core.warm(BigInt(address), BigInt(bytes), Warmth.SHARED);

@@ -363,6 +363,81 @@ describe("the event stream (D12.2.6)", () => {
   });
 });
 
+describe("CNTVOFF_EL2 (D12.2.3), as the host has set it", () => {
+  const COUNTS_OFF = [700n, -(1n << 40n)];
+
+  function shifted(text: string, virtualCounterOffsets: readonly bigint[] = COUNTS_OFF, accelerations = {}): Guest {
+    const guest = new Guest(`start: ${setVectors}\n ${text}\n b park\n ${handler}`, {
+      ...{ timing, cpus: virtualCounterOffsets.length, virtualCounterOffsets, accelerations },
+    });
+    return guest.start(...virtualCounterOffsets.map(() => "start"));
+  }
+
+  it("is what CNTVCT_EL0 is behind CNTPCT_EL0, on each PE its own, modulo 2^64", () => {
+    const guest = shifted("mrs x1, cntpct_el0\n mrs x2, cntvct_el0");
+    guest.run();
+    for (const [cpu, offset] of COUNTS_OFF.entries()) {
+      const [physical = 0n, virtual = 0n] = guest.registers(cpu, 1, 2);
+      expect(virtual).toBe(BigInt.asUintN(64, physical + 1n - offset));
+    }
+  });
+
+  it.each([
+    ["virtual", "cntv", 1_700n],
+    ["physical", "cntp", 1_000n],
+  ])("delays the virtual timer, and not the physical one (%s)", (_, timer, expected) => {
+    const guest = shifted(
+      // from a count that is not yet beyond CVAL: the virtual one begins 700 below zero
+      `${openPpis(0)} poll: mrs x2, cntpct_el0\n cmp x2, #701\n b.cc poll
+      mov x3, #1000\n msr ${timer}_cval_el0, x3\n mov x3, #1\n msr ${timer}_ctl_el0, x3\n msr daifclr, #2`,
+      [700n],
+    );
+    guest.run();
+    expect(guest.x(0, 19)).toBe(1n);
+    // what is due already comes at once; the other a wake-up, an exception and a branch behind its count
+    expect(guest.x(0, 22)).toBeGreaterThanOrEqual(expected);
+    expect(guest.x(0, 22)).toBeLessThan(expected + 700n);
+  });
+
+  it.each(["wfet", "wfit"])("%s goes by CNTVCT_EL0", (mnemonic) => {
+    const guest = shifted(`mrs x2, cntvct_el0\n add x2, x2, #500\n ${mnemonic} x2\n mrs x1, cntvct_el0`);
+    guest.run();
+    expect([0, 1].map((cpu) => guest.x(cpu, 1) - guest.x(cpu, 2))).toEqual([1n, 1n]);
+  });
+
+  it.each([{}, { accelerations: noAccelerations }])(
+    "greater than the counter, lets the condition fall when the virtual count wraps, and rise again at CVAL",
+    ({ accelerations = {} }) => {
+      const status = (end: string, branch: string): string =>
+        `${end}: mrs x4, cntv_ctl_el0\n mrs x5, cntpct_el0\n and x4, x4, #4\n ${branch} x4, ${end}\n`;
+      const guest = shifted(
+        `mov x3, #500\n msr cntv_cval_el0, x3\n mov x3, #3\n msr cntv_ctl_el0, x3\n mrs x1, cntv_ctl_el0
+        ${status("falls", "cbnz")} mov x6, x5\n ${status("rises", "cbz")} mov x7, x5`,
+        [9_000n],
+        accelerations,
+      );
+      guest.run();
+      expect(guest.x(0, 1)).toBe(ENABLE | IMASK | ISTATUS);
+      for (const [register, count] of [
+        [6, 9_000n],
+        [7, 9_500n],
+      ] as const) {
+        expect(guest.x(0, register)).toBeGreaterThanOrEqual(count);
+        expect(guest.x(0, register)).toBeLessThan(count + 10n);
+      }
+    },
+  );
+
+  it("is part of the digest", () => {
+    const digests = [[5n], [6n]].map((offsets) => {
+      const guest = shifted("nop", offsets);
+      guest.run();
+      return guest.machine.core.digest();
+    });
+    expect(digests[0]).not.toBe(digests[1]);
+  });
+});
+
 describe("loops that poll a timer", () => {
   const polls = {
     ISTATUS: "poll: mrs x2, cntv_ctl_el0\n add x1, x1, #1\n and x2, x2, #4\n cbz x2, poll",
