@@ -3,13 +3,13 @@
 import { CpuState, PAGE_EXECUTE, PAGE_RAM, StopReason, Timing } from "../../src/abi.ts";
 import { openMonitor } from "../arm64/atomic.ts";
 import { readX } from "../arm64/cpu.ts";
-import { Cpu, NEVER } from "../cpu.ts";
+import { silenceTimers } from "../arm64/timer.ts";
+import { Cpu } from "../cpu.ts";
 import { gicStop } from "../interrupts/gic/interface.ts";
 import { cpuAtPosition, cpuWithId, idAt, positionOfId } from "../interrupts/hardwareIds.ts";
 import { Message, send } from "../interrupts/message.ts";
 import { machine, stopMachine, timing } from "../machine.ts";
 import { pageAt } from "../memory/map.ts";
-import { setDeadline } from "../time/deadline.ts";
 import {
   Arrival,
   INVALID_PARAMETERS,
@@ -194,7 +194,7 @@ export function powerOff(cpu: Cpu, cycle: u64): void {
   gicStop(cpu, cycle);
   forgetPe(cpu);
   openMonitor(cpu);
-  setDeadline(cpu, NEVER);
+  silenceTimers(cpu);
   cpu.state = CpuState.OFFLINE;
   cpu.on = 0;
   cpu.pending = 0;

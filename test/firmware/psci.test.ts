@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { CpuState, GICR_BASE, GICR_STRIDE, StopReason } from "../../src/abi.ts";
+import { accelerationNames } from "../../src/machine/accelerations.ts";
 import { buildTopology, topologyForCpus } from "../../src/topology/index.ts";
 import { sgi, send } from "../instructions/arm64/gic.ts";
 import { DATA, ESR_OFFSETS, Guest, openInterrupts, park } from "../instructions/arm64/guest.ts";
@@ -24,6 +25,8 @@ import {
   results,
   wait,
 } from "./calls.ts";
+
+const noAccelerations = Object.fromEntries(accelerationNames.map((name) => [name, false]));
 
 const ON = 0n;
 const OFF = 1n;
@@ -311,6 +314,60 @@ describe("PSCI CPU_OFF (DEN 0022F.b 5.5)", () => {
     const [processorSleep, childrenAsleep] = [2n, 4n];
     expect(guest.x(0, 19)).toBe(processorSleep | childrenAsleep);
     expect(guest.registers(1, 19, 20)).toEqual([0x80n, 3n]);
+  });
+
+  const timers = ["cntp", "cntv"] as const;
+  const frame = GICR_BASE + GICR_STRIDE;
+  /** Bits of GICR_ISPENDR0: PPIs 30 and 27. */
+  const ppi = { cntp: 1n << 30n, cntv: 1n << 27n } as const;
+  const pendingOfIt = (register: number) => `li x9, #${frame + 0x10200}\n ldr w${register}, [x9]\n`;
+
+  it.each(timers)(
+    "ends the PE's %s with its power: neither a level nor a wake-up is left, whenever it is due",
+    (timer) => {
+      const again = `again: mrs x19, ${timer}_ctl_el0\n mrs x20, ${timer}_cval_el0\n mrs x21, cntkctl_el1\n ${openInterrupts(1)}
+      li x9, #${frame + 0x10100}\n li x10, #0xffffffff\n str w10, [x9]\n ${wait(1500)} mrs x22, isr_el1\n mrs x23, icc_hppir1_el1
+      mov x24, #1\n b park`;
+      // CPU_OFF is called at about cycle 100, and through at about 460; CPU_ON comes at 900.
+      for (let due = 40; due < 2400; due += 90) {
+        const programs = [
+          `${wait(800)} ${pendingOfIt(20)} ${wait(800)} ${pendingOfIt(21)} ${ask("AFFINITY_INFO", 1, 0)} ${call("CPU_ON", 1, "again", 0)}`,
+          // the event stream as well, at every fourth count
+          `${openInterrupts(1)} li x9, #${frame + 0x10100}\n li x10, #0xffffffff\n str w10, [x9]
+         mov x9, #0x14\n msr cntkctl_el1, x9\n mov x9, #${due}\n msr ${timer}_tval_el0, x9\n mov x9, #1\n msr ${timer}_ctl_el0, x9
+         ${call("CPU_OFF")} mov x25, #1`,
+        ];
+        const guests = [{}, { accelerations: noAccelerations }].map((options) =>
+          called(programs, { code: again, ...options }),
+        );
+        const [guest] = guests as [Guest, Guest];
+        expect({ due, pending: guest.registers(0, 20, 21).map((bits) => bits & ppi[timer]) }).toEqual({
+          due,
+          pending: [0n, 0n],
+        });
+        expect({ due, info: kept(guest, 0, 1) }).toEqual({ due, info: [OFF] });
+        expect({ due, registers: guest.registers(1, 19, 20, 21, 22, 23, 24, 25) }).toEqual({
+          due,
+          registers: [0n, 0n, 0n, 0n, 1023n, 1n, 0n],
+        });
+        expect(guests[1]?.machine.core.digest()).toBe(guest.machine.core.digest());
+      }
+    },
+  );
+
+  it("leaves what an edge-triggered PPI has latched, and SGIs, with the redistributor", () => {
+    const again = `again: ${pendingOfIt(19)} mrs x20, cntp_ctl_el0\n ${openInterrupts(1)} mrs x21, icc_hppir1_el1\n b park`;
+    const guest = called(
+      [
+        `${wait(800)} ${pendingOfIt(19)} ${send(sgi(3, 2))} ${send(sgi(9, 2))} ${wait(800)} ${call("CPU_ON", 1, "again", 0)}`,
+        // GICR_ICFGR1: all PPIs are edge-triggered
+        `${openInterrupts(1)} li x9, #${frame + 0x10c04}\n li x10, #0xaaaaaaaa\n str w10, [x9]\n mov x9, #1\n msr cntp_ctl_el0, x9\n ${wait(50)}
+         ${call("CPU_OFF")}`,
+      ],
+      { code: again },
+    );
+    expect(guest.x(0, 19)).toBe(ppi.cntp);
+    expect(guest.registers(1, 19, 20, 21)).toEqual([ppi.cntp | (1n << 3n) | (1n << 9n), 0n, 3n]);
   });
 
   it("leaves the monitor open: a later CPU_ON and STXR fails", () => {
