@@ -43,7 +43,7 @@ const UARTRIS: u32 = 0x03c;
 const UARTMIS: u32 = 0x040;
 const UARTICR: u32 = 0x044;
 const UARTDMACR: u32 = 0x048;
-/** UARTPeriphID0 to 3, UARTPCellID0 to 3. */
+/** Their first address, and their bytes. */
 const IDENTIFICATION: u32 = 0xfe0;
 const IDENTIFICATION_BYTES: u64 = 0xb105_f00d_0014_1011;
 
@@ -81,10 +81,11 @@ export function servePl011(cpu: Cpu, cycle: u64): void {
 
 function read(cpu: Cpu, offset: u32, cycle: u64): u32 {
   const state = uart();
-  if (offset >= IDENTIFICATION) return (<u32>(IDENTIFICATION_BYTES >>> (<u64>((offset - IDENTIFICATION) << 1)))) & 0xff;
+  if (isIdentification(offset)) return (<u32>(IDENTIFICATION_BYTES >>> (<u64>((offset - IDENTIFICATION) << 1)))) & 0xff;
   switch (offset) {
     case UARTDR:
     case UARTRSR:
+    case UARTICR: // write-only
       return 0;
     case UARTFR:
       return FLAGS_IDLE;
@@ -116,13 +117,17 @@ function read(cpu: Cpu, offset: u32, cycle: u64): u32 {
 
 function write(cpu: Cpu, offset: u32, value: u32, cycle: u64): void {
   const state = uart();
+  if (isIdentification(offset)) return;
   switch (offset) {
     case UARTDR:
       trace(TraceKind.CONSOLE, cpu, cycle, value & 0xff, cpu.index, 0, 0);
       state.raw |= INTERRUPT_TRANSMIT; // the FIFO is empty again
       break;
     case UARTRSR: // UARTECR: there are no errors to be cleared
+    // Read-only (table 3-1): nothing becomes of a write, and the bus has no way to say so.
     case UARTFR:
+    case UARTRIS:
+    case UARTMIS:
       return;
     case UARTILPR:
       state.lowPower = value & 0xff;
@@ -157,6 +162,11 @@ function write(cpu: Cpu, offset: u32, value: u32, cycle: u64): void {
       return;
   }
   setLine(cycle);
+}
+
+/** UARTPeriphID0 to 3, UARTPCellID0 to 3: read-only. */
+function isIdentification(offset: u32): bool {
+  return offset >= IDENTIFICATION && (offset & 3) == 0;
 }
 
 function setLine(cycle: u64): void {

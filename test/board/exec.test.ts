@@ -196,6 +196,12 @@ describe("the UART (Arm DDI 0183G, as QEMU shows it)", () => {
     ["UARTMIS", "mov x2, #0x20\n str w2, [x9, #0x38]\n strb wzr, [x9]\n ldr w1, [x9, #0x40]", 0x20n],
     ["UARTICR clears", "mov x2, #0x20\n strb wzr, [x9]\n str w2, [x9, #0x44]\n ldr w1, [x9, #0x3c]", 0n],
     ["UARTDR has nothing received", "ldr w1, [x9]", 0n],
+    ["UARTICR is write-only", "ldr w1, [x9, #0x44]", 0n],
+    ["UARTFR is read-only", "mov x2, #-1\n str w2, [x9, #0x18]\n ldr w1, [x9, #0x18]", 0x90n],
+    ["UARTRIS is read-only", "mov x2, #-1\n str w2, [x9, #0x3c]\n ldr w1, [x9, #0x3c]", 0n],
+    ["UARTMIS is read-only", "mov x2, #-1\n str w2, [x9, #0x40]\n ldr w1, [x9, #0x40]", 0n],
+    ["UARTPeriphID0 is read-only", "str wzr, [x9, #0xfe0]\n ldr w1, [x9, #0xfe0]", 0x11n],
+    ["UARTPCellID3 is read-only", "str wzr, [x9, #0xffc]\n ldr w1, [x9, #0xffc]", 0xb1n],
   ])("%s", async (_, text, expected) => {
     expect(await read(text)).toBe(expected);
   });
