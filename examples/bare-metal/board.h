@@ -84,6 +84,8 @@ int64_t psci(uint32_t function, uint64_t one, uint64_t two, uint64_t three);
 #define PSCI_CPU_OFF 0x84000002u
 #define PSCI_CPU_ON 0xc4000003u
 #define PSCI_AFFINITY_INFO 0xc4000004u
+#define PSCI_MIGRATE 0x84000005u
+#define PSCI_MIGRATE_INFO_TYPE 0x84000006u
 #define PSCI_SYSTEM_OFF 0x84000008u
 #define PSCI_SYSTEM_RESET 0x84000009u
 #define PSCI_FEATURES 0x8400000au
