@@ -135,6 +135,15 @@ export function randomMachine(
   };
 }
 
+const PLATFORM_MESSAGES = [
+  DeliveryMode.SMI,
+  DeliveryMode.NMI,
+  DeliveryMode.NMI,
+  DeliveryMode.INIT,
+  DeliveryMode.INIT,
+  DeliveryMode.STARTUP,
+] as const;
+
 /** SMIs, NMIs, INITs with a start-up IPI or two behind them, and start-up IPIs that nobody waits for. */
 function randomPlatform(
   random: Random,
@@ -142,10 +151,10 @@ function randomPlatform(
   most: number,
 ): Pick<RandomMachine, "events" | "tscOffsets"> {
   const events: SystemEvent[] = [];
-  const count = random.chance(50) ? 0 : random.between(1, 12);
+  const count = random.chance(40) ? 0 : random.between(1, 24);
   for (let i = 0; i < count; i++) {
     const cpu = random.between(0, cpus.length - 1);
-    const mode = random.pick([DeliveryMode.SMI, DeliveryMode.NMI, DeliveryMode.INIT, DeliveryMode.STARTUP]);
+    const mode = random.pick(PLATFORM_MESSAGES);
     const cycle = random.between(500, 12_000);
     events.push({ cpu, mode, cycle });
     if (mode !== DeliveryMode.INIT) continue;

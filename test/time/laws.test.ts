@@ -2,11 +2,11 @@
 // is cut, whether or not it is traced, and whatever else exists beside the machine.
 
 import { describe, expect, it } from "vitest";
-import { Probe, StopReason, TraceKind, Counter } from "../../src/abi.ts";
+import { Probe, StopReason, TraceKind, Counter, X86Vector } from "../../src/abi.ts";
 import { accelerationNames, type Accelerations } from "../../src/machine/accelerations.ts";
 import { R8, R9, RAX, RBX, RCX } from "../instructions/x86-64/code.ts";
 import { A64 } from "../support/a64.ts";
-import { BareMachine, PAGE_RW, PAGE_RX } from "../support/bare-machine.ts";
+import { BareMachine, PAGE_RW, PAGE_RX, type TraceRecord } from "../support/bare-machine.ts";
 import { observe, sortedTrace, stateOf, type Observation } from "../support/observe.ts";
 import { Random } from "../support/random.ts";
 import {
@@ -202,6 +202,47 @@ describe.each(families)("random $architecture machines with $latencies latencies
       expect({ ...context, cpus: ofCpus(larger) }).toEqual({ ...context, cpus: ofCpus(alone) });
     });
   });
+});
+
+const NMI_VECTOR: number = X86Vector.NMI;
+
+/** What each CPU that had shut down met next, over all CPUs: how often. */
+function leavingShutdown(trace: readonly TraceRecord[], until: number): Map<string, number> {
+  const down = new Set<number>();
+  const counts = new Map<string, number>();
+  for (const { kind, subject, cpu, cycle } of trace.toSorted((a, b) => Number(a.cycle - b.cycle))) {
+    if (Number(cycle) >= until) break;
+    const by =
+      kind === TraceKind.INTERRUPT_TAKEN && subject === NMI_VECTOR
+        ? "NMI"
+        : kind === TraceKind.SMM_ENTERED
+          ? "SMI"
+          : kind === TraceKind.INIT_TAKEN
+            ? "INIT"
+            : undefined;
+    if (kind === TraceKind.SHUTDOWN) down.add(cpu);
+    else if (by !== undefined && down.delete(cpu)) counts.set(by, (counts.get(by) ?? 0) + 1);
+  }
+  return counts;
+}
+
+describe("random x86-64 machines", () => {
+  // They are no test of it if they hardly ever do.
+  it("have CPUs that shut down, and leave that by NMI, SMI and INIT", () => {
+    const total = new Map<string, number>();
+    for (const latencies of latencyFamilies) {
+      for (let seed = 1; seed <= 60; seed++) {
+        const built = build(randomMachine("x86-64", seed, latencies), { traceKinds: allKinds, traceRecords: 1 << 18 });
+        const { trace } = observe(built, [untilOf(latencies)]);
+        for (const [by, count] of leavingShutdown(trace, untilOf(latencies))) {
+          total.set(by, (total.get(by) ?? 0) + count);
+        }
+      }
+    }
+    for (const by of ["NMI", "SMI", "INIT"]) expect({ by, often: total.get(by) ?? 0 }).toSatisfy(isOften);
+  });
+
+  const isOften = ({ often }: { often: number }): boolean => often >= 20;
 });
 
 describe.each(architectures)("a probe on an access of %s that misses", (architecture) => {

@@ -3,8 +3,17 @@
 import { RAX, RCX, RDX, RSP } from "../../instructions/x86-64/code.ts";
 import type { Random } from "../random.ts";
 import { MSR_EOI, X64 } from "../x64.ts";
-import { HANDLERS, NO_IDT_POINTER, INTERRUPTS, NMIS, EXCEPTIONS, privately } from "./layout.ts";
-import { NOT_EQUAL } from "./snippet.ts";
+import {
+  EXCEPTIONS,
+  HANDLERS,
+  IDT_POINTER,
+  INTERRUPTS,
+  NMIS,
+  NO_IDT_POINTER,
+  SHORT_IDT_POINTER,
+  privately,
+} from "./layout.ts";
+import { NOT_EQUAL, loadIdt, now } from "./snippet.ts";
 
 export const HANDLER_KINDS = 6;
 
@@ -25,19 +34,27 @@ export function emitHandlers(random: Random, apicMode: X64["apicMode"]): X64 {
     linger(code, random);
     code.pop(RDX).pop(RCX).pop(RAX).mark().iret();
   }
-  code.label("nmi").mark().increment(8, privately(NMIS)).push(RCX);
-  linger(code, random);
-  code.pop(RCX).iret();
+  emitNmi(code, random);
   // UD2 is two bytes long.
   code.label("undefined").mark().increment(4, privately(EXCEPTIONS));
   code.opImmediate("add", 8, { base: RSP }, 2).iret();
   code.label("trap").mark().increment(4, privately(EXCEPTIONS), true).iret();
   // Nothing else may come.
-  code
-    .label("unexpected")
-    .put({ opcode: [0x0f, 0x01], reg: 3, rm: { displacement: NO_IDT_POINTER } })
-    .ud2();
+  loadIdt(code.label("unexpected"), NO_IDT_POINTER).ud2().jump("unexpected");
   return code;
+}
+
+/** Lets who was in shutdown come out of it; in some machines NMIs shut down themselves now and then, where none gets through. */
+function emitNmi(code: X64, random: Random): void {
+  code.label("nmi").mark().increment(8, privately(NMIS)).push(RCX);
+  linger(code, random);
+  if (random.chance(20)) {
+    code.push(RAX).push(RDX);
+    now(code, 0x30, () => loadIdt(code, SHORT_IDT_POINTER).ud2());
+    code.pop(RDX).pop(RAX);
+  }
+  loadIdt(code, IDT_POINTER);
+  code.pop(RCX).iret();
 }
 
 function linger(code: X64, random: Random): void {

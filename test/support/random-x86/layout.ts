@@ -11,6 +11,8 @@ export const GDT_POINTER = TABLES + 0x100;
 export const IDT_POINTER = TABLES + 0x110;
 /** Of limit 0: the next exception shuts the machine down. */
 export const NO_IDT_POINTER = TABLES + 0x120;
+/** Reaches up to NMIs: any other exception shuts its CPU down, an NMI brings it back. */
+export const SHORT_IDT_POINTER = TABLES + 0x130;
 export const IDT = TABLES + 0x1000;
 export const SHARED = 0x11_0000;
 export const PRIVATE = 0x12_0000;

@@ -4,7 +4,7 @@ import { RBP, RBX, RCX, RSP, type Memory } from "../../instructions/x86-64/code.
 import type { Random } from "../random.ts";
 import { MSR_TSC, type X64 } from "../x64.ts";
 import { NO_IDT_POINTER, GDT_POINTER, IDT_POINTER, SHARED, PRIVATE, PRIVATE_BYTES } from "./layout.ts";
-import { NOT_EQUAL, type Place, type Snippet } from "./snippet.ts";
+import { NOT_EQUAL, loadIdt, type Place, type Snippet } from "./snippet.ts";
 import { accesses, lockedSplit } from "./snippets/accesses.ts";
 import { spins } from "./snippets/spins.ts";
 import { deadlines } from "./snippets/time.ts";
@@ -13,12 +13,12 @@ import { calls } from "./snippets/calls.ts";
 import { apic, prepareApic } from "./snippets/apic.ts";
 import { interrupts } from "./snippets/interrupts.ts";
 import { others } from "./snippets/others.ts";
-import { systemMessages } from "./snippets/systemMessages.ts";
+import { shutdowns, systemMessages } from "./snippets/systemMessages.ts";
 
 export function program(code: X64, random: Random, place: Place): void {
   const absolute = (displacement: number): Memory => ({ displacement });
   // The tables are warm, and first of all: by the time anybody sends an NMI, all can take it.
-  code.put({ opcode: [0x0f, 0x01], reg: 3, rm: absolute(IDT_POINTER) });
+  loadIdt(code, IDT_POINTER);
   code.put({ opcode: [0x0f, 0x01], reg: 2, rm: absolute(GDT_POINTER) });
   code.set(RBX, SHARED).set(RBP, PRIVATE + place.cpu * PRIVATE_BYTES);
   code.set(RCX, 30).label("others").decrement(4, RCX).jumpIf(NOT_EQUAL, "others");
@@ -42,7 +42,7 @@ export function program(code: X64, random: Random, place: Place): void {
 function endMachine(code: X64, random: Random): void {
   code.mark();
   const kind = random.between(0, 2);
-  if (kind === 0) code.put({ opcode: [0x0f, 0x01], reg: 3, rm: { displacement: NO_IDT_POINTER } }).ud2();
+  if (kind === 0) loadIdt(code, NO_IDT_POINTER).ud2();
   else if (kind === 1) code.set(RSP, 0xf00_0000).ud2();
   else code.raw(0xdb, 0xe3); // FNINIT: there is no x87
 }
@@ -59,4 +59,5 @@ const snippets: readonly Snippet[] = [
   lockedSplit,
   ...apic,
   systemMessages,
+  shutdowns,
 ];

@@ -17,6 +17,19 @@ export type Snippet = (code: X64, random: Random, place: Place) => void;
 
 export const both = [4, 8] as const;
 
+/** Not each time: when none of these bits of the TSC is set. Changes RAX and RDX. */
+export function now(code: X64, bits: number, body: () => void): void {
+  const skip = code.fresh();
+  code.rdtsc().raw(0xa8, bits).jumpIf(NOT_EQUAL, skip);
+  body();
+  code.label(skip);
+}
+
+/** LIDT from one of the pointers of layout.ts. */
+export function loadIdt(code: X64, pointer: number): X64 {
+  return code.put({ opcode: [0x0f, 0x01], reg: 3, rm: { displacement: pointer } });
+}
+
 export function someWord(random: Random, { lines, words }: Layout): Memory {
   return { base: RBX, displacement: random.between(0, lines - 1) * 64 + random.between(0, words - 1) * 8 };
 }

@@ -2,7 +2,17 @@
 
 import { le } from "../../instructions/x86-64/code.ts";
 import type { X64 } from "../x64.ts";
-import { TABLES, NO_IDT_POINTER, GDT, GDT_POINTER, IDT_POINTER, IDT, CODE_SELECTOR, DATA_SELECTOR } from "./layout.ts";
+import {
+  CODE_SELECTOR,
+  DATA_SELECTOR,
+  GDT,
+  GDT_POINTER,
+  IDT,
+  IDT_POINTER,
+  NO_IDT_POINTER,
+  SHORT_IDT_POINTER,
+  TABLES,
+} from "./layout.ts";
 import { HANDLER_KINDS } from "./handlers.ts";
 
 export function tables(handlers: X64): Uint8Array {
@@ -14,6 +24,7 @@ export function tables(handlers: X64): Uint8Array {
   put(GDT_POINTER, [...le(0x17, 2), ...le(GDT, 8)]);
   put(IDT_POINTER, [...le(0xfff, 2), ...le(IDT, 8)]);
   put(NO_IDT_POINTER, [...le(0, 2), ...le(IDT, 8)]);
+  put(SHORT_IDT_POINTER, [...le(0x2f, 2), ...le(IDT, 8)]);
   for (let vector = 0; vector < 256; vector++) {
     const target = handlers.addressOf(handlerOf(vector));
     // INT3 by a trap gate: interrupts stay open.
