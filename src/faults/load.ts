@@ -18,6 +18,10 @@ export const loadKinds = {
     "runs a preemptible task whose every step needs the last: nothing of it can be skipped (slow on large machines)",
   "irqs-off": "runs a task that keeps interrupts off for 20 us, then on for 5 us, in turn",
   wedged: "masks everything and never answers",
+  "offline-mwait": "offline, in MWAIT with interrupts off and its local APIC disabled by software (x86-64)",
+  "offline-hlt": "offline, in HLT likewise (x86-64)",
+  "wait-for-sipi": "offline: has taken INIT, and waits for a start-up IPI (x86-64)",
+  "never-started": "offline: has not run since power-up",
   mixed: "half idle, a quarter busy, the rest polling or with interrupts off, drawn by seed",
 } as const;
 
@@ -44,7 +48,26 @@ const mixture = [
   [10, "irqs-off"],
 ] as const;
 
-const onlyOn: Partial<Record<LoadKind, "x86-64" | "arm64">> = { hlt: "x86-64", mwait: "x86-64", wfi: "arm64" };
+const onlyOn: Partial<Record<LoadKind, "x86-64" | "arm64">> = {
+  hlt: "x86-64",
+  mwait: "x86-64",
+  wfi: "arm64",
+  "offline-mwait": "x86-64",
+  "offline-hlt": "x86-64",
+  "wait-for-sipi": "x86-64",
+};
+
+const offlineKinds: ReadonlySet<LoadKind> = new Set([
+  "offline-mwait",
+  "offline-hlt",
+  "wait-for-sipi",
+  "never-started",
+] as const);
+
+/** Whether a CPU of this load is not in cpu_online_mask. */
+export function isOffline({ kind }: CpuLoad): boolean {
+  return offlineKinds.has(kind);
+}
 
 /** Loads of the CPUs 0 to `cpus` - 1: `common` for all that `particular` doesn't name. @throws OPTION_INVALID */
 export function assignLoads(
@@ -79,8 +102,12 @@ function cpuLoad(kind: CpuLoad["kind"], timing: TimingModel): CpuLoad {
       return { ...idleLoad, idle: timing.architecture === "x86-64" ? IdleKind.Mwait : IdleKind.Wait };
     case "hlt":
     case "wfi":
+    case "offline-hlt":
+    case "wait-for-sipi":
+    case "never-started":
       return { ...idleLoad, idle: IdleKind.Wait };
     case "mwait":
+    case "offline-mwait":
       return { ...idleLoad, idle: IdleKind.Mwait };
     case "poll":
       return { ...idleLoad, idle: IdleKind.Poll };

@@ -84,7 +84,7 @@ export const perCpuOffsets = {
   functionResult: load.symbol.offset + 12,
   calls: counters.symbol.offset + 16,
   calledWith: counters.symbol.offset + offsetOf(Counters, "called_with"),
-  held: hotplug.symbol.offset + 4,
+  start: hotplug.symbol.offset + 4,
 } as const;
 
 const inRequest = (field: keyof typeof Request.fields): number => request.symbol.offset + offsetOf(Request, field);

@@ -9,6 +9,7 @@
 //   0x5c0  its state in CPU hotplug
 //   0x600  x86: GDT and TSS; 0x6c0: the work that takes its load off a CPU
 //   0x700  functions that others want called here (smp/call-function.ts)
+//   0x780  x86: what a CPU that is offline watches, on a line of its own
 //   0x1800, 0x2000, 0x3000: tops of the idle, work and stopper stacks; above: stacks for NMI, double fault, machine check
 
 import { code, perCpu, ptr, self, struct, u16, u32, u64 } from "../asm/index.ts";
@@ -113,8 +114,8 @@ export const Request = struct("request", {
 const HotplugState = struct("cpuhp_cpu_state", {
   /** HotplugStep */
   state: u32,
-  /** 1: the CPU waits in its start-up code until another one brings it up. Set by whoever builds the machine. */
-  held: u32,
+  /** StartKind: what start-up leads to. Set by whoever builds the machine. */
+  start: u32,
   /** KTHREAD_SHOULD_PARK of the stopper thread. */
   should_park: u32,
   reserved: u32,
@@ -130,6 +131,12 @@ export const CallSingleData = struct(
 
 /** Steps of enum cpuhp_state that somebody waits for, in their order. */
 export const HotplugStep = { Offline: 0, IdleDead: 1, BringupCpu: 2, ApOffline: 3, TeardownCpu: 4, Online: 5 } as const;
+
+/** A CPU comes online at once; waits in its start-up code until another one brings it up; or is offline, as one that went so before. */
+export const StartKind = { Online: 0, Held: 1, Dead: 2 } as const;
+
+/** struct mwait_cpu_dead (arch/x86/kernel/smpboot.c): what a CPU that is offline in MWAIT watches. */
+const MwaitCpuDead = struct("mwait_cpu_dead", { control: u32, status: u32 });
 
 export const local = perCpu("cpu_local", CpuLocal, { offset: 0x000 });
 export const threadFlags = perCpu("thread_flags", u32, { offset: 0x040 });
@@ -150,6 +157,8 @@ export const hotplug = perCpu("cpuhp_state", HotplugState, { offset: 0x5c0 });
 export const callSingleQueue = perCpu("call_single_queue", ptr(CallSingleData), { offset: 0x700 });
 /** cfd_data.csd of the one CPU that calls many at a time. */
 export const callManyData = perCpu("cfd_csd", CallSingleData, { offset: 0x740 });
+
+export const mwaitCpuDead = perCpu("mwait_cpu_dead", MwaitCpuDead, { offset: 0x780 });
 
 export const STACK_TOP = {
   idle: 0x1800,

@@ -2,7 +2,7 @@
 
 import { AllstopError, placed } from "../errors.ts";
 import { expandDeliveries, type CpuDelivery } from "../faults/delivery.ts";
-import { assignLoads, checkLoad, relaxTurns, type CpuLoad, type LoadKind } from "../faults/load.ts";
+import { assignLoads, checkLoad, isOffline, relaxTurns, type CpuLoad, type LoadKind } from "../faults/load.ts";
 import type { Policy } from "../policies/index.ts";
 import { DEFAULT_PERSONALITY, personalityOf, type Personality } from "../firmware/index.ts";
 import { findTimingModel, type TimingModel } from "../timing/index.ts";
@@ -35,14 +35,16 @@ const DEFAULT_CPUS = 64;
 
 /** @param given a topology that comes from elsewhere than the document, such as a file */
 export function expandScenario(scenario: Scenario, given?: Topology): ExpandedScenario {
-  const topology = withCount(given ?? topologyOf(scenario), scenario);
-  const timing = timingOf(scenario, topology);
+  const whole = withCount(given ?? topologyOf(scenario), scenario);
+  const timing = timingOf(scenario, whole);
+  const loads = loadsOf(scenario, whole, timing);
+  const topology = withOffline(whole, loads);
   const firmware = firmwareOf(scenario, timing);
   checkFeatNmi(scenario, timing);
   const online = onlineCpus(topology);
+  checkOnline(scenario, topology, loads);
   const requests = expandRequests(scenario, topology, timing, online);
   const [{ policy, requester, active }] = requests;
-  const loads = loadsOf(scenario, topology, timing);
   for (const { requester: cpu } of requests) {
     if (loads[cpu]?.kind !== "wedged") continue;
     throw new AllstopError("SCENARIO_INVALID", "the requester can't be wedged", {
@@ -166,6 +168,33 @@ function loadsOf({ load, seed }: Scenario, topology: Topology, timing: TimingMod
     for (const cpu of particularCpus(cpus, index, topology)) particular.set(cpu, kind);
   });
   return assignLoads(topology.cpus.length, load.common, particular, timing, seed);
+}
+
+/** To the kernel, CPUs whose loads put them offline are so as those that the topology has offline. */
+function withOffline(topology: Topology, loads: readonly CpuLoad[]): Topology {
+  if (!loads.some(isOffline)) return topology;
+  const cpus = topology.cpus.map((cpu) => {
+    const load = loads[cpu.number];
+    return load !== undefined && isOffline(load) && cpu.state === "online"
+      ? { ...cpu, state: "offline" as const }
+      : cpu;
+  });
+  return { ...topology, cpus };
+}
+
+function checkOnline({ load }: Scenario, topology: Topology, loads: readonly CpuLoad[]): void {
+  if (loads[0]?.kind === "wait-for-sipi") {
+    throw new AllstopError("SCENARIO_INVALID", "CPU 0, the bootstrap processor, never waits for a start-up IPI", {
+      at: placeOfLoad(load, topology, 0),
+      value: 0,
+    });
+  }
+  const first = loads.findIndex(isOffline);
+  if (first < 0 || onlineCpus(topology).length > 0) return;
+  throw new AllstopError("SCENARIO_INVALID", "no CPU is left online", {
+    at: placeOfLoad(load, topology, first),
+    value: loads[first]?.kind,
+  });
 }
 
 function particularCpus(cpus: string, index: number, topology: Topology): Set<number> {

@@ -4,6 +4,7 @@ import type { Image } from "../asm/index.ts";
 import { AllstopError } from "../errors.ts";
 import { xapicBindings } from "../guest/irqchip/xapic.ts";
 import { buildKernel, kernelSymbols, perCpuOffsets, requestOffsets } from "../guest/kernel.ts";
+import { StartKind } from "../guest/percpu.ts";
 import { ActiveCpus } from "../guest/load/parameters.ts";
 import { CpuMask } from "../guest/lib/mask.ts";
 import { Machine, type LocalApicMode, type RunEnd } from "../machine/machine.ts";
@@ -133,6 +134,7 @@ export function buildMachine(
     writeRequest(machine, request, index);
   });
   for (const cpu of online) machine.start(cpu, kernelSymbols.entry, { argument: BigInt(cpu) });
+  placeOffline(machine, expanded);
   for (const { cpu, kind, delivery } of expanded.deliveries) machine.setDelivery(cpu, kind, delivery);
   return machine;
 }
@@ -154,6 +156,23 @@ function writeLoads(machine: Machine, { loads, online, requests, results }: Expa
   }
 }
 
+/** Brings CPUs into the states in which they are offline by their loads; those that were never started are. */
+function placeOffline(machine: Machine, { loads, topology }: ExpandedScenario): void {
+  const { image } = machine;
+  for (const [cpu, { kind, idle }] of loads.entries()) {
+    if (topology.cpus[cpu]?.state === "absent") continue;
+    if (kind === "offline-hlt" || kind === "offline-mwait") {
+      const block = image.perCpuStart + cpu * image.perCpuStride;
+      machine.writeUint32(block + perCpuOffsets.start, StartKind.Dead);
+      machine.writeUint32(block + perCpuOffsets.idle, idle);
+      machine.start(cpu, kernelSymbols.entry, { argument: BigInt(cpu) });
+    } else if (kind === "wait-for-sipi") {
+      machine.start(cpu, kernelSymbols.entry, { argument: BigInt(cpu) });
+      machine.sendInterrupt(cpu, { kind: "init" }, { cycle: machine.cycle + 2 });
+    }
+  }
+}
+
 /** Fills the block of the CPU that calls. Where the target calls on its way up, its own block says with which mask. */
 function writeRequest(machine: Machine, request: ExpandedRequest, index: number): void {
   const { policy, requester, targets, mask, rounds, startTurns } = request;
@@ -172,7 +191,7 @@ function writeRequest(machine: Machine, request: ExpandedRequest, index: number)
     machine.writeUint32(own + requestOffsets.second, targets[1] ?? 0);
   }
   const starting = startsTarget(request) ? blockOf(targets[0] as number) : undefined;
-  if (starting !== undefined) machine.writeUint32(starting + perCpuOffsets.held, 1);
+  if (starting !== undefined) machine.writeUint32(starting + perCpuOffsets.start, StartKind.Held);
   if (mask === undefined) return;
   const address = machine.address(kernelSymbols.requestedMask) + index * MASK_BYTES;
   writeMask(machine, address, mask);

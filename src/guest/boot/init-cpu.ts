@@ -16,6 +16,7 @@ import { announceCpu, startHeldCpu } from "../hotplug/cpu-up.ts";
 import type { Task } from "../percpu.ts";
 import {
   STACK_TOP,
+  StartKind,
   TaskClass,
   TaskState,
   ThreadFlag,
@@ -76,7 +77,7 @@ const initCpu = routine("init_cpu", { cpu: u32 }, nothing, (k, { cpu }) => {
 
   k.call(initArchitecture, cpu);
   k.if(
-    hotplug.here.held.eq(0),
+    hotplug.here.start.eq(StartKind.Online),
     () => announceCpu(k),
     () => k.call(startHeldCpu),
   );

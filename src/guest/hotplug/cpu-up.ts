@@ -4,11 +4,12 @@
 import { addressOf, i32, imageOption, nothing, routine, slot, u32, type Builder } from "../../asm/index.ts";
 import { halt } from "../entry/fatal.ts";
 import { activeMaskPointer, numOnlineCpus, onlineMaskPointer } from "../lib/cpumask.ts";
-import { HotplugStep, hotplug, local, request } from "../percpu.ts";
+import { HotplugStep, StartKind, hotplug, local, request } from "../percpu.ts";
 import { complete, initCompletion, waitForCompletion } from "../sched/completion.ts";
 import { mutexLock, mutexUnlock } from "../sched/mutex.ts";
 import { stopMachineUnpark } from "../stop/stopper.ts";
 import { cpuAddRemoveLock, cpusWriteLock, cpusWriteUnlock } from "./lock.ts";
+import { playDead } from "./play-dead.ts";
 
 /**
  * 1: the starting CPU makes its call without the hotplug lock and does not come up. No kernel does that; the call then meets other
@@ -28,8 +29,9 @@ export function announceCpu(k: Builder): void {
   k.atomicInc(numOnlineCpus);
 }
 
-/** Start-up code of a CPU that waits to be brought up (cpuhp_ap_sync_alive), IRQs off. */
+/** Start-up code of a CPU that waits to be brought up (cpuhp_ap_sync_alive), IRQs off; or of one that is to be offline. */
 export const startHeldCpu = routine("cpuhp_ap_sync_alive", [], nothing, (k) => {
+  k.if(hotplug.here.start.eq(StartKind.Dead), () => k.call(playDead));
   k.mark("held");
   k.while(
     () => k.loadAcquire(hotplug.here.state).lt(HotplugStep.BringupCpu),
