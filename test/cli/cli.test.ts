@@ -396,14 +396,14 @@ describe.concurrent("wrong usage: exit code 2, a message on stderr, nothing on s
       JSON.stringify({
         format: "allstop.scenario/1",
         machine: { cpus: 8 },
-        policy: { active: "5" },
-        load: { particular: [{ cpus: "6", kind: "busy" }] },
+        policy: { active: "6" },
+        load: { particular: [{ cpus: "5", kind: "busy" }] },
       }),
     );
-    await refused(["run", path, "--cpus", "4"], /^allstop: policy\.active: no such CPU; found 5; allowed: 0-3 /);
+    await refused(["run", path, "--cpus", "6"], /^allstop: policy\.active: no such CPU; found 6; allowed: 0-5 /);
     await refused(
-      ["run", path, "--cpus", "6", "--wedge", "1"],
-      /^allstop: load\.particular\.0\.cpus: no such CPU; found 6; allowed: 0-5 /,
+      ["run", path, "--cpus", "4", "--wedge", "1"],
+      /^allstop: load\.particular\.0\.cpus: no such CPU; found 5; allowed: 0-3 /,
     );
     await refused(["run", path, "--active", "9"], /^allstop: --active: no such CPU; found 9; allowed: 0-7 /);
     await refused(["run", path, "--load", "busy:9"], /^allstop: --load: no such CPU; found 9/);
