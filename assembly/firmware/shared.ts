@@ -45,8 +45,10 @@ export function returnLater(cpu: Cpu, index: u32, cycle: u64): void {
 
 /** EL3 acknowledges an interrupt at its PE. @returns false if it is spurious: the line that has brought it has fallen */
 export function acknowledgeShared(index: u32): bool {
-  const byLine = (firmware().sharedByLine & bitOf(index)) != 0;
-  return !byLine || gicIsSecureSpiPending(eventMapAt(index).interrupt);
+  if ((firmware().sharedByLine & bitOf(index)) == 0) return true;
+  // Released meanwhile, it is bound to none.
+  const interrupt = eventMapAt(index).interrupt;
+  return interrupt != 0 && gicIsSecureSpiPending(interrupt);
 }
 
 /** The interrupt has become a dispatch, or was spurious. */

@@ -5,7 +5,19 @@ import { describe, expect, it } from "vitest";
 import { GICD_BASE, GICR_BASE, LineChange } from "../../src/abi.ts";
 import { SGI_FRAME, SPURIOUS } from "../instructions/arm64/gic.ts";
 import { openInterrupts, type Guest } from "../instructions/arm64/guest.ts";
-import { call, called, callers, countingHandler, entriesOf, keepRegister, kept, notes, wait } from "./calls.ts";
+import {
+  SUCCESS,
+  ask,
+  call,
+  called,
+  callers,
+  countingHandler,
+  entriesOf,
+  keepRegister,
+  kept,
+  notes,
+  wait,
+} from "./calls.ts";
 
 /** The physical timer's PPI, and an SPI that nobody else uses. */
 const TIMER = 30;
@@ -144,6 +156,14 @@ describe("a shared event bound to an SPI", () => {
   it("that falls on its way to the PE is spurious", () => {
     const fallen: Change[] = [{ change: HIGH, cycle: 3000n }, { change: LOW, cycle: 3400n }]; // prettier-ignore
     expect(events(driven([prepared], fallen, countingHandler, 1000))).toEqual([]);
+  });
+
+  it("is spurious, too, if it is unregistered and released on its way", () => {
+    const released = `${prepared} ${wait(1100)} ${ask("EVENT_UNREGISTER", SPI_EVENT)} ${ask("INTERRUPT_RELEASE", SPI_EVENT)} ${wait(2000)} ${bindSpi} ${open(SPI_EVENT)}`;
+    const guest = driven([released], [{ change: HIGH, cycle: 1500n }], countingHandler, 1500);
+    expect(kept(guest, 0, 2)).toEqual([SUCCESS, SUCCESS]);
+    // The line is high still when it is bound anew.
+    expect(events(guest).length).toBeGreaterThan(0);
   });
 
   it("goes to another PE when the one that it was sent to is off before it arrives", () => {
