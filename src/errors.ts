@@ -11,6 +11,7 @@ export const errorCodes = {
   CORE_TRAPPED: "the WebAssembly core trapped: a bug of allstop, not of its input; the machine is unusable afterwards",
   CPUMASK_INVALID: "text that the kernel's cpumask parsers refuse; the error's errno says how",
   IMAGE_INVALID: "a guest image that does not fit the machine",
+  LITMUS_INVALID: "a litmus test that can't be read, or that this version can't run",
   NAME_UNKNOWN: "a name that is not in the list it should come from",
   OPTION_INVALID: "an option with a value outside its range or of the wrong kind",
   SCENARIO_INVALID: "a scenario document that does not follow its schema",

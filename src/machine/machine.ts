@@ -648,6 +648,12 @@ export class Machine {
     this.#view.setUint32(offset, value, true);
   }
 
+  /** As writeUint64(), for any number of bytes. @throws OPTION_INVALID */
+  writeMemory(place: string | number, bytes: Uint8Array): void {
+    const offset = this.#writableOffset(place, bytes.length);
+    this.#bytes.set(bytes, offset);
+  }
+
   #writableOffset(place: string | number, bytes: number): number {
     const address = this.address(place);
     const offset = this.#ramOffset(address, bytes);
