@@ -82,6 +82,21 @@ export {
 } from "./guest/self-boot/image.ts";
 export { buildImage, listing, parseElf, writeElf, Image, type ElfFile, type ImageOptions } from "./asm/index.ts";
 
+export {
+  DEFAULT_LITMUS_RUNS,
+  isRefuted,
+  kindNames,
+  litmusLimits,
+  litmusLines,
+  parseLitmus,
+  placements,
+  runLitmus,
+  type LitmusOptions,
+  type LitmusResult,
+  type LitmusState,
+  type LitmusTest,
+  type Placement,
+} from "./litmus/index.ts";
 export { loadKinds, type LoadKind } from "./faults/load.ts";
 export { calibrate, type Calibration, type CalibrationOptions } from "./calibrate/calibration.ts";
 export { calibrationLines } from "./calibrate/text.ts";

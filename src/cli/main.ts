@@ -7,6 +7,7 @@ import { accelerationNames } from "../machine/accelerations.ts";
 import type { CalibrateArguments } from "./calibrate.ts";
 import type { ExecArguments } from "./exec.ts";
 import type { ListArguments, Listable } from "./list.ts";
+import type { LitmusArguments } from "./litmus.ts";
 import type { RunArguments } from "./run.ts";
 import { ignoreClosedPipes, print } from "./terminal.ts";
 import type { TopologyArguments } from "./topology.ts";
@@ -120,6 +121,41 @@ Examples:
   )
   .action(async (image: string, options: ExecArguments) => {
     exitCode = await (await import("./exec.ts")).exec(image, options);
+  });
+
+program
+  .command("litmus")
+  .description("run litmus tests of the herd tools (AArch64, X86_64, X86), and count the final states")
+  .argument("<file...>", "litmus tests, or folders of *.litmus")
+  .option("--runs <n>", "how often each test is run (default 100000)", whole)
+  .option("--seed <n>", "seed of everything drawn: same seed, same histogram (default 1)", whole)
+  .option("--topology <machine>", "preset, spec such as 2x32x2, or hwloc file (.xml) (default: two packages)")
+  .option("--timing <name>", "timing model: see allstop list timings (default: the machine's)")
+  .option("--cpus <cpus>", "the CPU of each thread, such as 0,32, instead of a placement")
+  .addOption(
+    new Option("--placement <how>", "where threads run, drawn anew for every few runs (default random)").choices([
+      "random",
+      "spread",
+      "near",
+      "smt",
+    ]),
+  )
+  .option("--no-perturbation", "don't vary the delays of stores and loads")
+  .option("--json", "print the results as JSON (allstop.litmus/1)")
+  .addHelpText(
+    "after",
+    `
+Results are printed as litmus7 prints them; * marks the states that decide a test.
+
+Exit codes: 0 no test is refuted, 1 a ~exists was seen or a forall did not hold, 2 wrong usage, or a test that can't be
+read or run (the others are run all the same). An exists that was not seen is "No", but refutes nothing: exit code 0.
+
+Examples:
+  allstop litmus SB.litmus MP.litmus --runs 1000000
+  allstop litmus tests/ --topology graviton2 --placement spread --json`,
+  )
+  .action(async (files: readonly string[], options: LitmusArguments) => {
+    exitCode = await (await import("./litmus.ts")).litmus(files, options);
   });
 
 program

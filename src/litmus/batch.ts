@@ -27,9 +27,7 @@ export class Batch {
     this.#layout = layout;
     this.#threads = plan.test.threads.length;
     this.#memory = plan.memory;
-    this.#offsets = new Map(
-      plan.memory.map(({ name }, i) => [name, memoryOffset(layout, this.#threads, i)] as const),
-    );
+    this.#offsets = new Map(plan.memory.map(({ name }, i) => [name, memoryOffset(layout, this.#threads, i)] as const));
   }
 
   /** @param number of the batch, from 0 */

@@ -93,22 +93,23 @@ function parseRight(reader: TokenReader, location: LitmusLocation): Prop {
 /** `0:X1`, `P0:X1`, `x`, `[x]`, `*x`. */
 export function parseLocation(reader: TokenReader): LitmusLocation {
   const first = reader.peek();
+  const { place } = first;
   if (reader.accept("[")) {
-    const name = takeName(reader, "the name of a location");
+    const { text } = takeName(reader, "the name of a location");
     reader.expect("]");
-    return { kind: "memory", name: name.text };
+    return { kind: "memory", name: text, place };
   }
-  if (reader.accept("*")) return { kind: "memory", name: takeName(reader, "the name of a location").text };
+  if (reader.accept("*")) return { kind: "memory", name: takeName(reader, "the name of a location").text, place };
   const thread = threadOf(first);
   if (thread !== undefined && reader.isNext(":", 1)) {
     reader.take();
     reader.take();
-    return { kind: "register", thread, name: takeName(reader, "the name of a register").text };
+    return { kind: "register", thread, name: takeName(reader, "the name of a register").text, place };
   }
   const { text } = takeName(reader, "a location, such as 0:X1 or [x]");
-  if (reader.isNext("[")) throw litmusMistake("an array", first.place, text, "locations of one value");
-  if (text === "fault" || text === "Fault") throw litmusMistake("a condition on faults", first.place, text, "values");
-  return { kind: "memory", name: text };
+  if (reader.isNext("[")) throw litmusMistake("an array", place, text, "locations of one value");
+  if (text === "fault" || text === "Fault") throw litmusMistake("a condition on faults", place, text, "values");
+  return { kind: "memory", name: text, place };
 }
 
 export function threadOf({ kind, text }: Token): number | undefined {

@@ -76,9 +76,7 @@ function assembleThread(plan: LitmusPlan, layout: LitmusLayout, thread: number, 
   const { architecture } = plan.dialect;
   const threads = plan.test.threads.length;
   const displacements = new Map(
-    plan.memory.map(
-      ({ name }, i) => [name, memoryOffset(layout, threads, i) - thread * layout.recordBytes] as const,
-    ),
+    plan.memory.map(({ name }, i) => [name, memoryOffset(layout, threads, i) - thread * layout.recordBytes] as const),
   );
   const input: HarnessInput = {
     layout,
@@ -147,7 +145,10 @@ function inFile<T>(lines: readonly Translation[], work: () => T): T {
       line: translation.cell.place.line,
       column: translation.columns[column - 1] ?? translation.columns.at(-1) ?? 1,
     });
-    throw new AllstopError("LITMUS_INVALID", `${what}, in ${JSON.stringify(translation.cell.text)}`, { at, ...details });
+    throw new AllstopError("LITMUS_INVALID", `${what}, in ${JSON.stringify(translation.cell.text)}`, {
+      at,
+      ...details,
+    });
   }
 }
 
@@ -170,15 +171,13 @@ function imageOf({ dialect, test }: LitmusPlan, layout: LitmusLayout, threads: r
     writable: true,
     executable: false,
   };
-  const symbols = threads.map(
-    ({ entry, bytes }, thread): ImageSymbol => ({
-      name: `P${thread}`,
-      address: entry,
-      size: bytes.length,
-      kind: "function",
-      section: ".text",
-    }),
-  );
+  const symbols = threads.map(({ entry, bytes }, thread): ImageSymbol => ({
+    name: `P${thread}`,
+    address: entry,
+    size: bytes.length,
+    kind: "function",
+    section: ".text",
+  }));
   const hash = new Sha256().text("allstop litmus image 1").text(test.name).number(layout.dataBytes);
   for (const { entry, bytes } of threads) hash.number(entry).update(bytes);
   return {

@@ -20,10 +20,9 @@ export function parseInitial(reader: TokenReader): Initial[] {
 function parseItem(reader: TokenReader): Initial {
   reader.accept("_Atomic");
   const type = parseType(reader);
-  const { place } = reader.peek();
   const location = parseLocation(reader);
   const value = reader.accept("=") ? parseInitialValue(reader) : 0n;
-  return { location, type, value, place };
+  return { location, type, value };
 }
 
 /** `int`, `int *`, `*`, or nothing. */
@@ -54,6 +53,12 @@ function parseInitialValue(reader: TokenReader): LitmusValue {
   }
   const isLabel = threadOf(token) !== undefined && reader.isNext(":", 1);
   const isOther = isLabel || token.text === "{" || token.text === "(" || token.text.startsWith("instr");
-  if (isOther) throw litmusMistake("an initial value of that kind", token.place, token.text, "a number, or the name of a location");
+  if (isOther)
+    throw litmusMistake(
+      "an initial value of that kind",
+      token.place,
+      token.text,
+      "a number, or the name of a location",
+    );
   return parseValue(reader);
 }

@@ -32,7 +32,10 @@ export class Outcomes {
     this.#program = program;
     const { layout, plan } = program;
     const threads = plan.test.threads.length;
-    this.#harvest = new Harvest(layout, plan.observables.map((one) => placeOf(program, one)));
+    this.#harvest = new Harvest(
+      layout,
+      plan.observables.map((one) => placeOf(program, one)),
+    );
     this.#names = new Map(plan.memory.map(({ name }, i) => [memoryOffset(layout, threads, i), name] as const));
   }
 

@@ -91,7 +91,12 @@ function checkRest(source: Source, start: number, threads: Cell[][]): { threads:
   const rest = source.text.slice(start);
   const at = start + rest.search(/\S|$/);
   if (at < source.text.length)
-    throw litmusMistake("a row without end, or no condition", source.place(at), rest.trim().slice(0, 40), "; or exists …");
+    throw litmusMistake(
+      "a row without end, or no condition",
+      source.place(at),
+      rest.trim().slice(0, 40),
+      "; or exists …",
+    );
   return { threads, end: at };
 }
 

@@ -2,7 +2,7 @@
 
 import { AllstopError } from "../errors.ts";
 import type { SeededRandom } from "../random.ts";
-import { cpusOfEach, onlineCpus } from "../topology/index.ts";
+import { onlineCpus } from "../topology/index.ts";
 import type { Topology } from "../topology/index.ts";
 
 /**
@@ -13,7 +13,12 @@ export const placements = ["random", "spread", "near", "smt"] as const;
 export type Placement = (typeof placements)[number];
 
 /** CPU numbers by thread. @throws OPTION_INVALID if there are too few */
-export function placeThreads(topology: Topology, threads: number, placement: Placement, random: SeededRandom): number[] {
+export function placeThreads(
+  topology: Topology,
+  threads: number,
+  placement: Placement,
+  random: SeededRandom,
+): number[] {
   const online = onlineCpus(topology);
   if (online.length < threads) {
     throw new AllstopError("OPTION_INVALID", "a test with more threads than the machine has CPUs", {
@@ -35,7 +40,7 @@ function ordered(topology: Topology, cpus: readonly number[], placement: Placeme
   return [...inCores, ...far];
 }
 
-type Level = Parameters<typeof cpusOfEach>[1] & ("package" | "llc" | "core");
+type Level = "package" | "llc" | "core";
 
 /** One of each group in turns, and so on within the groups. */
 function takingTurns(topology: Topology, cpus: readonly number[], levels: readonly Level[]): readonly number[] {

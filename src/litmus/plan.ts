@@ -2,9 +2,9 @@
 
 import { addressesIn, locationsOf } from "./condition.ts";
 import { dialects } from "./dialect/dialect.ts";
-import type { LitmusDialect } from "./dialect/dialect.ts";
+import type { LitmusDialect, RegisterName } from "./dialect/dialect.ts";
 import { litmusMistake } from "./failure.ts";
-import type { Initial, LitmusLocation, LitmusTest, LitmusValue, ValueType } from "./test.ts";
+import type { Initial, LitmusLocation, LitmusTest, LitmusValue, RegisterLocation, ValueType } from "./test.ts";
 import { formatLocation } from "./test.ts";
 import { ADDRESS, INT, shownNumber } from "./values.ts";
 
@@ -30,12 +30,6 @@ export interface Observable {
   readonly isShown: boolean;
 }
 
-/** An observable register of a thread, as the harness keeps it. */
-export interface SavedRegister {
-  /** The whole register. */
-  readonly register: string;
-}
-
 export interface LitmusPlan {
   readonly test: LitmusTest;
   readonly dialect: LitmusDialect;
@@ -59,13 +53,17 @@ export function planLitmus(test: LitmusTest): LitmusPlan {
     test,
     dialect,
     memory,
-    starts: test.threads.map((_, thread) => startsOf(test, dialect, memory, thread)),
+    starts: test.threads.map((_, thread) => startsOf(test, dialect, thread)),
     saved: test.threads.map((_, thread) => savedOf(dialect, observables, thread)),
     observables,
   };
   checkRoom("threads", test.threads.length, litmusLimits.threads);
   checkRoom("memory locations", memory.length, litmusLimits.memory);
-  checkRoom("observed registers of a thread", Math.max(...plan.saved.map(({ length }) => length)), litmusLimits.observed);
+  checkRoom(
+    "observed registers of a thread",
+    Math.max(...plan.saved.map(({ length }) => length)),
+    litmusLimits.observed,
+  );
   return plan;
 }
 
@@ -76,9 +74,9 @@ function checkRoom(what: string, count: number, most: number): void {
 }
 
 /** The register of a thread that a location names. */
-export function registerOf(dialect: LitmusDialect, location: LitmusLocation & { readonly kind: "register" }) {
-  const register = dialect.register(location.name);
-  if (register === undefined) throw litmusMistake("no such register", START, location.name, dialect.registers);
+export function registerOf(dialect: LitmusDialect, { name, place }: RegisterLocation): RegisterName {
+  const register = dialect.register(name);
+  if (register === undefined) throw litmusMistake("no such register", place, name, dialect.registers);
   return register;
 }
 
@@ -120,9 +118,9 @@ function typeOf(test: LitmusTest, dialect: LitmusDialect, location: LitmusLocati
   return bits < 32 ? { name: `int${bits}_t`, bits, isSigned: true } : bits === 32 ? INT : undefined;
 }
 
-function checkThread({ threads }: LitmusTest, { thread }: LitmusLocation & { readonly kind: "register" }): void {
+function checkThread({ threads }: LitmusTest, { thread, place }: RegisterLocation): void {
   if (thread >= threads.length)
-    throw litmusMistake("a register of a thread that there isn't", START, thread, `0 to ${threads.length - 1}`);
+    throw litmusMistake("a register of a thread that there isn't", place, thread, `0 to ${threads.length - 1}`);
 }
 
 function isRegister(dialect: LitmusDialect, location: LitmusLocation, thread: number, whole: string): boolean {
@@ -166,17 +164,14 @@ function memoryOf(test: LitmusTest, dialect: LitmusDialect, observables: readonl
   });
 }
 
-function startsOf(test: LitmusTest, dialect: LitmusDialect, memory: readonly MemoryCell[], thread: number): RegisterStart[] {
+function startsOf(test: LitmusTest, dialect: LitmusDialect, thread: number): RegisterStart[] {
   const starts = new Map<string, LitmusValue>();
-  for (const { location, type, value, place } of test.initial) {
+  for (const { location, type, value } of test.initial) {
     if (location.kind !== "register") continue;
-    if (location.thread >= test.threads.length)
-      throw litmusMistake("a register of a thread that there isn't", place, location.thread, `0 to ${test.threads.length - 1}`);
+    checkThread(test, location);
+    const { whole, bits } = registerOf(dialect, location);
     if (location.thread !== thread) continue;
-    const register = dialect.register(location.name);
-    if (register === undefined) throw litmusMistake("no such register", place, location.name, dialect.registers);
-    if (typeof value === "bigint") starts.set(register.whole, startingBits(value, type, register.bits));
-    else if (memory.some(({ name }) => name === value)) starts.set(register.whole, value);
+    starts.set(whole, typeof value === "bigint" ? startingBits(value, type, bits) : value);
   }
   return [...starts].map(([register, value]) => ({ register, value }));
 }

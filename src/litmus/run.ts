@@ -157,7 +157,9 @@ class LitmusRun {
   #failed(machine: Machine, cpus: readonly number[]): AllstopError {
     const { stop } = machine;
     if (stop === undefined) return this.#hangs(machine, cpus);
-    const thread = this.#program.threads.findIndex(({ entry, bytes }) => entry <= stop.pc && stop.pc < entry + bytes.length);
+    const thread = this.#program.threads.findIndex(
+      ({ entry, bytes }) => entry <= stop.pc && stop.pc < entry + bytes.length,
+    );
     const cell = this.#program.threads[thread]?.cellAt(stop.pc);
     if (stop.reason.endsWith("EXHAUSTED") || thread < 0)
       return new AllstopError("LITMUS_INVALID", `the machine stopped (${stop.reason}) outside the threads`, {

@@ -133,4 +133,3 @@ export class TokenReader {
     return litmusMistake(what, place, text, allowed);
   }
 }
-

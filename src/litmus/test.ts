@@ -7,9 +7,21 @@ import type { Place } from "./failure.ts";
 export type DialectName = "AArch64" | "X86_64" | "X86";
 
 /** Where a value is at the end: in a register of a thread, or in memory. */
-export type LitmusLocation =
-  | { readonly kind: "register"; readonly thread: number; readonly name: string }
-  | { readonly kind: "memory"; readonly name: string };
+export type LitmusLocation = RegisterLocation | MemoryLocation;
+
+export interface RegisterLocation {
+  readonly kind: "register";
+  readonly thread: number;
+  readonly name: string;
+  /** Where the test names it. */
+  readonly place: Place;
+}
+
+export interface MemoryLocation {
+  readonly kind: "memory";
+  readonly name: string;
+  readonly place: Place;
+}
 
 /** A number, or the address of a memory location by its name. */
 export type LitmusValue = bigint | string;
@@ -27,7 +39,6 @@ export interface Initial {
   /** Undefined where the test doesn't say; memory is an `int` then, or an address where it starts with one. */
   readonly type: ValueType | undefined;
   readonly value: LitmusValue;
-  readonly place: Place;
 }
 
 /** One cell of the table of threads: a label, an instruction, both, or neither. */

@@ -9,7 +9,22 @@ import type { Part, X86Statement } from "./x86-statement.ts";
 import { x86Register } from "./x86-registers.ts";
 
 /** Mnemonics that say nothing of their width; herd takes 32 bits where no register does either. */
-const WIDTHLESS = new Set(["mov", "add", "sub", "and", "or", "xor", "cmp", "test", "inc", "dec", "neg", "not", "adc", "sbb"]);
+const WIDTHLESS = new Set([
+  "mov",
+  "add",
+  "sub",
+  "and",
+  "or",
+  "xor",
+  "cmp",
+  "test",
+  "inc",
+  "dec",
+  "neg",
+  "not",
+  "adc",
+  "sbb",
+]);
 
 export const x86_64: LitmusDialect = {
   architecture: "x86-64",
