@@ -60,7 +60,10 @@ function closingBrace(source: Source, open: number): number {
 /** Rows end with a semicolon; their cells are separated by bars. */
 function parseThreads(source: Source, start: number): { threads: Cell[][]; end: number } {
   let row = takeRow(source, start);
-  if (row === undefined) throw litmusMistake("no threads", source.place(start), "the end", "P0 | P1 ;");
+  if (row === undefined) {
+    const { at, found } = restOf(source, start);
+    throw litmusMistake("no threads", source.place(at), found, "P0 | P1 ;");
+  }
   const threads = row.cells.map((cell, number) => columnOf(cell, number));
   let { end } = row;
   while (!isBehindThreads(source, end)) {
@@ -88,21 +91,24 @@ function isBehindThreads(source: Source, at: number): boolean {
 
 /** A last row without a semicolon is a mistake; nothing at all is a test without a condition. */
 function checkRest(source: Source, start: number, threads: Cell[][]): { threads: Cell[][]; end: number } {
-  const rest = source.text.slice(start);
-  const at = start + rest.search(/\S|$/);
+  const { at, found } = restOf(source, start);
   if (at < source.text.length)
-    throw litmusMistake(
-      "a row without end, or no condition",
-      source.place(at),
-      rest.trim().slice(0, 40),
-      "; or exists …",
-    );
+    throw litmusMistake("a row without end, or no condition", source.place(at), found, "; or exists …");
   return { threads, end: at };
 }
 
+function restOf({ text }: Source, start: number): { at: number; found: string } {
+  const rest = text.slice(start);
+  return { at: start + rest.search(/\S|$/), found: rest.trim().slice(0, 40) || "the end" };
+}
+
+/** A row ends with a semicolon, but herd lets one stand behind LOCK as well. */
+const ROW_END = /(?<!\block\s*);/gi;
+
 function takeRow(source: Source, start: number): { cells: Cell[]; end: number } | undefined {
-  const end = source.text.indexOf(";", start);
-  if (end < 0) return undefined;
+  ROW_END.lastIndex = start;
+  const end = ROW_END.exec(source.text)?.index;
+  if (end === undefined) return undefined;
   let at = start;
   const cells = source.text.slice(start, end).split("|").map((raw): Cell => {
     const text = raw.trim();

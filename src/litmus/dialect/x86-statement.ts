@@ -41,7 +41,7 @@ export function splitStatement(cell: Cell): X86Statement {
   let mnemonic = take(/^\s*([A-Za-z][\w.]*)/);
   while (mnemonic !== undefined && PREFIXES.has(mnemonic.text.toLowerCase())) {
     prefixes.push(mnemonic);
-    mnemonic = take(/^\s*([A-Za-z][\w.]*)/);
+    mnemonic = take(/^[\s;]*([A-Za-z][\w.]*)/);
   }
   return { labels, prefixes, mnemonic, operands: splitOperands(cell.text, offset) };
 }
