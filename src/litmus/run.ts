@@ -49,9 +49,9 @@ export interface LitmusOptions {
 export const DEFAULT_LITMUS_RUNS = 100_000;
 const MOST_RUNS = 1e9;
 /** A run is divided among so many machines at the most, each with CPUs of its own for the threads … */
-const MOST_MACHINES = 32;
+const MOST_MACHINES = 16;
 /** … unless they would have less than this to do. */
-const LEAST_RUNS_PER_MACHINE = 1024;
+const LEAST_RUNS_PER_MACHINE = 4096;
 /** Far more than an iteration can take that ends at all, cycles. */
 const CYCLES_PER_ITERATION = 200_000;
 /** Nothing is traced; the probe breaks only. */

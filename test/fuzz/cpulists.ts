@@ -17,7 +17,7 @@ interface ListInput {
 export const cpulistTarget: Target<ListInput> = {
   name: "cpulists",
   what: "lists of CPUs and hex masks, on both engines",
-  share: 1_600_000,
+  share: 1_500_000,
   refusals: ["CPUMASK_INVALID", "OPTION_INVALID"],
   open: async (core) => openLists(await CpuMaskPool.create({ core }), CpuMaskPool.plain()),
 };

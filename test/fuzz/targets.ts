@@ -5,6 +5,7 @@ import { arm64CodeTarget } from "./code/arm64.ts";
 import { x86CodeTarget } from "./code/x86-64.ts";
 import { cpulistTarget } from "./cpulists.ts";
 import { hwlocTarget } from "./hwloc-xml.ts";
+import { litmusTarget } from "./litmus.ts";
 import { arm64RegisterTarget } from "./registers/arm64.ts";
 import { firmwareTarget } from "./registers/firmware.ts";
 import { x86RegisterTarget } from "./registers/x86-64.ts";
@@ -27,6 +28,7 @@ export const targets: readonly AnyTarget[] = [
   cpulistTarget,
   snapshotTarget,
   scenarioTarget,
+  litmusTarget,
 ] as readonly unknown[] as AnyTarget[];
 
 /** @throws NAME_UNKNOWN */
