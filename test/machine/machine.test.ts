@@ -213,6 +213,8 @@ describe.each(architectures)("memory as the host sees it on %s", (architecture) 
     expect(machine.readMask("request_mask")).toEqual([0, 2]);
     machine.writeUint32("request_outcome", 0xffff_fffe);
     expect(machine.readUint32("request_outcome")).toBe(0xffff_fffe);
+    machine.writeMemory("request_mask", Uint8Array.of(1, 2, 3));
+    expect(machine.readUint64("request_mask")).toBe(0x8000_0000_0003_0201n);
   });
 
   it("a copy of memory does not change with the machine", () => {
@@ -236,6 +238,7 @@ describe.each(architectures)("memory as the host sees it on %s", (architecture) 
     ["a mask of NaN bits", (machine) => machine.readMask(base, NaN)],
     ["a write below", (machine) => machine.writeUint64(base - 8, 1n)],
     ["a write across the end", (machine) => machine.writeUint64(top - 4, -1n)],
+    ["bytes across the end", (machine) => machine.writeMemory(top - 4, new Uint8Array(5))],
     ["warming outside", (machine) => machine.warm(top, 64, "cold")],
     ["warming no bytes", (machine) => machine.warm(base, NaN, "cold")],
   ])("outside RAM is a typed error and changes nothing: %s", (_, access) => {
