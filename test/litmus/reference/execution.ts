@@ -25,8 +25,8 @@ export interface Skeleton {
   readonly pickAddr: Relation;
   readonly pickData: Relation;
   readonly pickCtrl: Relation;
-  marked(mark: keyof Marks): EventSet;
-  fences(names: readonly string[]): EventSet;
+  readonly marked: (mark: keyof Marks) => EventSet;
+  readonly fences: (names: readonly string[]) => EventSet;
 }
 
 export interface Communication {

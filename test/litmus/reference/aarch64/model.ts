@@ -55,8 +55,8 @@ function barrierOrder(s: Skeleton): Relation {
     fenced(s, ALL, FULL, ALL),
     fenced(s, reads & ~NoRet, LOADS, ALL),
     fenced(s, writes, STORES, writes),
-    // An atomic with both is a full barrier between what comes before and what comes after it.
-    sequence(between(ALL, po, acquireRelease), between(acquireRelease, po, ALL)),
+    // With what L orders before it, an atomic with both is a full barrier.
+    between(acquireRelease, po, ALL),
     between(L, po, A),
     between(A | Q, po, ALL),
     between(ALL, po, L),
@@ -91,7 +91,9 @@ export const aarch64: Model = {
 export const inOrderAArch64: Model = {
   ...aarch64,
   localOrder: (s) => {
-    const { addr, data, ctrl, po, reads, writes } = s;
+    const { addr, ctrl, po, reads, writes, amo } = s;
+    // What an atomic stores is calculated where it is done.
+    const data = without(s.data, amo);
     return union(
       localOrder(s),
       between(reads, po, writes),

@@ -3,7 +3,7 @@
 
 import type { Model, Skeleton } from "../execution.ts";
 import type { Dialect } from "../litmus.ts";
-import { between, sequence, union } from "../relation.ts";
+import { between, sequence, union, without } from "../relation.ts";
 import type { Relation } from "../relation.ts";
 import { stepX86 } from "./instructions.ts";
 
@@ -24,11 +24,6 @@ export function x86(dialect: Dialect, addresses: ReadonlyMap<string, bigint>): M
   return {
     step: stepX86(dialect, addresses),
     localOrder,
-    observed: ({ rf, co, fr }, sameThread) =>
-      union(
-        rf.map((row, event) => row & ~(sameThread[event] ?? 0)),
-        co,
-        fr,
-      ),
+    observed: ({ rf, co, fr }, sameThread) => union(without(rf, sameThread), co, fr),
   };
 }
