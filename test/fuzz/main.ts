@@ -1,10 +1,10 @@
 // npm run fuzz: tries millions of inputs of every kind. The same seed gives the same inputs, each of which can be tried alone.
 
 import { availableParallelism } from "node:os";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { ProgressBar } from "../../src/cli/terminal.ts";
 import { AllstopError } from "../../src/errors.ts";
+import { coreFile, wholeOption } from "../support/options.ts";
 import { runCampaign } from "./campaign.ts";
 import { describeFinding } from "./run.ts";
 import { resultTable } from "./table.ts";
@@ -55,21 +55,15 @@ function readArguments() {
 
 type Arguments = ReturnType<typeof readArguments>;
 
-function whole(what: string, text: string, least: number, most: number): number {
-  const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN;
-  if (value >= least && value <= most) return value;
-  throw new AllstopError("OPTION_INVALID", what, { value: text, allowed: `${least} to ${most}` });
-}
-
 function jobsOf({ target: names, seed, total, count, first }: Arguments): Job[] {
   const chosen = names === undefined ? targets : names.map(targetNamed);
   const shares = chosen.reduce((sum, { share }) => sum + share, 0);
-  const all = whole("--total", total, 1, 2 ** 31 - 1);
-  const seedNumber = whole("--seed", seed, 0, 2 ** 32 - 1);
-  const start = whole("--first", first, 0, 2 ** 31 - 1);
+  const all = wholeOption("--total", total, 1, 2 ** 31 - 1);
+  const seedNumber = wholeOption("--seed", seed, 0, 2 ** 32 - 1);
+  const start = wholeOption("--first", first, 0, 2 ** 31 - 1);
   return chosen.flatMap(({ name, share }) => {
     const inputs =
-      count === undefined ? Math.ceil((all * share) / shares) : whole("--count", count, 1, 2 ** 31 - 1 - start);
+      count === undefined ? Math.ceil((all * share) / shares) : wholeOption("--count", count, 1, 2 ** 31 - 1 - start);
     const jobs: Job[] = [];
     for (let at = 0; at < inputs; at += MOST_AT_ONCE) {
       const range = { first: start + at, count: Math.min(MOST_AT_ONCE, inputs - at) };
@@ -77,13 +71,6 @@ function jobsOf({ target: names, seed, total, count, first }: Arguments): Job[] 
     }
     return jobs;
   });
-}
-
-function coreFile(kind: string): string {
-  const files: Readonly<Record<string, string>> = { checked: "build/core.checked.wasm", release: "dist/core.wasm" };
-  const file = files[kind];
-  if (file !== undefined) return fileURLToPath(new URL(`../../${file}`, import.meta.url));
-  throw new AllstopError("OPTION_INVALID", "--core", { value: kind, allowed: Object.keys(files).join(", ") });
 }
 
 async function fuzz(options: Arguments): Promise<boolean> {
@@ -94,8 +81,8 @@ async function fuzz(options: Arguments): Promise<boolean> {
   const started = performance.now();
   const totals = await runCampaign(jobs, {
     core: coreFile(options.core),
-    workers: Math.min(jobs.length, whole("--workers", options.workers, 1, 1024)),
-    patienceSeconds: whole("--patience", options.patience, 1, 86_400),
+    workers: Math.min(jobs.length, wholeOption("--workers", options.workers, 1, 1024)),
+    patienceSeconds: wholeOption("--patience", options.patience, 1, 86_400),
     onProgress: (inputs) => bar.update(inputs / all),
     onFinding: (finding) => {
       findings++;

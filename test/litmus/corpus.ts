@@ -47,8 +47,12 @@ export function factsFile(architecture: CorpusArchitecture): URL {
   return path(`allowed.${architecture}.json`);
 }
 
+const facts = new Map<CorpusArchitecture, CorpusFacts>();
+
 export function factsOf(architecture: CorpusArchitecture): CorpusFacts {
-  return JSON.parse(readFileSync(factsFile(architecture), "utf8")) as CorpusFacts;
+  const known = facts.get(architecture) ?? (JSON.parse(readFileSync(factsFile(architecture), "utf8")) as CorpusFacts);
+  facts.set(architecture, known);
+  return known;
 }
 
 /** The corpus' test of a name, if it has one. */
