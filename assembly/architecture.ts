@@ -5,6 +5,7 @@ import { Cpu } from "./cpu.ts";
 import { apicTimerFires } from "./interrupts/apic/timer.ts";
 import { machine } from "./machine.ts";
 import { STATE_WORDS as ARM64_STATE_WORDS } from "./arm64/cpu.ts";
+import { bindNextLoad } from "./arm64/early.ts";
 import { arm64Execute } from "./arm64/execute.ts";
 import { arm64TakePending } from "./arm64/exception.ts";
 import { arm64Reset } from "./arm64/reset.ts";
@@ -29,6 +30,11 @@ export function execute(cpu: Cpu, must: bool): Leave {
 export function takePending(cpu: Cpu): void {
   if (machine().architecture == Architecture.X86_64) x86TakePending(cpu);
   else arm64TakePending(cpu);
+}
+
+/** The load at cpu.pc waits for a line: the next one may be bound before it. */
+export function loadWaits(cpu: Cpu): void {
+  if (machine().architecture == Architecture.ARM64) bindNextLoad(cpu);
 }
 
 /** Words of the register file that a loop can change. */

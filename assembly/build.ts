@@ -31,9 +31,12 @@ import { openTargets, targetPresent } from "./interrupts/targets.ts";
 import { counterOffset, machine, openMemory, reserve, timing } from "./machine.ts";
 import { attachCode, openCode } from "./memory/code.ts";
 import { forgetAll } from "./memory/copies.ts";
+import { openEarlyLoads } from "./memory/early.ts";
 import { openForeseen } from "./memory/foreseen.ts";
 import { attachLines, openLines } from "./memory/lines.ts";
+import { openRequests } from "./memory/request.ts";
 import { attachMemoryMap, openMemoryMap } from "./memory/map.ts";
+import { STORES_HIT, openStores } from "./memory/stores.ts";
 import { openTrain } from "./memory/train.ts";
 import { attachLimits } from "./time/limits.ts";
 import { openSpins } from "./time/spin.ts";
@@ -127,7 +130,15 @@ function openRegions(): bool {
   const nodes = word(Config.EVENT_NODES);
   if (!openWheel(nodes) || !openMemoryMap(word(Config.RAM_BASE), word(Config.RAM_BYTES))) return false;
   if (!openLines(word(Config.DIRECTORY_BYTES), nodes) || !openCode(word(Config.CODE_BYTES))) return false;
-  if (!openTrace(word(Config.TRACE_RECORDS)) || !openProbes() || !openSpins() || !openForeseen()) return false;
+  if (
+    !openTrace(word(Config.TRACE_RECORDS)) ||
+    !openProbes() ||
+    !openSpins() ||
+    !openForeseen() ||
+    !openStores() ||
+    !openEarlyLoads()
+  )
+    return false;
   if (!openHardwareIds() || !openTargets() || !openDelivery()) return false;
   if (m.architecture == Architecture.X86_64) return openApics();
   if (!openGics() || !openDistributor() || !openFirmware() || !openPl011()) return false;
@@ -204,9 +215,12 @@ function buildCpus(): bool {
   const m = machine();
   // It holds no line either; a tag of zero would be a hit of the first.
   forgetAll(changetype<Cpu>(m.shadow));
+  changetype<Cpu>(m.shadow).storeKey = STORES_HIT;
   for (let index: u32 = 0; index < m.cpus; index++) {
     const cpu = cpuAt(index);
     cpu.index = index;
+    openRequests(cpu);
+    cpu.storeKey = STORES_HIT;
     cpu.interruptArrivalMin = NEVER;
     cpu.deadlineCycle = NEVER;
     cpu.deviceArrival = NEVER;

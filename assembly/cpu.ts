@@ -57,32 +57,35 @@ export class Cpu {
   loopVisits: u32;
   loopPatience: u32;
 
-  /** The miss or device access that blocks this CPU. */
-  requestLine: u32;
-  requestWrite: u32;
-  requestNext: usize;
-  requestEntry: usize;
-  requestArrival: u64;
+  /** Room for the Request of the access that blocks this CPU (memory/request.ts). */
+  request0: u64;
+  request1: u64;
+  request2: u64;
+  request3: u64;
+  /** What marks lines in the lookup as writable; while stores must take the slow way, what marks none (memory/stores.ts). */
+  storeKey: u32;
   /** The instruction at pc was abandoned half-way and starts again. */
-  resumed: u32;
+  resumed: u8;
   /** A device or the firmware has answered the access that the instruction at pc makes. */
-  deviceAnswered: u32;
+  deviceAnswered: u8;
+  /** What waits for stores to leave the buffer: StoreWait (memory/stores.ts). */
+  awaitsStores: u8;
+  /** Firmware's view: powered on; a start message is under way. */
+  on: u8;
+  starting: u8;
   deviceValue: u64;
   deviceAddress: u64;
   deviceSize: u32;
   deviceWrite: u32;
   /** When its access reaches the device, or the firmware is next to deal with it, or NEVER: no answer comes before. */
   deviceArrival: u64;
+  /** Line watched by MONITOR or by an exclusive load, plus one; 0 for none. */
+  watchedLine: u32;
   /** SMT: the line that this thread has last claimed to write, plus one, and when (memory/siblings.ts). */
   claimedLine: u32;
   claimCycle: u64;
-  /** Line watched by MONITOR or by an exclusive load, plus one; 0 for none. */
-  watchedLine: u32;
   /** Interrupt messages leave one after the other: cycle at which the sender is free. */
   sendFree: u64;
-  /** Firmware's view: powered on; a start message is under way. */
-  on: u32;
-  starting: u32;
   /** Where and with what a start message lets this CPU begin. */
   startPc: u64;
   startStack: u64;

@@ -22,10 +22,13 @@ import {
   lineOwner,
   writerThreadOf,
 } from "./memory/lines.ts";
+import { storesDigest } from "./memory/stores.ts";
 import { addressOfLine, ramAt } from "./memory/map.ts";
 import { CacheMessage } from "./memory/directory.ts";
 import { INVALIDATION_DOWNGRADE } from "./memory/arrivals.ts";
+import { earlyDigest } from "./memory/early.ts";
 import { takeAllApart } from "./memory/foreseen.ts";
+import { Request, accessRequest } from "./memory/request.ts";
 import { catchUpParked } from "./time/run.ts";
 import { EventClass, EventNode, FREE, NODE_BYTES } from "./time/wheel.ts";
 import { x86Digest } from "./x86/digest.ts";
@@ -102,10 +105,13 @@ function digestCpu(cpu: Cpu): void {
   }
   mix(max(cpu.sendFree, m.now));
   if (cpu.state == CpuState.BLOCKED) {
-    mix(cpu.requestLine);
-    mix(cpu.requestWrite);
-    mix(cpu.requestArrival);
+    const request = accessRequest(cpu);
+    mix(request.line);
+    mix(request.write);
+    mix(request.arrival);
   }
+  storesDigest(cpu);
+  earlyDigest(cpu);
   const registers: u32 = m.architecture == Architecture.X86_64 ? X86_REGISTERS : ARM64_SP_SLOT + 1;
   for (let slot: u32 = 0; slot < registers; slot++) {
     mix(load<u64>(changetype<usize>(cpu) + ((<usize>slot) << 3), CPU_REGISTERS));
@@ -177,7 +183,9 @@ function digestEntry(entry: Entry): u64 {
     mix(load<u64>(directoryMask(entry) + ((<usize>word) << 3)));
     mix(load<u64>(heldMask(entry) + ((<usize>word) << 3)));
   }
-  for (let at = entry.queueHead; at != 0; at = changetype<Cpu>(at).requestNext) mix(changetype<Cpu>(at).index);
+  for (let at = entry.queueHead; at != 0; at = changetype<Request>(at).next) {
+    mix(2 * <u64>changetype<Request>(at).cpu.index + changetype<Request>(at).kind);
+  }
   const result = hash;
   hash = saved;
   return result;
@@ -209,6 +217,7 @@ function digestEvent(node: EventNode): u64 {
       return sum;
     }
     case EventClass.FILL:
+      return digestRequestEvent(node, 0);
     case EventClass.MESSAGE:
     case EventClass.DEVICE:
       return summand(node.when, changetype<Cpu>(node.subject).index, node.argument, 1);
@@ -217,11 +226,16 @@ function digestEvent(node: EventNode): u64 {
   }
 }
 
+function digestRequestEvent(node: EventNode, kind: u64): u64 {
+  const request = changetype<Request>(node.subject);
+  return summand(node.when, request.cpu.index, node.argument, 4 * <u64>request.kind + kind);
+}
+
 function digestDirectoryEvent(node: EventNode): u64 {
   // A hint to the last-level cache, not a message.
   if ((node.when & 7) == EventClass.CACHE && (node.argument & 0xff) == CacheMessage.TRAIN) return 0;
   const isRequest = (node.when & 7) == EventClass.CACHE && (node.argument & 0xff) == 0;
-  if (isRequest) return summand(node.when, changetype<Cpu>(node.subject).index, node.argument, 2);
+  if (isRequest) return digestRequestEvent(node, 2);
   const entry = changetype<Entry>(node.subject);
   return summand(node.when, entry.home.line, entry.domain.index, node.argument + 3);
 }

@@ -14,6 +14,7 @@ import {
 } from "../src/abi.ts";
 import { allocate, initialize } from "./build.ts";
 import { cpuAt } from "./cpu.ts";
+import { perturb } from "./memory/perturbation.ts";
 import { digestMachine, digestOfCpu } from "./digest.ts";
 import { deliveryDelay, deliveryLosses, setDelivery } from "./interrupts/delivery.ts";
 import { driveLine } from "./interrupts/gic/stream.ts";
@@ -194,6 +195,12 @@ export function startCpuAt(index: u32, pc: u64, stack: u64, argument: u64, cycle
 /** Changes the wire of a shared peripheral interrupt at `cycle`, which is not before now; false when there is none. */
 export function changeLine(intid: u32, change: LineChange, cycle: u64): bool {
   return driveLine(intid, change, cycle);
+}
+
+/** Perturbs the memory order from now on by delays drawn from a seed; 0 ends that. Every CPU is stepped, none parked. */
+export function setPerturbation(seed: u32): void {
+  catchUpAll();
+  perturb(seed);
 }
 
 /** Faults of delivery: see interrupts/delivery.ts. */

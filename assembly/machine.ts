@@ -94,6 +94,12 @@ export class Machine {
 
   /** Transactions computed ahead, by CPU: memory/foreseen.ts. */
   foreseen: usize;
+  /** StoreBuffers of the CPUs (memory/stores.ts). */
+  storeBuffers: usize;
+  /** Loads that were bound early (memory/early.ts). */
+  earlyLoads: usize;
+  /** Seed of delays that are drawn, 0 for none (memory/perturbation.ts). */
+  perturbation: u32;
   spinRecords: usize;
   loopHeads: usize;
   shadow: usize;

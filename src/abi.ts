@@ -255,6 +255,11 @@ export enum Timing {
   /** Core crystal clock, which x86's APIC timer counts. */
   APIC_TIMER_CLOCK,
 
+  // The store buffer.
+  /** Stores that fit (at most 48). */
+  STORE_BUFFER,
+  /** Cycles that a store which can't be done at once waits before it asks for its line, or drains. */
+  STORE_DRAIN_DELAY,
   COUNT,
 }
 

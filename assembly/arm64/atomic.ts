@@ -1,15 +1,17 @@
 // A64 ordered, exclusive and atomic accesses (Arm ARM DDI 0487 C3.2.6 to C3.2.12, B2.12 for the monitors).
 //
-// Loads and stores happen in program order and at once in this version, so acquire and release add nothing to them.
+// Loads are bound in program order but for those that follow a miss directly (memory/early.ts), so acquire adds to a load only
+// that it comes behind releases that wait in the store buffer; what is released waits for all older stores.
 
 import { Cpu } from "../cpu.ts";
 import { machine } from "../machine.ts";
-import { Access, loadBytes, locate, outcome, readSlow, storeBytes, writeSlow } from "../memory/access.ts";
+import { Access, loadBytes, locate, outcome, readSlow, storeBytes, writeRelease } from "../memory/access.ts";
 import { readable, writable } from "../memory/copies.ts";
 import { lineOf } from "../memory/map.ts";
+import { awaitStores, hasStores, holdsRelease, storesTo } from "../memory/stores.ts";
 import { unwatchLine, watchLine } from "../time/watch.ts";
 import { arm64, readX, writeX } from "./cpu.ts";
-import { ATOMIC_SWAP, EXCLUSIVE_PAIR } from "./decodeLoadStore.ts";
+import { ATOMIC_SWAP, EXCLUSIVE_PAIR, ORDER_ACQUIRE, ORDER_RELEASE } from "./decodeLoadStore.ts";
 import { alignmentFault } from "./exception.ts";
 import { target } from "./fields.ts";
 import { A64, Op } from "./operations.ts";
@@ -23,6 +25,10 @@ export function executeAtomic(cpu: Cpu, d: A64, operation: i32): Step {
     if (base == machine().shadow) return Step.REFUSED;
     alignmentFault(cpu, address, operation == Op.STORE_RELEASE || operation == Op.STORE_EXCLUSIVE);
     return Step.EXCEPTION;
+  }
+  if (mustWait(cpu, d)) {
+    awaitStores(cpu);
+    return Step.ACCESS;
   }
   switch (operation) {
     case Op.LOAD_ACQUIRE:
@@ -40,6 +46,12 @@ export function executeAtomic(cpu: Cpu, d: A64, operation: i32): Step {
     default:
       return compareAndSwapPair(cpu, d, address, bytes);
   }
+}
+
+/** Whether stores that wait must drain before the access (Arm ARM DDI 0487 B2.3.6, barrier-ordered-before). */
+function mustWait(cpu: Cpu, d: A64): bool {
+  if (!hasStores(cpu)) return false;
+  return (d.extra & ORDER_RELEASE) != 0 || ((d.extra & ORDER_ACQUIRE) != 0 && holdsRelease(cpu));
 }
 
 /** Operations that read and write memory in one access. */
@@ -77,7 +89,7 @@ function storeRelease(cpu: Cpu, d: A64, address: u64, bytes: u32): Step {
     storeBytes(host, bytes, value);
     return Step.NEXT;
   }
-  writeSlow(cpu, address, bytes, value);
+  writeRelease(cpu, address, bytes, value);
   return outcome() == Access.DONE ? Step.NEXT : Step.ACCESS;
 }
 
@@ -96,6 +108,10 @@ function elementBytes(d: A64, bytes: u32): u32 {
 
 function loadExclusive(cpu: Cpu, d: A64, address: u64, bytes: u32): Step {
   const base = changetype<usize>(cpu);
+  if (storesTo(cpu, lineOf(address))) {
+    awaitStores(cpu);
+    return Step.ACCESS;
+  }
   const host = hostFor(cpu, address, bytes, false);
   if (host == 0) return Step.ACCESS;
   const state = arm64(cpu);
@@ -136,7 +152,7 @@ function atomic(cpu: Cpu, d: A64, address: u64, bytes: u32): Step {
   const host = hostFor(cpu, address, bytes, true);
   if (host == 0) return Step.ACCESS;
   const old = loadBytes(host, bytes);
-  storeBytes(host, bytes, combine(d.extra >>> 4, old, readX(base, d.rm), bytes));
+  storeBytes(host, bytes, combine((d.extra >>> 4) & 15, old, readX(base, d.rm), bytes));
   writeX(base, d.rd, old);
   return Step.NEXT;
 }

@@ -5,7 +5,8 @@ import { Cpu } from "../cpu.ts";
 import { requestAhead } from "../memory/ahead.ts";
 import { Leave } from "../time/leave.ts";
 import { readX } from "./cpu.ts";
-import { addressOf, isLoad, isStore } from "./memory.ts";
+import { mayBindNext } from "./early.ts";
+import { addressOf, isLoad } from "./memory.ts";
 import { A64, Op } from "./operations.ts";
 
 /** cpu.pc and cpu.clock are those of the access. */
@@ -14,28 +15,25 @@ export function beyondHits(cpu: Cpu, d: A64): Leave {
   // Probes, code in writable pages: something comes before the access.
   if (d.kind != d.operation) return Leave.LIMIT;
   const operation = <i32>d.operation;
-  if (isLoad(operation)) return requestAhead(cpu, addressOf(base, d), 1 << (d.extra & 3), false);
-  if (isStore(operation)) return requestAhead(cpu, addressOf(base, d), 1 << (d.extra & 3), true);
+  if (isLoad(operation)) {
+    if (mayBindNext(cpu)) return Leave.LIMIT;
+    return requestAhead(cpu, addressOf(base, d), 1 << (d.extra & 3), false);
+  }
   switch (operation) {
     case Op.LOAD_PAIR:
     case Op.LOAD_PAIR32:
       return requestAhead(cpu, addressOf(base, d), 8, false);
     case Op.LOAD_PAIR64:
       return requestAhead(cpu, addressOf(base, d), 16, false);
-    case Op.STORE_PAIR32:
-      return requestAhead(cpu, addressOf(base, d), 8, true);
-    case Op.STORE_PAIR64:
-      return requestAhead(cpu, addressOf(base, d), 16, true);
     case Op.LOAD_ACQUIRE:
     case Op.LOAD_EXCLUSIVE:
       return requestAligned(cpu, readX(base, d.rn), <u32>d.immediate, false);
-    case Op.STORE_RELEASE:
     case Op.ATOMIC:
     case Op.COMPARE_AND_SWAP:
     case Op.COMPARE_AND_SWAP_PAIR:
       return requestAligned(cpu, readX(base, d.rn), <u32>d.immediate, true);
     default:
-      // A store-exclusive needs its monitor first, and that may still be taken away.
+      // Stores wait in the store buffer; a store-exclusive needs its monitor first, and that may still be taken away.
       return Leave.LIMIT;
   }
 }

@@ -15,6 +15,9 @@ export const ACCESS_OPTION_SHIFT: u32 = 8;
 
 /** `extra` of the exclusive accesses, besides the size. */
 export const EXCLUSIVE_PAIR: u32 = 1 << 4;
+/** Ordered, exclusive and atomic accesses: RCsc acquire (LDAPR has none), release. A store-release has it by its operation. */
+export const ORDER_ACQUIRE: u32 = 1 << 12;
+export const ORDER_RELEASE: u32 = 1 << 13;
 
 /** Swap, among the atomic operations that `extra` of ATOMIC holds in bits 7:4 (the others are numbered as encoded). */
 export const ATOMIC_SWAP: u32 = 8;
@@ -67,11 +70,17 @@ function decodeExclusive(d: A64, word: u32): void {
   else decodeExclusiveAccess(d, word, size, pair);
 }
 
+/** Acquire and release bits of an atomic operation. */
+function orderOf(acquire: u32, release: u32): u32 {
+  return (acquire != 0 ? ORDER_ACQUIRE : 0) | (release != 0 ? ORDER_RELEASE : 0);
+}
+
 /** LDAR, STLR. With bit 15 clear: LDLAR, STLLR (FEAT_LOR), not announced. */
 function decodeOrdered(d: A64, word: u32, size: u32): void {
   if (bits(word, 15, 15) == 0) return;
   if (bits(word, 22, 22) != 0) {
     d.rd = target(bits(word, 4, 0));
+    d.extra = ORDER_ACQUIRE;
     alignedOperation(d, Op.LOAD_ACQUIRE, Timing.COST_LOAD, size, 1 << size);
   } else {
     alignedOperation(d, Op.STORE_RELEASE, Timing.COST_STORE, size, 1 << size);
@@ -82,6 +91,7 @@ function decodeCompareAndSwap(d: A64, word: u32, size: u32): void {
   if (bits(word, 14, 10) != 31) return;
   d.rm = source(bits(word, 20, 16));
   d.ra = target(bits(word, 20, 16)); // the compare register receives the old value
+  d.extra = orderOf(bits(word, 22, 22), bits(word, 15, 15));
   alignedOperation(d, Op.COMPARE_AND_SWAP, Timing.COST_COMPARE_AND_SWAP, size, 1 << size);
 }
 
@@ -89,6 +99,7 @@ function decodeCompareAndSwap(d: A64, word: u32, size: u32): void {
 function decodeCompareAndSwapPair(d: A64, word: u32, size: u32): void {
   if (bits(word, 14, 10) != 31 || bits(word, 16, 16) != 0 || bits(word, 0, 0) != 0) return;
   d.rm = source(bits(word, 20, 16));
+  d.extra = orderOf(bits(word, 22, 22), bits(word, 15, 15));
   alignedOperation(d, Op.COMPARE_AND_SWAP_PAIR, Timing.COST_COMPARE_AND_SWAP, size + 2, 8 << size);
 }
 
@@ -96,7 +107,9 @@ function decodeExclusiveAccess(d: A64, word: u32, size: u32, pair: bool): void {
   const bytes: u32 = pair ? 2 << size : 1 << size;
   const second = bits(word, 14, 10);
   if (pair) d.extra = EXCLUSIVE_PAIR;
-  if (bits(word, 22, 22) != 0) {
+  const isLoad = bits(word, 22, 22) != 0;
+  if (bits(word, 15, 15) != 0) d.extra |= isLoad ? ORDER_ACQUIRE : ORDER_RELEASE;
+  if (isLoad) {
     d.rd = target(bits(word, 4, 0));
     d.ra = target(second);
     alignedOperation(d, Op.LOAD_EXCLUSIVE, Timing.COST_LOAD, size, bytes);
@@ -114,10 +127,10 @@ function decodeAtomic(d: A64, word: u32): void {
   d.rd = target(bits(word, 4, 0));
   d.rm = source(bits(word, 20, 16));
   if (bits(word, 15, 15) == 0) {
-    d.extra = operation << 4;
+    d.extra = (operation << 4) | orderOf(bits(word, 23, 23), bits(word, 22, 22));
     alignedOperation(d, Op.ATOMIC, Timing.COST_ATOMIC, size, 1 << size);
   } else if (operation == 0) {
-    d.extra = ATOMIC_SWAP << 4;
+    d.extra = (ATOMIC_SWAP << 4) | orderOf(bits(word, 23, 23), bits(word, 22, 22));
     alignedOperation(d, Op.ATOMIC, Timing.COST_ATOMIC, size, 1 << size);
   } else if (operation == 4 && bits(word, 23, 22) == 0b10) {
     alignedOperation(d, Op.LOAD_ACQUIRE, Timing.COST_LOAD, size, 1 << size); // LDAPR (FEAT_LRCPC)

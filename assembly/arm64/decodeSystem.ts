@@ -169,9 +169,11 @@ function decodeBarrier(d: A64, operation2: u32, operand: u32): void {
       sideEffect(d, Op.CLREX, Timing.COST_SIMPLE);
       break;
     case 4:
+      d.extra = operand & 3;
       setOperation(d, Op.DSB, Timing.COST_FULL_FENCE);
       break;
     case 5:
+      d.extra = operand & 3;
       setOperation(d, Op.DMB, barrierCost(operand));
       break;
     case 6:
@@ -182,10 +184,17 @@ function decodeBarrier(d: A64, operation2: u32, operand: u32): void {
   }
 }
 
-/** Bits 1:0 of CRm: 1 = loads, 2 = stores, 3 (and 0) = all. */
+/** Types of accesses that a barrier orders: bits 1:0 of CRm; 3, and 0, are all. */
+export const BARRIER_LOADS: u32 = 1;
+export const BARRIER_STORES: u32 = 2;
+
 function barrierCost(operand: u32): Timing {
   const types = operand & 3;
-  return types == 1 ? Timing.COST_LOAD_FENCE : types == 2 ? Timing.COST_STORE_FENCE : Timing.COST_FULL_FENCE;
+  return types == BARRIER_LOADS
+    ? Timing.COST_LOAD_FENCE
+    : types == BARRIER_STORES
+      ? Timing.COST_STORE_FENCE
+      : Timing.COST_FULL_FENCE;
 }
 
 function decodePstate(d: A64, operation1: u32, operation2: u32, operand: u32): void {

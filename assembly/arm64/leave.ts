@@ -4,8 +4,10 @@ import { CpuState } from "../../src/abi.ts";
 import { Cpu } from "../cpu.ts";
 import { machine } from "../machine.ts";
 import { Access, outcome } from "../memory/access.ts";
+import { StoreWait } from "../memory/stores.ts";
 import { Leave } from "../time/leave.ts";
 import { isReadModifyWrite } from "./atomic.ts";
+import { bindNextLoad } from "./early.ts";
 import { dataAbort, instructionAbort } from "./exception.ts";
 import { A64 } from "./operations.ts";
 import { Step } from "./step.ts";
@@ -24,6 +26,7 @@ export function leaveForAccess(cpu: Cpu, atomic: bool): Leave {
   if (changetype<usize>(cpu) == machine().shadow) return Leave.REFUSED;
   switch (outcome()) {
     case Access.BLOCKED:
+      if (cpu.awaitsStores == <u8>StoreWait.NONE) bindNextLoad(cpu);
       return Leave.BLOCKED;
     case Access.SIBLING:
       return Leave.SIBLING;

@@ -291,7 +291,7 @@ function loadSlope(address: u64, size: u32, slot: u32, signed: bool): bool {
 function atomicSlopes(cpu: usize, d: A64): bool {
   const address = readX(cpu, d.rn);
   const size: u32 = 1 << (d.extra & 3);
-  const operation = d.extra >>> 4;
+  const operation = (d.extra >>> 4) & 15;
   const operandSlope = slopeOf(d.rm);
   if (!loadSlope(address, size, d.rd, false)) return false;
   const oldSlope = locationSlope;

@@ -9,12 +9,13 @@ import { broadcastEvent } from "../interrupts/message.ts";
 import { beginWait } from "../interrupts/wake.ts";
 import { machine } from "../machine.ts";
 import { markBlocked } from "../memory/access.ts";
+import { STORES_HIT, awaitStores, hasStores, mayLookAtStores, separateStores } from "../memory/stores.ts";
 import { DecodedFlag } from "../memory/code.ts";
 import { startCycle } from "../time/bounds.ts";
 import { observeLimit } from "../time/limits.ts";
 import { openMonitor } from "./atomic.ts";
 import { PSTATE_ALLINT, PSTATE_DAIF, arm64, readX, writeX } from "./cpu.ts";
-import { PstateField } from "./decodeSystem.ts";
+import { BARRIER_LOADS, BARRIER_STORES, PstateField } from "./decodeSystem.ts";
 import {
   ExceptionClass,
   exceptionReturn,
@@ -36,9 +37,9 @@ const SCTLR_M: u64 = 1;
 
 export function executeSystem(cpu: Cpu, d: A64, operation: i32): Step {
   switch (operation) {
-    // Memory is accessed in program order in this version: barriers cost their time and order nothing more.
     case Op.DMB:
     case Op.DSB:
+      return barrier(cpu, d);
     case Op.ISB:
       return Step.NEXT;
     case Op.WFE:
@@ -172,6 +173,19 @@ function moveToSystem(cpu: Cpu, d: A64): Step {
   }
   if (!writeSystem(cpu, d.extra, value)) return undefined(cpu);
   return systemWriteEndsRun(d.extra) ? Step.RECHECK : Step.NEXT;
+}
+
+/**
+ * DMB and DSB (Arm ARM DDI 0487 B2.3.7), all domains alike: the inner shareable one holds all PEs. Older loads are bound, so those
+ * that order loads alone need nothing; DMB ST keeps stores apart, and the CPU goes on; all else waits until stores have drained.
+ */
+function barrier(cpu: Cpu, d: A64): Step {
+  if (cpu.storeKey == STORES_HIT || d.extra == BARRIER_LOADS) return Step.NEXT;
+  if (!mayLookAtStores(cpu)) return Step.LIMIT;
+  if (!hasStores(cpu)) return Step.NEXT;
+  if (<i32>d.operation == Op.DMB && d.extra == BARRIER_STORES) return separateStores(cpu) ? Step.NEXT : Step.ACCESS;
+  awaitStores(cpu);
+  return Step.ACCESS;
 }
 
 /** HVC and SMC: the call travels to firmware like an access to a device, and comes back with X0. */

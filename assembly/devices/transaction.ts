@@ -21,6 +21,7 @@ import { Message, announce, land, redistributorLatency, send, settlePending } fr
 import { machine, stopMachine, timing } from "../machine.ts";
 import { ticksOf } from "../time/limits.ts";
 import { continueLater } from "../time/run.ts";
+import { accessRequest } from "../memory/request.ts";
 import { EventClass, EventNode, release, schedule, sortBySubject, take } from "../time/wheel.ts";
 import { servePl011 } from "./pl011.ts";
 import { servePort } from "./port.ts";
@@ -41,8 +42,9 @@ export function requestDevice(
   cpu.deviceValue = value;
   cpu.deviceAnswered = 0;
   // It waits for no line.
-  cpu.requestLine = cpu.requestWrite = 0;
-  cpu.requestArrival = cycle;
+  const request = accessRequest(cpu);
+  request.line = request.write = 0;
+  request.arrival = cycle;
   if (device == Device.FIRMWARE) {
     arriveLater(cpu, <Arrival>(<i32>address), cycle + timing(Timing.FIRMWARE_CALL));
     return;

@@ -2,6 +2,7 @@
 // tables will come in here. The fast way is memory/copies.ts: whatever is found here to be allowed is remembered there.
 
 import {
+  Architecture,
   CpuState,
   Device,
   LINE_BYTES,
@@ -19,10 +20,14 @@ import { shadowHost } from "../time/shadow.ts";
 import { endSiblingWatches, isWatchedBySibling, wakeSiblings } from "../time/watch.ts";
 import { remember } from "./copies.ts";
 import { requestDevice } from "../devices/transaction.ts";
+import { boundEarly, isBoundEarly } from "./early.ts";
 import { requestLine } from "./directory.ts";
 import { Permission, permissionOf } from "./lines.ts";
+import { accessRequest } from "./request.ts";
 import { awaitSibling, hasClaimed, takeClaim } from "./siblings.ts";
 import { bytesToLineEnd, lineOf, pageAt, ramAt } from "./map.ts";
+import { beLate, delayOfLoad, isLoadLate, isPerturbed } from "./perturbation.ts";
+import { Forward, awaitStores, enterStore, forward, forwarded, hasStores, mayPassStores, storesTo } from "./stores.ts";
 
 /** Outcome of the last slow access. */
 export enum Access {
@@ -35,6 +40,9 @@ export enum Access {
   SIBLING = 3,
   /** Shadow only: not decidable here. */
   REFUSED = 4,
+  /** Of find() only: the core doesn't hold the line well enough; a sibling's stores must be waited for. */
+  MISSING = 5,
+  CLAIMED = 6,
 }
 
 let access: Access = Access.DONE;
@@ -76,9 +84,27 @@ export function markBlocked(cpu: Cpu): void {
 
 /**
  * Host address of bytes within one line of RAM that may be read, or also written, now; 0 with another outcome than DONE.
- * Devices are refused here: only plain loads and stores reach them.
+ * Devices are refused here: only plain loads and stores reach them. Plain stores that must wait don't come here, they wait in
+ * the store buffer: what writes here is done at once, and not before stores that it may not pass.
  */
 export function locate(cpu: Cpu, address: u64, write: bool): usize {
+  if (write && !mayPassStores(cpu, lineOf(address))) {
+    awaitStores(cpu);
+    return 0;
+  }
+  const host = find(cpu, address, write);
+  if (access == Access.MISSING) {
+    markBlocked(cpu);
+    requestLine(accessRequest(cpu), lineOf(address), write, startCycle(cpu) + delayOfLoad(cpu));
+  } else if (access == Access.CLAIMED) {
+    markBlocked(cpu);
+    awaitSibling(cpu, lineOf(address), write);
+  }
+  return host;
+}
+
+/** As locate(), but what is missing is left to the caller. */
+function find(cpu: Cpu, address: u64, write: bool): usize {
   access = Access.DONE;
   if (changetype<usize>(cpu) == machine().shadow) return shadowHost(cpu, address, write);
   const page = pageAt(address);
@@ -88,27 +114,26 @@ export function locate(cpu: Cpu, address: u64, write: bool): usize {
   const permission = permissionOf(core, line);
   const needed = write ? Permission.WRITE : Permission.READ;
   if (permission < needed) {
-    markBlocked(cpu);
-    requestLine(cpu, line, write, startCycle(cpu));
+    access = Access.MISSING;
     return 0;
   }
   let mayWrite = permission == Permission.WRITE && (page & PAGE_WRITE) != 0;
   if (core.threadCount > 1) {
-    if (core.watchers != 0 && wakeSiblings(cpu, line, write)) {
+    if (core.watchers != 0 && wakeSiblings(cpu, line, write, startCycle(cpu))) {
       cpu.resumed = 1;
       access = Access.SIBLING;
       return 0;
     }
-    if (!takeClaim(cpu, line, write)) {
-      markBlocked(cpu);
-      awaitSibling(cpu, line, write);
+    if (!takeClaim(cpu, line, write, startCycle(cpu))) {
+      access = Access.CLAIMED;
       return 0;
     }
-    if (write && core.watchers != 0) endSiblingWatches(cpu, line);
+    if (write && core.watchers != 0) endSiblingWatches(cpu, line, startCycle(cpu));
     mayWrite = mayWrite && hasClaimed(cpu, line) && (core.watchers == 0 || !isWatchedBySibling(cpu, line));
   }
   const host = ramAt(address);
-  remember(cpu, address, host, mayWrite);
+  // Loads of a line that stores wait for look at those first; those that may be late are drawn for each.
+  if (machine().perturbation == 0 && !storesTo(cpu, line)) remember(cpu, address, host, mayWrite);
   return host;
 }
 
@@ -227,29 +252,68 @@ export function writeSlow(cpu: Cpu, address: u64, size: u32, value: u64): void {
   if (access == Access.DONE) closeJournal(cpu);
 }
 
+/** A store-release of an aligned word: it comes behind all that waits. */
+export function writeRelease(cpu: Cpu, address: u64, size: u32, value: u64): void {
+  writeWithin(cpu, address, size, value, true);
+}
+
 function readWithin(cpu: Cpu, address: u64, size: u32): u64 {
   const page = pageAt(address);
   if ((page & PAGE_DEVICE) != 0 && (page & PAGE_READ) != 0) return accessDevice(cpu, page, address, size, false, 0);
+  if (isBoundEarly(cpu, address)) {
+    access = Access.DONE;
+    return boundEarly;
+  }
+  if (hasStores(cpu)) {
+    switch (forward(cpu, address, size)) {
+      case Forward.VALUE:
+        access = Access.DONE;
+        return forwarded;
+      case Forward.WAIT:
+        awaitStores(cpu);
+        return 0;
+      default:
+        break;
+    }
+  }
+  if (isLoadLate(cpu)) {
+    access = Access.BLOCKED;
+    beLate(cpu, lineOf(address));
+    return 0;
+  }
   loadSize = size;
   const host = locate(cpu, address, false);
   loadSize = 0;
   return host == 0 ? 0 : loadBytes(host, size);
 }
 
-function writeWithin(cpu: Cpu, address: u64, size: u32, value: u64): void {
+function writeWithin(cpu: Cpu, address: u64, size: u32, value: u64, isRelease: bool = false): void {
   const page = pageAt(address);
   if ((page & PAGE_DEVICE) != 0 && (page & PAGE_WRITE) != 0) {
     accessDevice(cpu, page, address, size, true, value);
     return;
   }
-  const host = locate(cpu, address, true);
-  if (host != 0) storeBytes(host, size, value);
+  const mayPass = isRelease ? !hasStores(cpu) : mayPassStores(cpu, lineOf(address));
+  if (mayPass && !isPerturbed(cpu)) {
+    const host = find(cpu, address, true);
+    if (host != 0) storeBytes(host, size, value);
+    if (access != Access.MISSING && access != Access.CLAIMED) return;
+  } else if ((page & PAGE_WRITE) == 0 || (page & PAGE_RAM) == 0) {
+    fail(address, true, page);
+    return;
+  }
+  if (enterStore(cpu, address, size, value, isRelease)) access = Access.DONE;
 }
 
 /** A device access blocks the CPU until the answer is there; the instruction then starts again and finds it. */
 function accessDevice(cpu: Cpu, page: u32, address: u64, size: u32, write: bool, value: u64): u64 {
   if (changetype<usize>(cpu) == machine().shadow) return refuse();
   access = Access.DONE;
+  // What is uncached on x86-64 is ordered behind all stores (SDM 3A 12.3, 9.2).
+  if (hasStores(cpu) && machine().architecture == Architecture.X86_64) {
+    awaitStores(cpu);
+    return 0;
+  }
   if (page >>> PAGE_OWNER_SHIFT == Device.LOCAL_APIC) return accessXapic(cpu, address, size, write, value);
   if (cpu.deviceAnswered != 0) {
     cpu.deviceAnswered = 0;

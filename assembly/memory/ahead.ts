@@ -9,6 +9,8 @@ import { markBlocked } from "./access.ts";
 import { readable, writable } from "./copies.ts";
 import { requestLine } from "./directory.ts";
 import { Permission, permissionOf } from "./lines.ts";
+import { STORES_HIT } from "./stores.ts";
+import { accessRequest } from "./request.ts";
 import { bytesToLineEnd, lineOf, pageAt } from "./map.ts";
 
 /**
@@ -16,6 +18,8 @@ import { bytesToLineEnd, lineOf, pageAt } from "./map.ts";
  * serves), at a start beyond the limit of hits. Sends its request when it is certain to miss.
  */
 export function requestAhead(cpu: Cpu, address: u64, size: u32, write: bool): Leave {
+  // What a waiting store does with the line is known when it has drained.
+  if (cpu.storeKey != STORES_HIT) return Leave.LIMIT;
   if (cpu.core.threadCount != 1 || changetype<usize>(cpu) == machine().shadow) return Leave.LIMIT;
   if (size > bytesToLineEnd(address)) return Leave.LIMIT;
   const base = changetype<usize>(cpu);
@@ -25,6 +29,6 @@ export function requestAhead(cpu: Cpu, address: u64, size: u32, write: bool): Le
   const line = lineOf(address);
   if (permissionOf(cpu.core, line) >= (write ? Permission.WRITE : Permission.READ)) return Leave.LIMIT;
   markBlocked(cpu);
-  requestLine(cpu, line, write, startCycle(cpu));
+  requestLine(accessRequest(cpu), line, write, startCycle(cpu));
   return Leave.BLOCKED;
 }

@@ -2,10 +2,11 @@
 // known to come; when it comes, the core's copy changes.
 
 import { LINE_BYTES } from "../../src/abi.ts";
-import { Core, Cpu, NEVER } from "../cpu.ts";
+import { Core, NEVER } from "../cpu.ts";
 import { maskClear, maskSet } from "../cpumask.ts";
 import { EventClass, schedule } from "../time/wheel.ts";
 import { Entry, heldMask } from "./lines.ts";
+import { Request } from "./request.ts";
 
 /** INVALIDATE events: subject = Entry | word << 1 | 1 for a downgrade; argument = cores of that word. */
 export const INVALIDATION_DOWNGRADE: usize = 1;
@@ -49,9 +50,9 @@ export function sendDowngrade(entry: Entry, core: Core, arrival: u64): usize {
 }
 
 /** @returns the event's node */
-export function sendFill(cpu: Cpu, arrival: u64, mayWrite: bool): usize {
-  expectLine(cpu.core, arrival);
-  return schedule(arrival, EventClass.FILL, changetype<usize>(cpu), mayWrite ? 1 : 0);
+export function sendFill(request: Request, arrival: u64, mayWrite: bool): usize {
+  expectLine(request.cpu.core, arrival);
+  return schedule(arrival, EventClass.FILL, changetype<usize>(request), mayWrite ? 1 : 0);
 }
 
 // --- arrivals --------------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ export function readable(cpu: usize, address: u64, size: u64): usize {
 export function writable(cpu: usize, address: u64, size: u64): usize {
   const entry = entryOf(cpu, address);
   if (load<u64>(entry) != ((address + (size - 1)) & ~(<u64>(LINE_BYTES - 1)))) return 0;
-  if (load<u32>(entry, ENTRY_WRITABLE) == 0) return 0;
+  if (load<u32>(entry, ENTRY_WRITABLE) != load<u32>(cpu, offsetof<Cpu>("storeKey"))) return 0;
   return <usize>load<u32>(entry, ENTRY_HOST) + ((<usize>address) & (LINE_BYTES - 1));
 }
 

@@ -5,7 +5,7 @@
 // and of its fill are known at once. Only what must wait for the home, or for recalls, queues. docs/time.md has the rules.
 
 import { Acceleration, LINE_BYTES, Timing } from "../../src/abi.ts";
-import { Core, Cpu, NEVER, coreInDomain, hop } from "../cpu.ts";
+import { Core, NEVER, coreInDomain, hop } from "../cpu.ts";
 import { maskClear, maskEmpty, maskSet, maskZero } from "../cpumask.ts";
 import { machine, timing } from "../machine.ts";
 import { EventClass, EventNode, release, schedule, take } from "../time/wheel.ts";
@@ -32,10 +32,11 @@ import {
   holderMask,
   setHolder,
 } from "./lines.ts";
+import { Request } from "./request.ts";
 
 /** What reaches a last-level cache (argument of a CACHE event; the low byte is the kind). */
 export enum CacheMessage {
-  /** Subject: the Cpu that asks. */
+  /** Subject: the Request. */
   REQUEST = 0,
   /** Subject: the Entry; second byte: Recall. */
   RECALL = 1,
@@ -45,20 +46,19 @@ export enum CacheMessage {
   TRAIN = 3,
 }
 
-/** Sends the request of a blocked CPU to its last-level cache. */
-export function requestLine(cpu: Cpu, line: u32, write: bool, cycle: u64): void {
-  const arrival = cycle + cpu.core.latency;
-  cpu.requestLine = line;
-  cpu.requestWrite = write ? 1 : 0;
-  cpu.requestArrival = arrival;
+/** Asks the last-level cache for a line. */
+export function requestLine(request: Request, line: u32, write: bool, cycle: u64): void {
+  request.line = line;
+  request.write = write ? 1 : 0;
+  request.arrival = cycle + request.cpu.core.latency;
   machine().missCount++;
-  if (!foreseeRequest(cpu)) sendRequest(cpu);
+  if (!foreseeRequest(request)) sendRequest(request);
 }
 
-/** Sends the request of a blocked CPU, or sends it again. */
-export function sendRequest(cpu: Cpu): void {
+/** Sends a request, or sends it again. */
+export function sendRequest(request: Request): void {
   machine().directoryEvents++;
-  schedule(cpu.requestArrival, EventClass.CACHE, changetype<usize>(cpu), <u64>CacheMessage.REQUEST);
+  schedule(request.arrival, EventClass.CACHE, changetype<usize>(request), <u64>CacheMessage.REQUEST);
 }
 
 // --- arrivals at last-level caches -----------------------------------------------------------------------------------
@@ -96,11 +96,11 @@ export function cacheArrivals(cycle: u64): void {
 function arriveAtCache(node: EventNode, cycle: u64): Entry {
   const kind = <CacheMessage>((<i32>node.argument) & 0xff);
   if (kind == CacheMessage.REQUEST) {
-    const cpu = changetype<Cpu>(node.subject);
-    const entry = demandEntry(cpu.requestLine, cpu.core.domain);
+    const request = changetype<Request>(node.subject);
+    const entry = demandEntry(request.line, request.cpu.core.domain);
     if (changetype<usize>(entry) == 0) return entry;
     openEntry(entry, cycle);
-    enqueueRequest(entry, cpu);
+    enqueueRequest(entry, request);
     return entry;
   }
   const entry = changetype<Entry>(node.subject);
@@ -120,32 +120,32 @@ export function openEntry(entry: Entry, cycle: u64): void {
 }
 
 /** Puts a request into the queue that has arrived some time ago. */
-export function enqueueLate(entry: Entry, cpu: Cpu): void {
-  enqueueBehind(entry, 0, cpu);
+export function enqueueLate(entry: Entry, request: Request): void {
+  enqueueBehind(entry, 0, request);
 }
 
 /** Puts a request that arrives now behind everything from earlier cycles. */
-export function enqueueRequest(entry: Entry, cpu: Cpu): void {
-  cpu.requestEntry = changetype<usize>(entry);
-  enqueueBehind(entry, entry.queueBefore, cpu);
+export function enqueueRequest(entry: Entry, request: Request): void {
+  request.entry = changetype<usize>(entry);
+  enqueueBehind(entry, entry.queueBefore, request);
 }
 
-/** The queue is in the order of (arrival, CPU number). @param before a request that comes before, or 0 */
-function enqueueBehind(entry: Entry, before: usize, cpu: Cpu): void {
-  let after = before == 0 ? entry.queueHead : changetype<Cpu>(before).requestNext;
-  while (after != 0 && arrivedBefore(changetype<Cpu>(after), cpu)) {
+/** The queue is in the order of (arrival, CPU number, kind). @param before a request that comes before, or 0 */
+function enqueueBehind(entry: Entry, before: usize, request: Request): void {
+  let after = before == 0 ? entry.queueHead : changetype<Request>(before).next;
+  while (after != 0 && arrivedBefore(changetype<Request>(after), request)) {
     before = after;
-    after = changetype<Cpu>(after).requestNext;
+    after = changetype<Request>(after).next;
   }
-  cpu.requestNext = after;
-  if (before == 0) entry.queueHead = changetype<usize>(cpu);
-  else changetype<Cpu>(before).requestNext = changetype<usize>(cpu);
-  if (after == 0) entry.queueTail = changetype<usize>(cpu);
+  request.next = after;
+  if (before == 0) entry.queueHead = changetype<usize>(request);
+  else changetype<Request>(before).next = changetype<usize>(request);
+  if (after == 0) entry.queueTail = changetype<usize>(request);
 }
 
-function arrivedBefore(one: Cpu, other: Cpu): bool {
-  if (one.requestArrival != other.requestArrival) return one.requestArrival < other.requestArrival;
-  return one.index < other.index;
+function arrivedBefore(one: Request, other: Request): bool {
+  if (one.arrival != other.arrival) return one.arrival < other.arrival;
+  return one.cpu == other.cpu ? one.kind < other.kind : one.cpu.index < other.cpu.index;
 }
 
 /** The answer of the home first, then requests, then a recall of the same cycle. */
@@ -160,7 +160,7 @@ function serveEntry(entry: Entry, cycle: u64): void {
   while (entry.pending == 0) {
     const member = memberIsNext(entry, cycle);
     if (!member && entry.queueHead == 0) break;
-    const write = member ? 0 : changetype<Cpu>(entry.queueHead).requestWrite;
+    const write = member ? 0 : changetype<Request>(entry.queueHead).write;
     if (entry.state == LineState.MODIFIED || (entry.state == LineState.SHARED && write == 0)) grantNext(entry, cycle);
     else askHome(entry, write, max(cycle, entry.free));
   }
@@ -186,16 +186,16 @@ function grantNext(entry: Entry, cycle: u64): void {
 
 /** Serves the first request of the queue at a cycle at which the domain may do what it asks. */
 export function grantHead(entry: Entry, at: u64): void {
-  const cpu = changetype<Cpu>(entry.queueHead);
-  entry.queueHead = cpu.requestNext;
+  const request = changetype<Request>(entry.queueHead);
+  entry.queueHead = request.next;
   if (entry.queueHead == 0) entry.queueTail = 0;
-  const core = cpu.core;
+  const core = request.cpu.core;
   const self = <u16>(core.bit + 1);
-  const ready = cpu.requestWrite != 0 ? decideWrite(entry, core, at) : decideRead(entry, core, at);
+  const ready = request.write != 0 ? decideWrite(entry, core, at) : decideRead(entry, core, at);
   const arrival = ready + core.latency;
   const mayWrite = entry.owner == self;
   if (replaying) assertFill(arrival, mayWrite);
-  else sendFill(cpu, arrival, mayWrite);
+  else sendFill(request, arrival, mayWrite);
 }
 
 function decideWrite(entry: Entry, core: Core, at: u64): u64 {

@@ -5,7 +5,7 @@
 // (docs/time.md, "Foresight").
 
 import { Acceleration, Timing } from "../../src/abi.ts";
-import { Core, Cpu, NEVER, coreInDomain, cpuAt, hop } from "../cpu.ts";
+import { Core, NEVER, coreInDomain, hop } from "../cpu.ts";
 import { maskTest } from "../cpumask.ts";
 import { machine, reserve, timing } from "../machine.ts";
 import { EventClass, EventNode, cancel, isTaken } from "../time/wheel.ts";
@@ -27,6 +27,7 @@ import {
 import { sendDowngrade, sendFill, sendInvalidation, unexpectLine } from "./arrivals.ts";
 import { Entry, Home, LineState, Recall, directoryMask, knownEntry } from "./lines.ts";
 import { isSpunOn } from "./member.ts";
+import { Request } from "./request.ts";
 import { hasTrain } from "./train.ts";
 
 /** How far a transaction has to go. */
@@ -42,8 +43,8 @@ enum Reach {
 
 @unmanaged
 export class Foreseen {
-  /** Who asks; its entry is Cpu.requestEntry. */
-  cpu: Cpu;
+  /** Who asks. */
+  request: Request;
   /** Reach */
   reach: u32;
   /** The domain that the home recalls the line from. */
@@ -71,31 +72,31 @@ if (offsetof<Foreseen>() > FORESEEN_BYTES) ERROR("Foreseen outgrew its bytes");
 
 export function openForeseen(): bool {
   const m = machine();
-  m.foreseen = reserve(<usize>m.cpus * FORESEEN_BYTES, 64);
+  m.foreseen = reserve(<usize>m.cpus * 2 * FORESEEN_BYTES, 64);
   return m.foreseen != 0;
 }
 
 // @ts-ignore: decorator
 @inline
-export function foreseenOf(cpu: Cpu): Foreseen {
-  return changetype<Foreseen>(machine().foreseen + <usize>cpu.index * FORESEEN_BYTES);
+export function foreseenOf(request: Request): Foreseen {
+  return changetype<Foreseen>(machine().foreseen + <usize>(2 * request.cpu.index + request.kind) * FORESEEN_BYTES);
 }
 
 // --- looking ahead ---------------------------------------------------------------------------------------------------
 
 /** Computes what follows from a request that sets out. @returns false when it can't be told: the request is to be sent */
-export function foreseeRequest(cpu: Cpu): bool {
-  const entry = knownEntry(cpu.requestLine, cpu.core.domain);
+export function foreseeRequest(request: Request): bool {
+  const entry = knownEntry(request.line, request.cpu.core.domain);
   if (changetype<usize>(entry) == 0 || entry.pending != 0 || entry.queueHead != 0) return false;
   if (!isQuiet(entry)) return false;
-  const foreseen = foreseenOf(cpu);
+  const foreseen = foreseenOf(request);
   foreseen.isQueued = 0;
-  foreseen.cpu = cpu;
-  const at = max(cpu.requestArrival, entry.free);
-  const write = cpu.requestWrite != 0;
+  foreseen.request = request;
+  const at = max(request.arrival, entry.free);
+  const write = request.write != 0;
   const isHere = entry.state == LineState.MODIFIED || (entry.state == LineState.SHARED && !write);
   if (!(isHere ? foreseeGrant(foreseen, entry, at, write) : foreseeAnswer(foreseen, entry, at, write))) return false;
-  cpu.requestEntry = changetype<usize>(entry);
+  request.entry = changetype<usize>(entry);
   return begin(foreseen, entry);
 }
 
@@ -103,15 +104,15 @@ export function foreseeRequest(cpu: Cpu): bool {
 export function foreseeQuestion(entry: Entry, at: u64): bool {
   if (entry.queueHead == 0 || entry.queueHead != entry.queueTail || entry.recall != Recall.NONE) return false;
   if (!isQuiet(entry)) return false;
-  const cpu = changetype<Cpu>(entry.queueHead);
-  const foreseen = foreseenOf(cpu);
+  const request = changetype<Request>(entry.queueHead);
+  const foreseen = foreseenOf(request);
   foreseen.isQueued = 1;
-  foreseen.cpu = cpu;
-  return foreseeAnswer(foreseen, entry, at, cpu.requestWrite != 0) && begin(foreseen, entry);
+  foreseen.request = request;
+  return foreseeAnswer(foreseen, entry, at, request.write != 0) && begin(foreseen, entry);
 }
 
 function begin(foreseen: Foreseen, entry: Entry): bool {
-  foreseen.fill = sendFill(foreseen.cpu, foreseen.fillArrival, foreseen.mayWrite != 0);
+  foreseen.fill = sendFill(foreseen.request, foreseen.fillArrival, foreseen.mayWrite != 0);
   entry.home.foreseen = changetype<usize>(foreseen);
   return true;
 }
@@ -129,7 +130,7 @@ function isQuiet(entry: Entry): bool {
 
 /** The domain grants the request at a cycle, and takes the line from one other core at most. */
 function foreseeGrant(foreseen: Foreseen, entry: Entry, at: u64, write: bool): bool {
-  const core = foreseen.cpu.core;
+  const core = foreseen.request.cpu.core;
   const self = core.bit + 1;
   let bit: i32 = -1;
   if (write) bit = onlyUserBut(entry, core.bit);
@@ -146,7 +147,7 @@ function foreseeGrant(foreseen: Foreseen, entry: Entry, at: u64, write: bool): b
 /** The domain asks the home at a cycle; no other core of it has the line. */
 function foreseeAnswer(foreseen: Foreseen, entry: Entry, at: u64, write: bool): bool {
   const home = entry.home;
-  const core = foreseen.cpu.core;
+  const core = foreseen.request.cpu.core;
   if (onlyUserBut(entry, core.bit) != NO_USER) return false;
   foreseen.askArrival = at + hop(entry.domain.node, home.node);
   const serveAt = max(foreseen.askArrival, home.free);
@@ -246,10 +247,10 @@ export function concludeForeseen(home: Home): void {
 /** Between cycles: as if there were no foresight. */
 export function takeAllApart(): void {
   const m = machine();
-  for (let index: u32 = 0; index < m.cpus; index++) {
-    const foreseen = foreseenOf(cpuAt(index));
-    if (changetype<usize>(foreseen.cpu) == 0) continue;
-    const home = changetype<Entry>(foreseen.cpu.requestEntry).home;
+  for (let index: u32 = 0; index < 2 * m.cpus; index++) {
+    const foreseen = changetype<Foreseen>(m.foreseen + <usize>index * FORESEEN_BYTES);
+    if (changetype<usize>(foreseen.request) == 0) continue;
+    const home = changetype<Entry>(foreseen.request.entry).home;
     if (home.foreseen == changetype<usize>(foreseen)) takeApart(home, m.now);
   }
 }
@@ -260,12 +261,12 @@ export function takeAllApart(): void {
  */
 export function takeApart(home: Home, cycle: u64): void {
   const foreseen = changetype<Foreseen>(home.foreseen);
-  const entry = changetype<Entry>(foreseen.cpu.requestEntry);
+  const entry = changetype<Entry>(foreseen.request.entry);
   home.foreseen = 0;
-  if (foreseen.isQueued == 0 && foreseen.cpu.requestArrival >= cycle) {
+  if (foreseen.isQueued == 0 && foreseen.request.arrival >= cycle) {
     takeBackInvalidation(foreseen);
     takeBackFill(foreseen);
-    requestAgain(foreseen.cpu, entry, cycle);
+    requestAgain(foreseen.request, entry, cycle);
     return;
   }
   if (foreseen.reach != Reach.DOMAIN && foreseen.answerArrival >= cycle) {
@@ -276,7 +277,7 @@ export function takeApart(home: Home, cycle: u64): void {
   replayed = foreseen;
   if (foreseen.isQueued == 0) arrive(foreseen, entry);
   if (foreseen.reach == Reach.DOMAIN) {
-    grantHead(entry, max(foreseen.cpu.requestArrival, entry.free));
+    grantHead(entry, max(foreseen.request.arrival, entry.free));
     replaying = false;
   } else {
     takeApartBeyond(foreseen, entry, cycle);
@@ -311,12 +312,12 @@ function takeApartBeyond(foreseen: Foreseen, entry: Entry, cycle: u64): void {
 
 /** The request has arrived in the empty queue of its entry, and has been sent on if need be. */
 function arrive(foreseen: Foreseen, entry: Entry): void {
-  const cpu = foreseen.cpu;
-  cpu.requestNext = 0;
-  entry.queueHead = entry.queueTail = changetype<usize>(cpu);
+  const request = foreseen.request;
+  request.next = 0;
+  entry.queueHead = entry.queueTail = changetype<usize>(request);
   if (foreseen.reach == Reach.DOMAIN) return;
   entry.pending = 1;
-  entry.pendingWrite = <u8>cpu.requestWrite;
+  entry.pendingWrite = <u8>request.write;
   entry.home.asking++;
 }
 
@@ -328,17 +329,17 @@ function takeBackInvalidation(foreseen: Foreseen): void {
 
 function takeBackFill(foreseen: Foreseen): void {
   cancel(changetype<EventNode>(foreseen.fill));
-  unexpectLine(foreseen.cpu.core, foreseen.fillArrival);
+  unexpectLine(foreseen.request.cpu.core, foreseen.fillArrival);
 }
 
 /** A request that is on its way, or that arrives right now among others. */
-function requestAgain(cpu: Cpu, entry: Entry, cycle: u64): void {
-  if (cpu.requestArrival != cycle || !isTaken(EventClass.CACHE)) {
-    sendRequest(cpu);
+function requestAgain(request: Request, entry: Entry, cycle: u64): void {
+  if (request.arrival != cycle || !isTaken(EventClass.CACHE)) {
+    sendRequest(request);
     return;
   }
   openEntry(entry, cycle);
-  enqueueRequest(entry, cpu);
+  enqueueRequest(entry, request);
   touch(entry);
 }
 

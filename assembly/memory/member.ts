@@ -5,16 +5,18 @@
 
 import { Acceleration, CpuState } from "../../src/abi.ts";
 import { Core, Cpu, NEVER, coreInDomain, threadOf } from "../cpu.ts";
+import { loadWaits } from "../architecture.ts";
 import { machine } from "../machine.ts";
 import { cycleOf, ticksOf } from "../time/limits.ts";
 import { Spin, SpinLine, advanceTurns, spinLineOf, spinOf, unparkTo, unparkToTicks } from "../time/spin.ts";
-import { EventClass, isTaken, schedule } from "../time/wheel.ts";
+import { EventClass, isTaken } from "../time/wheel.ts";
 import { loadBytes, storeBytes } from "./access.ts";
 import { forgetInCore } from "./copies.ts";
-import { CacheMessage, enqueueLate } from "./directory.ts";
-import { dropCopy, expectLine, sendInvalidation } from "./arrivals.ts";
+import { enqueueLate, sendRequest } from "./directory.ts";
+import { dropCopy, sendFill, sendInvalidation } from "./arrivals.ts";
 import { Entry } from "./lines.ts";
 import { addressOfLine } from "./map.ts";
+import { accessRequest } from "./request.ts";
 import {
   LAST_ARRIVAL,
   Train,
@@ -428,25 +430,23 @@ function block(cpu: Cpu, spin: Spin, entry: Entry, member: Member): void {
   cpu.state = CpuState.BLOCKED;
   cpu.resumed = 1;
   cpu.loopVisits = 0;
-  cpu.requestLine = entry.home.line;
-  cpu.requestWrite = 0;
-  cpu.requestEntry = changetype<usize>(entry);
-  cpu.requestArrival = cycleOf(member.loadTicks) + member.latency;
+  const request = accessRequest(cpu);
+  request.line = entry.home.line;
+  request.write = 0;
+  request.entry = changetype<usize>(entry);
+  request.arrival = cycleOf(member.loadTicks) + member.latency;
+  loadWaits(cpu);
 }
 
 /** A blocked CPU's fill is on its way, or its request is: or it waits at the last-level cache. */
 function awaitLine(entry: Entry, cpu: Cpu, cycle: u64): void {
   const member = memberOf(cpu);
+  const request = accessRequest(cpu);
   if (member.place == MemberPlace.GRANTED) {
-    expectLine(cpu.core, member.fill);
-    schedule(member.fill, EventClass.FILL, changetype<usize>(cpu), 0);
+    sendFill(request, member.fill, false);
     return;
   }
   machine().missCount++;
-  if (isBehind(cpu.requestArrival, cycle, EventClass.CACHE)) {
-    enqueueLate(entry, cpu);
-    return;
-  }
-  machine().directoryEvents++;
-  schedule(cpu.requestArrival, EventClass.CACHE, changetype<usize>(cpu), <u64>CacheMessage.REQUEST);
+  if (isBehind(request.arrival, cycle, EventClass.CACHE)) enqueueLate(entry, request);
+  else sendRequest(request);
 }

@@ -10,6 +10,7 @@ import { startCycle } from "../time/bounds.ts";
 import { wakeSiblings, hideFromSiblings } from "../time/watch.ts";
 import { EventClass, schedule } from "../time/wheel.ts";
 import { expectLine } from "./arrivals.ts";
+import { accessRequest } from "./request.ts";
 import { Permission, permissionOf, setWriterThread, writerThreadOf } from "./lines.ts";
 
 /** Argument of the FILL event by which a line comes from a sibling. */
@@ -27,25 +28,25 @@ export function isUnclaimed(cpu: Cpu, line: u32): bool {
 }
 
 /**
- * A thread accesses a line that its core holds well enough.
+ * A thread accesses a line that its core holds well enough, in `cycle`.
  * @returns false when it must wait for a sibling's stores: it is for the caller to block it then
  */
-export function takeClaim(cpu: Cpu, line: u32, write: bool): bool {
+export function takeClaim(cpu: Cpu, line: u32, write: bool, cycle: u64): bool {
   if (!isUnclaimed(cpu, line)) {
-    if (claimEnd(cpu, line) > startCycle(cpu)) return false;
+    if (claimEnd(cpu, line) > cycle) return false;
     endClaim(cpu, line);
   }
   if (write && !hasClaimed(cpu, line)) {
     setWriterThread(cpu.core, line, cpu.thread + 1);
     hideFromSiblings(cpu, line, false);
     cpu.claimedLine = line + 1;
-    cpu.claimCycle = startCycle(cpu);
+    cpu.claimCycle = cycle;
   }
   return true;
 }
 
 /** Cycle from which siblings may take a thread's claim. One that has claimed another line since has done with this one. */
-function claimEnd(cpu: Cpu, line: u32): u64 {
+export function claimEnd(cpu: Cpu, line: u32): u64 {
   const claimant = threadOf(cpu.core, writerThreadOf(cpu.core, line) - 1);
   return claimant.claimedLine == line + 1 ? claimant.claimCycle + timing(Timing.SIBLING_LATENCY) : 0;
 }
@@ -58,20 +59,21 @@ function endClaim(cpu: Cpu, line: u32): void {
 /** Lets a blocked thread wait for a line that a sibling has claimed. */
 export function awaitSibling(cpu: Cpu, line: u32, write: bool): void {
   const arrival = claimEnd(cpu, line);
-  cpu.requestLine = line;
-  cpu.requestWrite = write ? 1 : 0;
-  cpu.requestArrival = startCycle(cpu);
+  const request = accessRequest(cpu);
+  request.line = line;
+  request.write = write ? 1 : 0;
+  request.arrival = startCycle(cpu);
   expectLine(cpu.core, arrival);
-  schedule(arrival, EventClass.FILL, changetype<usize>(cpu), FILL_FROM_SIBLING);
+  schedule(arrival, EventClass.FILL, changetype<usize>(request), FILL_FROM_SIBLING);
 }
 
 /** The wait is over. @returns false when the core has lost the line in the meantime */
 export function takeFromSibling(cpu: Cpu): bool {
-  const line = cpu.requestLine;
-  const write = cpu.requestWrite != 0;
+  const line = accessRequest(cpu).line;
+  const write = accessRequest(cpu).write != 0;
   if (permissionOf(cpu.core, line) < (write ? Permission.WRITE : Permission.READ)) return false;
   // A parked sibling may be writing the line in its loop.
-  while (wakeSiblings(cpu, line, write)) continue;
+  while (wakeSiblings(cpu, line, write, startCycle(cpu))) continue;
   if (!isUnclaimed(cpu, line)) endClaim(cpu, line);
   return true;
 }

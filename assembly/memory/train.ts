@@ -15,6 +15,7 @@ import { EventClass, schedule } from "../time/wheel.ts";
 import { loadBytes } from "./access.ts";
 import { CacheMessage, decideRead, entryIsUnused } from "./directory.ts";
 import { Entry, LineState } from "./lines.ts";
+import { Request } from "./request.ts";
 import { MEMBER_BYTES, Member, grant, settleMembers } from "./member.ts";
 
 /** One per domain: the line that has a train there, if any. Behind it: slots by core and thread, keys, members. */
@@ -235,8 +236,8 @@ export function memberIsNext(entry: Entry, cycle: u64): bool {
   const train = trainOf(entry);
   if (!exists(train) || train.granted == train.count || headArrival(train) > cycle) return false;
   if (entry.queueHead == 0) return true;
-  const first = changetype<Cpu>(entry.queueHead);
-  return headKey(train) < ((first.requestArrival << SLOT_BITS) | first.slot);
+  const first = changetype<Request>(entry.queueHead);
+  return headKey(train) < ((first.arrival << SLOT_BITS) | first.cpu.slot);
 }
 
 /** Grants the next member's request at a cycle. A member whose core would get more than it asks for leaves the train. */

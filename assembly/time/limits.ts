@@ -2,6 +2,7 @@
 // the limits follow from is in bounds.ts.
 
 import { Timing } from "../../src/abi.ts";
+import { Core } from "../cpu.ts";
 import { machine, timing } from "../machine.ts";
 
 /** Ticks before which an instruction may start; valid for the CPU that is being run. */
@@ -44,6 +45,13 @@ export function limitTo(cycle: u64): void {
 /** Limits in ticks, for the shadow. */
 export function limitToTicks(ticks: u64): void {
   hitLimit = otherLimit = observeLimit = ticks;
+}
+
+/** Line messages are under way to the running CPU's core that were not when its limits were computed. */
+export function limitHits(core: Core): void {
+  if (core.lineArrivals == 0 || core.lineArrivalMin <= machine().now) return;
+  const ticks = ticksOf(core.lineArrivalMin);
+  if (ticks < hitLimit) hitLimit = ticks;
 }
 
 let savedHit: u64 = 0;

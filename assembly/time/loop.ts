@@ -11,6 +11,9 @@ import { INVALIDATION_DOWNGRADE, dropCopy, gainCopy, landLine } from "../memory/
 import { concludeForeseen, foreseenOf, takeApart } from "../memory/foreseen.ts";
 import { Entry } from "../memory/lines.ts";
 import { enlistLate, isSpunOn, settleMembers } from "../memory/member.ts";
+import { DRAIN, StoreWait, drainStores } from "../memory/stores.ts";
+import { LATE } from "../memory/perturbation.ts";
+import { Request, RequestKind } from "../memory/request.ts";
 import { FILL_FROM_SIBLING, takeFromSibling } from "../memory/siblings.ts";
 import { checkTrain } from "../memory/train.ts";
 import { addressOfLine } from "../memory/map.ts";
@@ -120,32 +123,60 @@ function disturbWatchers(core: Core, line: u32, downgrade: bool, cycle: u64): vo
 }
 
 /**
- * Fills of different cores commute. Threads of one core that wait for the same sibling's stores don't: which of them goes first
- * decides whose claim is left (memory/siblings.ts). So they go by number (R4).
+ * Fills of different cores commute. Those of one core don't: which of two threads goes first decides whose claim is left
+ * (memory/siblings.ts), and an access that misses comes before the stores that drain. So they go by number, accesses before store
+ * buffers (R4).
  */
 function takeFills(cycle: u64): void {
-  let node = take(cycle, EventClass.FILL);
-  if (machine().mostThreads > 1) node = sortBySubject(node);
+  let node = sortBySubject(take(cycle, EventClass.FILL));
   while (changetype<usize>(node) != 0) {
     const next = changetype<EventNode>(node.next);
     leaveRest(next);
     machine().events++;
-    const cpu = changetype<Cpu>(node.subject);
+    const request = changetype<Request>(node.subject);
+    const cpu = request.cpu;
     const argument = node.argument;
     release(node);
     landLine(cpu.core);
     // Its siblings may go on with this very copy.
     if (cpu.core.members != 0) settleMembers(cpu.core, cycle);
-    if (argument == FILL_FROM_SIBLING) fillFromSibling(cpu, cycle);
-    else fill(cpu, argument != 0, cycle);
+    if (request.kind == RequestKind.STORES) fillStores(request, argument, cycle);
+    else if (argument == FILL_FROM_SIBLING) fillFromSibling(cpu, cycle);
+    else if (argument == LATE) complete(cpu, cycle);
+    else fill(request, argument != 0, cycle);
     node = next;
   }
 }
 
-function fill(cpu: Cpu, mayWrite: bool, cycle: u64): void {
-  const entry = changetype<Entry>(cpu.requestEntry);
-  if (entry.home.foreseen == changetype<usize>(foreseenOf(cpu))) concludeForeseen(entry.home);
-  gainCopy(entry, cpu.core.bit, mayWrite);
+/** A line comes to a core. */
+function takeLine(request: Request, mayWrite: bool): void {
+  const entry = changetype<Entry>(request.entry);
+  if (entry.home.foreseen == changetype<usize>(foreseenOf(request))) concludeForeseen(entry.home);
+  gainCopy(entry, request.cpu.core.bit, mayWrite);
+}
+
+/** A line that the store buffer has asked for, or the time to drain; the CPU may be doing anything, or wait for just that. */
+function fillStores(request: Request, argument: u64, cycle: u64): void {
+  const cpu = request.cpu;
+  if (argument != DRAIN) takeLine(request, argument != 0);
+  drainStores(cpu, cycle);
+  const waits = <StoreWait>cpu.awaitsStores;
+  if (waits != StoreWait.NONE) {
+    cpu.awaitsStores = <u8>StoreWait.NONE;
+    cpu.state = CpuState.RUNNING;
+    cpu.clock = ticksOf(cycle);
+  }
+  if (waits == StoreWait.INSTRUCTION) runCompleted(cpu, cycle);
+  else runCore(cpu.core, cycle, true);
+}
+
+function fill(request: Request, mayWrite: bool, cycle: u64): void {
+  const cpu = request.cpu;
+  takeLine(request, mayWrite);
+  complete(cpu, cycle);
+}
+
+function complete(cpu: Cpu, cycle: u64): void {
   cpu.state = CpuState.RUNNING;
   cpu.clock = ticksOf(cycle);
   runCompleted(cpu, cycle);

@@ -9,7 +9,6 @@ import { forget } from "../memory/copies.ts";
 import { addressOfLine } from "../memory/map.ts";
 import { arm64 } from "../arm64/cpu.ts";
 import { consumesEvent, endEventWait, wakeFromWait } from "../interrupts/wake.ts";
-import { startCycle } from "./bounds.ts";
 import { parkedLineUse, unpark } from "./spin.ts";
 
 /** How a parked spin uses a line. */
@@ -55,11 +54,11 @@ export function isWatchedBySibling(cpu: Cpu, line: u32): bool {
 }
 
 /**
- * A thread is about to access a line that siblings may watch. A sibling that is parked on it is brought up to date: stepped
+ * A thread is about to access a line in `cycle` that siblings may watch. A sibling that is parked on it is brought up to date: stepped
  * to this cycle, by the same executor that is in the middle of the access here, and whose variables are spoilt then.
  * @returns whether that has happened: the instruction must be started again, in its turn
  */
-export function wakeSiblings(cpu: Cpu, line: u32, write: bool): bool {
+export function wakeSiblings(cpu: Cpu, line: u32, write: bool, cycle: u64): bool {
   const core = cpu.core;
   let woken = false;
   for (let thread: u32 = 0; thread < core.threadCount; thread++) {
@@ -67,19 +66,19 @@ export function wakeSiblings(cpu: Cpu, line: u32, write: bool): bool {
     if (sibling == cpu || sibling.parked == 0) continue;
     const use = parkedLineUse(sibling, line);
     if (use == LineUse.WRITTEN || (use == LineUse.READ && write)) {
-      unpark(sibling, startCycle(cpu));
+      unpark(sibling, cycle);
       woken = true;
     }
   }
   return woken;
 }
 
-/** A thread writes a line: siblings that watch it notice. */
-export function endSiblingWatches(cpu: Cpu, line: u32): void {
+/** A thread writes a line in `cycle`: siblings that watch it notice. */
+export function endSiblingWatches(cpu: Cpu, line: u32, cycle: u64): void {
   const core = cpu.core;
   for (let thread: u32 = 0; thread < core.threadCount; thread++) {
     const sibling = threadOf(core, thread);
-    if (sibling != cpu && sibling.watchedLine == line + 1) endWatch(sibling, startCycle(cpu));
+    if (sibling != cpu && sibling.watchedLine == line + 1) endWatch(sibling, cycle);
   }
 }
 

@@ -17,11 +17,11 @@ export function beyondHits(cpu: Cpu, d: X86): Leave {
   if ((flags & (X86Flag.READS | X86Flag.WRITES)) == 0 || d.kind != d.operation) return Leave.LIMIT;
   const base = changetype<usize>(cpu);
   const size = <u32>d.size;
-  if ((flags & X86Flag.PUSHES) != 0) return requestAhead(cpu, readR(base, RSP) - size, size, true);
+  // Stores wait in the store buffer.
+  if ((flags & (X86Flag.READS | X86Flag.PUSHES)) != <u32>X86Flag.READS) return Leave.LIMIT;
   if ((flags & X86Flag.POPS) != 0) return requestAhead(cpu, readR(base, RSP), size, false);
   const address = addressOf(base, d, cpu.pc + <u64>d.length);
   if ((flags & X86Flag.WRITES) == 0) return requestAhead(cpu, address, size, false);
-  if ((flags & X86Flag.READS) == 0) return requestAhead(cpu, address, size, true);
   // A load and then a store; that the store is allowed is checked before the load.
   if ((pageAt(address) & PAGE_WRITE) == 0) return Leave.LIMIT;
   return requestAhead(cpu, address, size, (d.extra & (<u16>Extra.LOCK)) != 0);

@@ -4,7 +4,7 @@ import { Timing } from "../../src/abi.ts";
 import { timing } from "../machine.ts";
 import { extension, inMemory, operandSize, regField, rexW, rmField, takeModRm, takeRegisters } from "./bytes.ts";
 import { RFLAGS_AC } from "./cpu.ts";
-import { Extra, Op, X86 } from "./operations.ts";
+import { Extra, Fence, Op, X86 } from "./operations.ts";
 import { setOperation, sideEffect, simple, stores, touchesMemory } from "./select.ts";
 import { Mandatory, mandatoryPrefix } from "./simd.ts";
 
@@ -116,7 +116,7 @@ function decodeGroup7Registers(d: X86): void {
       break;
     case 0o50:
       if (plain) {
-        d.extra = 2;
+        d.extra = <u16>Fence.SERIALIZE;
         setOperation(d, Op.FENCE, Timing.COST_SERIALIZE);
       }
       break;
@@ -174,11 +174,14 @@ export function decodeGroup15(d: X86): void {
     d.reg = d.rm;
     sideEffect(d, extension < 2 ? Op.READ_BASE : Op.WRITE_BASE, Timing.COST_SIMPLE);
   } else if (prefix == Mandatory.NONE && extension > 4) {
-    // LFENCE, MFENCE, SFENCE
-    const cost =
-      extension == 5 ? Timing.COST_LOAD_FENCE : extension == 6 ? Timing.COST_FULL_FENCE : Timing.COST_STORE_FENCE;
-    setOperation(d, Op.FENCE, cost);
+    d.extra = <u16>extension;
+    setOperation(d, Op.FENCE, fenceCost(extension));
   } // INCSSP, UMONITOR, UMWAIT, TPAUSE, PTWRITE: not announced
+}
+
+function fenceCost(fence: u32): Timing {
+  if (fence == <u32>Fence.LFENCE) return Timing.COST_LOAD_FENCE;
+  return fence == <u32>Fence.MFENCE ? Timing.COST_FULL_FENCE : Timing.COST_STORE_FENCE;
 }
 
 function decodeGroup15Memory(d: X86, prefix: Mandatory): void {

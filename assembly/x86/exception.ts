@@ -22,6 +22,7 @@ import {
   outcome,
 } from "../memory/access.ts";
 import { pageAt } from "../memory/map.ts";
+import { awaitStoresAtBoundary, hasStores } from "../memory/stores.ts";
 import { startCycle } from "../time/bounds.ts";
 import { Leave } from "../time/leave.ts";
 import { trace } from "../trace/ring.ts";
@@ -174,6 +175,11 @@ export function fetchFault(cpu: Cpu, address: u64): Leave {
 
 /** Takes the most urgent of what is pending, or goes on with what has been raised. */
 export function x86TakePending(cpu: Cpu): void {
+  // Interrupts and exceptions find the store buffer empty (SDM 3A 12.10).
+  if (cpu.delivery != DELIVERING && hasStores(cpu)) {
+    awaitStoresAtBoundary(cpu);
+    return;
+  }
   if (isAtBoundary(cpu) && takeSystemEvent(cpu)) return;
   if (cpu.delivery == 0) acceptInterrupt(cpu);
   else if (cpu.delivery == RAISED) beginException(cpu);

@@ -10,7 +10,7 @@ import { EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE, FS_BASE, GS_BASE, isCanonical, 
 const IA32_TIME_STAMP_COUNTER: u32 = 0x10;
 const IA32_APIC_BASE: u32 = 0x1b;
 const IA32_TSC_ADJUST: u32 = 0x3b;
-const IA32_TSC_DEADLINE: u32 = 0x6e0;
+export const IA32_TSC_DEADLINE: u32 = 0x6e0;
 export const X2APIC_ICR: u32 = 0x830;
 export const X2APIC_SELF_IPI: u32 = 0x83f;
 const IA32_EFER: u32 = 0xc000_0080;

@@ -361,7 +361,7 @@ export enum Op {
   SIDT,
 
   // x86/system.ts
-  /** extra: 0 MFENCE, 1 SFENCE, 2 LFENCE, SERIALIZE */
+  /** extra: Fence */
   FENCE,
   CLFLUSH,
   CLI,
@@ -425,6 +425,14 @@ export const CONTROL_FIRST: i32 = Op.CALL_M;
 export const FAR_FIRST: i32 = Op.CALL_FAR;
 export const SEGMENTS_FIRST: i32 = Op.MOV_FROM_SEGMENT;
 export const SYSTEM_FIRST: i32 = Op.FENCE;
+
+/** Fences; those of group 15 as encoded in ModRM.reg. */
+export enum Fence {
+  SERIALIZE = 0,
+  LFENCE = 5,
+  MFENCE = 6,
+  SFENCE = 7,
+}
 
 /** Segment registers as encoded in ModRM.reg. */
 export enum Segment {

@@ -28,12 +28,15 @@ import { executeShift } from "./shifts.ts";
 import { executeStack } from "./stack.ts";
 import { Step } from "./step.ts";
 import { executeString } from "./strings.ts";
+import { drainBefore } from "./serialize.ts";
 import { executeSystem } from "./system.ts";
 
 /** cpu.pc and cpu.clock are those of the instruction; on Step.NEXT the caller advances both. */
 export function executeRare(cpu: Cpu, d: X86, operation: i32): Step {
   if ((d.flags & (<u16>DecodedFlag.SIDE_EFFECT)) != 0 && changetype<usize>(cpu) == machine().shadow)
     return Step.REFUSED;
+  const step = drainBefore(cpu, d, operation);
+  if (step != Step.NEXT) return step;
   if (operation == Op.UNDEFINED || operation >= SYSTEM_FIRST) return executeSystem(cpu, d, operation);
   if (operation < SHIFTS_FIRST) return executeInteger(cpu, d, operation);
   if (operation < BITS_FIRST) return executeShift(cpu, d, operation);

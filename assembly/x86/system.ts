@@ -56,7 +56,6 @@ import { halt, monitor, mwait } from "./wait.ts";
 export function executeSystem(cpu: Cpu, d: X86, operation: i32): Step {
   switch (operation) {
     case Op.FENCE:
-      // Memory is accessed in program order in this version: fences cost their time and order nothing more.
       return Step.NEXT;
     case Op.CLFLUSH:
       return checkRights(operandAddress(cpu, d), 1, false) ? Step.NEXT : Step.ACCESS;

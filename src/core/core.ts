@@ -37,6 +37,7 @@ type CoreExports = {
   setProbe(address: bigint, flags: number, registers: number): number;
   changeLine(intid: number, change: number, cycle: bigint): number;
   setTraceMask(mask: number): void;
+  setPerturbation(seed: number): void;
   clearTrace(): void;
   run(until: bigint): number;
   catchUp(): void;
@@ -172,6 +173,10 @@ export class Core {
   /** Changes the wire of a shared peripheral interrupt at a cycle. @returns whether there is such an interrupt */
   changeLine(intid: number, change: LineChange, cycle: bigint): boolean {
     return this.#call("changeLine", (raw) => raw.changeLine(intid, change, cycle)) !== 0;
+  }
+
+  setPerturbation(seed: number): void {
+    this.#call("setPerturbation", (raw) => raw.setPerturbation(seed));
   }
 
   setTraceMask(mask: number): void {

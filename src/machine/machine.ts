@@ -320,6 +320,18 @@ export class Machine {
   }
 
   /**
+   * Perturbs what the memory order leaves open: from now on stores wait longer in their buffers, and requests for lines set out
+   * later, by delays drawn from a seed; the same seed gives the same run. 0, as at first, perturbs nothing. Spinning CPUs are
+   * stepped meanwhile, not elided.
+   * @param seed 0 to 2^32 - 1
+   * @throws OPTION_INVALID
+   */
+  setPerturbation(seed: number): void {
+    checkWhole("seed of the perturbation", seed, 0, 2 ** 32 - 1);
+    this.#core.setPerturbation(seed);
+  }
+
+  /**
    * Faults the way to a CPU: from this cycle on, messages of a kind that would arrive there arrive later, or not at all. Those
    * that are under way already are concerned; none overtakes an earlier one of its kind. What was set before is replaced;
    * `{}` puts the way in order.

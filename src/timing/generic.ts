@@ -37,6 +37,7 @@ const shared = {
   interruptCopy: chosen(10, 2, 100, noMulticastFigure),
   device: chosen(100, 50, 500, noFigure),
   cpuOn: chosen(10_000, 9_000, 300_000, "Trusted Firmware-A docs/perf: wake from CPU_OFF, N1SDP and Juno"),
+  storeDrain: chosen(0, 0, 20, "stores ask for their lines when they retire: as eager as can be"),
   smm: chosen(
     100_000,
     10_000,
@@ -74,6 +75,12 @@ export const genericX86: TimingModel = {
   },
   parameters: {
     ...shared,
+    storeBuffer: chosen(
+      48,
+      42,
+      112,
+      "Haswell 42, Skylake 56, Ice Lake 72 (Intel optimization manual 2.3 to 2.6), Zen 2 48, Zen 3 64 (AMD software optimization guides); the core holds 48",
+    ),
     llcOccupancy: chosen(18, 11, 26, halfHandoff),
     homeOccupancy: chosen(40, 25, 70, beyondHops),
     divide: chosen(18, 10, 40, dumps),
@@ -140,6 +147,7 @@ export const genericArm64: TimingModel = {
   },
   parameters: {
     ...shared,
+    storeBuffer: chosen(32, 24, 80, noFigure),
     llcOccupancy: chosen(22, 18, 24, halfHandoff),
     homeOccupancy: chosen(30, 20, 60, beyondHops),
     divide: chosen(12, 5, 20, "Neoverse N1 software optimisation guide: 5 to 20"),

@@ -63,7 +63,7 @@ export function timingTable(model: TimingModel): Uint32Array {
         ? Math.round(value)
         : unit === "cycles"
           ? Math.round(value * 2 ** shift)
-          : unit === "kHz"
+          : unit === "kHz" || unit === "stores"
             ? Math.round(value)
             : cyclesOf(model, value, leastCycles);
   }

@@ -3,7 +3,7 @@
 import { Timing } from "../abi.ts";
 
 /** `ticks` are simple-instruction slots of the issue width: a cycle has `issueWidth` of them. */
-export type TimingUnit = "cycles" | "ticks" | "ns" | "kHz";
+export type TimingUnit = "cycles" | "ticks" | "ns" | "kHz" | "stores";
 
 /**
  * How much a figure is worth: `A` raw measurement data was read; `B` a figure in a publication, patch or driver table; `C`
@@ -97,6 +97,16 @@ export const timingParameters = {
   cpuOff: latency(Timing.CPU_OFF_LATENCY, "PSCI CPU_OFF, from the firmware's locks until the CPU is off"),
   psciLock: latency(Timing.PSCI_LOCK, "a CPU_OFF, or a CPU that comes up, holds the firmware's power-domain locks"),
   sdeiLock: latency(Timing.SDEI_LOCK, "a call holds the firmware's lock of an SDEI event"),
+  storeBuffer: {
+    unit: "stores",
+    index: Timing.STORE_BUFFER,
+    least: 1,
+    what: "stores that the store buffer holds, at most 48",
+  },
+  storeDrain: skew(
+    Timing.STORE_DRAIN_DELAY,
+    "a store that can't be done at once waits before it asks for its line, or drains",
+  ),
   smm: latency(Timing.SMM_DURATION, "in system-management mode, for an SMI that doesn't say how long"),
   apicTimerClock: frequency(
     Timing.APIC_TIMER_CLOCK,

@@ -49,7 +49,8 @@ function program(accesses: readonly Access[]): Uint8Array {
     if (index > 0)
       code.mov(4, at).label(`wait${index}`).mrs(5, "cntvct_el0").cmp(5, 4).bCondition("cc", `wait${index}`);
     code.mrs(5, "cntvct_el0");
-    if (write === true) code.store(5, 0);
+    // SWP X5, XZR, [X0]: a store alone would wait in the store buffer, and the CPU not at all.
+    if (write === true) code.word(0xf825_801f);
     else code.load(7, 0);
     code
       .mrs(6, "cntvct_el0")

@@ -231,7 +231,7 @@ describe("random x86-64 machines", () => {
   it("have CPUs that shut down, and leave that by NMI, SMI and INIT", () => {
     const total = new Map<string, number>();
     for (const latencies of latencyFamilies) {
-      for (let seed = 1; seed <= 60; seed++) {
+      for (let seed = 1; seed <= 90; seed++) {
         const built = build(randomMachine("x86-64", seed, latencies), { traceKinds: allKinds, traceRecords: 1 << 18 });
         const { trace } = observe(built, [untilOf(latencies)]);
         for (const [by, count] of leavingShutdown(trace, untilOf(latencies))) {
