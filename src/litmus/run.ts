@@ -17,7 +17,6 @@ import { buildProgram } from "./harness.ts";
 import type { LitmusProgram } from "./harness.ts";
 import { Meeting, recordAddress } from "./layout.ts";
 import { Outcomes } from "./outcomes.ts";
-import { perturb } from "./perturb.ts";
 import { placeThreads } from "./placement.ts";
 import type { Placement } from "./placement.ts";
 import { planLitmus } from "./plan.ts";
@@ -145,7 +144,7 @@ class LitmusRun {
     batch.prepare(number, iterations, this.#random);
     machine.writeMemory(dataBase + Meeting.END, batch.bytes);
     for (const word of [Meeting.ARRIVED, Meeting.RELEASE, Meeting.FINISHED]) machine.writeUint64(dataBase + word, 0n);
-    if (this.#options.perturbation !== false) perturb(machine, this.#random.next() | 1);
+    if (this.#options.perturbation !== false) machine.setPerturbation((this.#random.next() | 1) >>> 0);
     machine.writeUint64(dataBase + Meeting.BATCH, BigInt(number));
     const end = machine.run(machine.cycle + iterations * CYCLES_PER_ITERATION);
     if (end.kind !== "probe") throw this.#failed(machine, cpus);
