@@ -94,6 +94,9 @@ export enum WaitKind {
   SHUTDOWN = 6,
 }
 
+/** The most stores that a store buffer holds. */
+export const MOST_STORES = 48;
+
 /** A CPU's record: what both architectures have, then CPU_REGISTERS, then what only one has (see CPU_BYTES). */
 export const CPU_CLOCK = 0;
 export const CPU_PC = 8;

@@ -5,6 +5,7 @@ import { Cpu } from "../cpu.ts";
 import { requestAhead } from "../memory/ahead.ts";
 import { Leave } from "../time/leave.ts";
 import { readX } from "./cpu.ts";
+import { isBoundEarly } from "../memory/early.ts";
 import { mayBindNext } from "./early.ts";
 import { addressOf, isLoad } from "./memory.ts";
 import { A64, Op } from "./operations.ts";
@@ -16,8 +17,10 @@ export function beyondHits(cpu: Cpu, d: A64): Leave {
   if (d.kind != d.operation) return Leave.LIMIT;
   const operation = <i32>d.operation;
   if (isLoad(operation)) {
-    if (mayBindNext(cpu)) return Leave.LIMIT;
-    return requestAhead(cpu, addressOf(base, d), 1 << (d.extra & 3), false);
+    const address = addressOf(base, d);
+    // What has been bound, while the load before it missed, needs no line.
+    if (mayBindNext(cpu) || isBoundEarly(cpu, address)) return Leave.LIMIT;
+    return requestAhead(cpu, address, 1 << (d.extra & 3), false);
   }
   switch (operation) {
     case Op.LOAD_PAIR:

@@ -177,13 +177,14 @@ function moveToSystem(cpu: Cpu, d: A64): Step {
 
 /**
  * DMB and DSB (Arm ARM DDI 0487 B2.3.7), all domains alike: the inner shareable one holds all PEs. Older loads are bound, so those
- * that order loads alone need nothing; DMB ST keeps stores apart, and the CPU goes on; all else waits until stores have drained.
+ * that order loads alone need nothing. DMB keeps later accesses behind the stores that wait, and lets all go on that accesses no
+ * memory: system registers, SMC. DSB waits until stores have drained.
  */
 function barrier(cpu: Cpu, d: A64): Step {
   if (cpu.storeKey == STORES_HIT || d.extra == BARRIER_LOADS) return Step.NEXT;
   if (!mayLookAtStores(cpu)) return Step.LIMIT;
   if (!hasStores(cpu)) return Step.NEXT;
-  if (<i32>d.operation == Op.DMB && d.extra == BARRIER_STORES) return separateStores(cpu) ? Step.NEXT : Step.ACCESS;
+  if (<i32>d.operation == Op.DMB) return separateStores(cpu, d.extra != BARRIER_STORES) ? Step.NEXT : Step.ACCESS;
   awaitStores(cpu);
   return Step.ACCESS;
 }

@@ -27,7 +27,18 @@ import { accessRequest } from "./request.ts";
 import { awaitSibling, hasClaimed, takeClaim } from "./siblings.ts";
 import { bytesToLineEnd, lineOf, pageAt, ramAt } from "./map.ts";
 import { beLate, delayOfLoad, isLoadLate, isPerturbed } from "./perturbation.ts";
-import { Forward, awaitStores, enterStore, forward, forwarded, hasStores, mayPassStores, storesTo } from "./stores.ts";
+import {
+  Forward,
+  awaitStores,
+  enterStore,
+  forward,
+  forwarded,
+  hasStores,
+  holdLoads,
+  holdStores,
+  mayPassStores,
+  storesTo,
+} from "./stores.ts";
 
 /** Outcome of the last slow access. */
 export enum Access {
@@ -88,7 +99,7 @@ export function markBlocked(cpu: Cpu): void {
  * the store buffer: what writes here is done at once, and not before stores that it may not pass.
  */
 export function locate(cpu: Cpu, address: u64, write: bool): usize {
-  if (write && !mayPassStores(cpu, lineOf(address))) {
+  if (write ? !mayPassStores(cpu, lineOf(address)) : holdLoads(cpu)) {
     awaitStores(cpu);
     return 0;
   }
@@ -178,6 +189,11 @@ export function closeJournal(cpu: Cpu): void {
   store<u64>(changetype<usize>(cpu) + CPU_JOURNAL, 0);
 }
 
+/** Whether the instruction at pc has done some of its accesses. */
+export function journalIsOpen(cpu: Cpu): bool {
+  return load<u32>(changetype<usize>(cpu) + CPU_JOURNAL) != 0;
+}
+
 function journalValue(cpu: Cpu, index: u32): usize {
   return changetype<usize>(cpu) + CPU_JOURNAL + 8 + ((<usize>index) << 3);
 }
@@ -265,7 +281,7 @@ function readWithin(cpu: Cpu, address: u64, size: u32): u64 {
     return boundEarly;
   }
   if (hasStores(cpu)) {
-    switch (forward(cpu, address, size)) {
+    switch (holdLoads(cpu) ? Forward.WAIT : forward(cpu, address, size)) {
       case Forward.VALUE:
         access = Access.DONE;
         return forwarded;
@@ -290,7 +306,7 @@ function readWithin(cpu: Cpu, address: u64, size: u32): u64 {
 function writeWithin(cpu: Cpu, address: u64, size: u32, value: u64, isRelease: bool = false): void {
   const page = pageAt(address);
   if ((page & PAGE_DEVICE) != 0 && (page & PAGE_WRITE) != 0) {
-    accessDevice(cpu, page, address, size, true, value);
+    accessDevice(cpu, page, address, size, true, value, isRelease);
     return;
   }
   const mayPass = isRelease ? !hasStores(cpu) : mayPassStores(cpu, lineOf(address));
@@ -306,11 +322,18 @@ function writeWithin(cpu: Cpu, address: u64, size: u32, value: u64, isRelease: b
 }
 
 /** A device access blocks the CPU until the answer is there; the instruction then starts again and finds it. */
-function accessDevice(cpu: Cpu, page: u32, address: u64, size: u32, write: bool, value: u64): u64 {
+function accessDevice(
+  cpu: Cpu,
+  page: u32,
+  address: u64,
+  size: u32,
+  write: bool,
+  value: u64,
+  isRelease: bool = false,
+): u64 {
   if (changetype<usize>(cpu) == machine().shadow) return refuse();
   access = Access.DONE;
-  // What is uncached on x86-64 is ordered behind all stores (SDM 3A 12.3, 9.2).
-  if (hasStores(cpu) && machine().architecture == Architecture.X86_64) {
+  if (isBehindStores(cpu, write, isRelease)) {
     awaitStores(cpu);
     return 0;
   }
@@ -322,6 +345,15 @@ function accessDevice(cpu: Cpu, page: u32, address: u64, size: u32, write: bool,
   markBlocked(cpu);
   requestDevice(cpu, <Device>(page >>> PAGE_OWNER_SHIFT), address, size, write, value, startCycle(cpu));
   return 0;
+}
+
+/**
+ * Whether an access to a device waits for stores: on x86-64 what is uncached does (SDM 3A 12.3, 9.2), on arm64 what stands behind a
+ * DMB, and a release (Arm ARM DDI 0487 B2.3.6: barriers order accesses of all memory types).
+ */
+function isBehindStores(cpu: Cpu, write: bool, isRelease: bool): bool {
+  if (isRelease || machine().architecture == Architecture.X86_64) return hasStores(cpu);
+  return write ? holdStores(cpu) : holdLoads(cpu);
 }
 
 /** 1 to 8 bytes of host memory, little-endian, zero-extended. */

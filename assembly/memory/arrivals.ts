@@ -4,9 +4,10 @@
 import { LINE_BYTES } from "../../src/abi.ts";
 import { Core, NEVER } from "../cpu.ts";
 import { maskClear, maskSet } from "../cpumask.ts";
+import { limitHits } from "../time/limits.ts";
 import { EventClass, schedule } from "../time/wheel.ts";
 import { Entry, heldMask } from "./lines.ts";
-import { Request } from "./request.ts";
+import { Request, RequestKind } from "./request.ts";
 
 /** INVALIDATE events: subject = Entry | word << 1 | 1 for a downgrade; argument = cores of that word. */
 export const INVALIDATION_DOWNGRADE: usize = 1;
@@ -52,6 +53,8 @@ export function sendDowngrade(entry: Entry, core: Core, arrival: u64): usize {
 /** @returns the event's node */
 export function sendFill(request: Request, arrival: u64, mayWrite: bool): usize {
   expectLine(request.cpu.core, arrival);
+  // The CPU goes on meanwhile.
+  if (request.kind == RequestKind.STORES) limitHits(arrival);
   return schedule(arrival, EventClass.FILL, changetype<usize>(request), mayWrite ? 1 : 0);
 }
 

@@ -44,6 +44,7 @@ export function bindEarly(cpu: Cpu, pc: u64, address: u64, size: u32): void {
   if ((pageAt(address) & (PAGE_READ | PAGE_RAM)) != (PAGE_READ | PAGE_RAM)) return;
   if (permissionOf(cpu.core, line) < Permission.READ) return;
   const early = earlyLoadOf(cpu);
+  cpu.boundEarly = 1;
   early.retired = cpu.retired + 1;
   early.pc = pc;
   early.address = address;
@@ -51,19 +52,29 @@ export function bindEarly(cpu: Cpu, pc: u64, address: u64, size: u32): void {
 }
 
 /** Whether the load that the CPU is executing has been bound already, to `boundEarly`. */
+// @ts-ignore: decorator
+@inline
 export function isBoundEarly(cpu: Cpu, address: u64): bool {
+  return cpu.boundEarly != 0 && findEarly(cpu, address);
+}
+
+function findEarly(cpu: Cpu, address: u64): bool {
   if (changetype<usize>(cpu) == machine().shadow) return false;
   const early = earlyLoadOf(cpu);
+  // Void behind that instruction.
+  if (cpu.retired > early.retired) cpu.boundEarly = 0;
   if (early.retired != cpu.retired || early.pc != cpu.pc || early.address != address) return false;
   boundEarly = early.value;
-  return cpu.retired != 0;
+  return true;
 }
 
 export let boundEarly: u64 = 0;
 
+/** As long as the line is there, what was bound is what memory holds, and adds nothing. */
 export function earlyDigest(cpu: Cpu): void {
   const early = earlyLoadOf(cpu);
-  if (early.retired == 0 || (early.retired != cpu.retired && early.retired != cpu.retired + 1)) return;
+  if (cpu.boundEarly == 0 || (early.retired != cpu.retired && early.retired != cpu.retired + 1)) return;
+  if (permissionOf(cpu.core, lineOf(early.address)) >= Permission.READ) return;
   mix(early.retired);
   mix(early.pc);
   mix(early.address);

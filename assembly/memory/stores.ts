@@ -1,12 +1,12 @@
 // The store buffer: plain stores that can't be done at once wait here, in program order, and the CPU goes on (docs/ordering.md).
 // A store becomes visible to others when it drains: is written to a line that the core holds writable. The oldest store asks
 // for its line. On x86-64 stores drain in program order (TSO: SDM 3A 9.2.2); on arm64 a store waits only for older ones of its
-// line, for those before a DMB ST, and, if it is a release, for all older ones (Arm ARM DDI 0487 B2.3).
+// line, for those before a DMB, and, if it is a release, for all older ones (Arm ARM DDI 0487 B2.3).
 //
 // A store to a line that the core holds writable, and that need not wait for others, is done at once: while the buffer is
 // empty, that is all that there is to it.
 
-import { Architecture, CpuState, LINE_BYTES, Timing } from "../../src/abi.ts";
+import { Architecture, CpuState, LINE_BYTES, MOST_STORES, Timing } from "../../src/abi.ts";
 import { Cpu } from "../cpu.ts";
 import { mix } from "../digest.ts";
 import { machine, reserve, timing } from "../machine.ts";
@@ -14,9 +14,9 @@ import { startCycle } from "../time/bounds.ts";
 import { hitLimit, limitHits } from "../time/limits.ts";
 import { endSiblingWatches, wakeSiblings } from "../time/watch.ts";
 import { EventClass, schedule } from "../time/wheel.ts";
-import { markBlocked, storeBytes } from "./access.ts";
+import { journalIsOpen, markBlocked, storeBytes } from "./access.ts";
 import { expectLine } from "./arrivals.ts";
-import { forget } from "./copies.ts";
+import { forget, forgetAll } from "./copies.ts";
 import { requestLine } from "./directory.ts";
 import { Permission, permissionOf } from "./lines.ts";
 import { lineOf, ramAt } from "./map.ts";
@@ -33,21 +33,22 @@ export class StoreBuffer {
   request2: u64;
   request3: u64;
   /** Stores, the oldest first. */
-  count: u32;
+  count: u8;
   /** A request is under way, or a time is set at which to drain. */
-  isAsking: u32;
-  /** Stores behind a DMB ST have a greater number than those before it. */
-  epoch: u32;
+  isAsking: u8;
+  /** Stores behind a DMB have a greater number than those before it. */
+  epoch: u8;
+  /** Loads wait for stores of lesser epochs: they stand behind a DMB of all accesses. */
+  loadEpoch: u8;
   /** Delays that have been drawn (perturbation.ts). */
   draws: u32;
 }
 
+/** The oldest store shares its host line with what stands before it. */
 const STORES: usize = 48;
 if (offsetof<StoreBuffer>() > STORES) ERROR("StoreBuffer outgrew its bytes");
 /** A store: its description, then its value. */
 const STORE_BYTES: usize = 16;
-/** The most that Timing.STORE_BUFFER may say. */
-export const MOST_STORES: u32 = 48;
 const BUFFER_BYTES: usize = (STORES + <usize>MOST_STORES * STORE_BYTES + 63) & ~63;
 
 // Description: address, bytes, whether it is a release, epoch.
@@ -156,9 +157,22 @@ export function holdsRelease(cpu: Cpu): bool {
 export function mayPassStores(cpu: Cpu, line: u32): bool {
   if (!hasStores(cpu)) return true;
   if (machine().architecture == Architecture.X86_64) return false;
-  const buffer = storeBufferOf(cpu);
-  // The oldest has the least epoch.
-  return load<u64>(storeAt(buffer, 0)) >>> EPOCH_SHIFT == <u64>buffer.epoch && !storesTo(cpu, line);
+  return !holdStores(cpu) && !storesTo(cpu, line);
+}
+
+/** Whether stores wait that stand before a DMB: what writes comes behind them. */
+export function holdStores(cpu: Cpu): bool {
+  return hasStores(cpu) && oldestEpoch(storeBufferOf(cpu)) < storeBufferOf(cpu).epoch;
+}
+
+/** Whether stores wait that stand before a DMB of all accesses: what reads comes behind them, too. */
+export function holdLoads(cpu: Cpu): bool {
+  return hasStores(cpu) && oldestEpoch(storeBufferOf(cpu)) < storeBufferOf(cpu).loadEpoch;
+}
+
+/** The oldest store has the least epoch. */
+function oldestEpoch(buffer: StoreBuffer): u32 {
+  return <u32>(load<u64>(storeAt(buffer, 0)) >>> EPOCH_SHIFT);
 }
 
 /** Lets a store of 1 to 8 bytes within a line of RAM wait. @returns false when there is no room: the CPU is blocked then */
@@ -178,8 +192,11 @@ export function enterStore(cpu: Cpu, address: u64, size: u32, value: u64, releas
   return true;
 }
 
-/** DMB ST: later stores wait for those that wait now. @returns false when the CPU must wait for an epoch */
-export function separateStores(cpu: Cpu): bool {
+/**
+ * DMB: later stores, and loads too if that is asked for, wait for the stores that wait now; whatever accesses no memory goes on.
+ * @returns false when the CPU must wait for an epoch
+ */
+export function separateStores(cpu: Cpu, fromLoads: bool): bool {
   const buffer = storeBufferOf(cpu);
   if (buffer.count == 0) return true;
   if (buffer.epoch == 0xff) {
@@ -187,6 +204,10 @@ export function separateStores(cpu: Cpu): bool {
     return false;
   }
   buffer.epoch++;
+  if (fromLoads) {
+    buffer.loadEpoch = buffer.epoch;
+    forgetAll(cpu); // the slow way asks holdLoads()
+  }
   return true;
 }
 
@@ -212,6 +233,8 @@ export enum StoreWait {
 /** Blocks the CPU until stores have drained: the instruction starts again then. */
 export function awaitStores(cpu: Cpu): void {
   markBlocked(cpu);
+  // What it has done of its accesses is in the journal, which only the slow way reads.
+  if (journalIsOpen(cpu)) forgetAll(cpu);
   wait(cpu, StoreWait.INSTRUCTION);
 }
 
@@ -244,7 +267,6 @@ function ask(cpu: Cpu, cycle: u64, delay: u64): void {
     const isMine = cpu.core.threadCount == 1 || isUnclaimed(cpu, line);
     drainAt(cpu, request, line, max(isMine ? at : max(at, claimEnd(cpu, line)), cycle + 1));
   }
-  limitHits(cpu.core);
 }
 
 function drainAt(cpu: Cpu, request: Request, line: u32, cycle: u64): void {
@@ -252,6 +274,7 @@ function drainAt(cpu: Cpu, request: Request, line: u32, cycle: u64): void {
   request.write = 1;
   request.arrival = cycle;
   expectLine(cpu.core, cycle);
+  limitHits(cycle);
   schedule(cycle, EventClass.FILL, changetype<usize>(request), DRAIN);
 }
 
@@ -274,7 +297,7 @@ export function drainStores(cpu: Cpu, cycle: u64): void {
     ask(cpu, cycle, 0);
     return;
   }
-  buffer.epoch = 0;
+  buffer.epoch = buffer.loadEpoch = 0;
   if (machine().perturbation == 0) cpu.storeKey = STORES_HIT;
 }
 
@@ -317,7 +340,7 @@ export function storesDigest(cpu: Cpu): void {
   mix((<u64>buffer.count) | ((<u64>cpu.awaitsStores) << 32));
   mix(buffer.draws);
   if (buffer.count == 0) return;
-  mix(buffer.epoch);
+  mix((<u64>buffer.epoch) | ((<u64>buffer.loadEpoch) << 32));
   mix(storeRequest(cpu).line);
   mix(storeRequest(cpu).arrival);
   for (let index: u32 = 0; index < buffer.count; index++) {

@@ -2,7 +2,6 @@
 // the limits follow from is in bounds.ts.
 
 import { Timing } from "../../src/abi.ts";
-import { Core } from "../cpu.ts";
 import { machine, timing } from "../machine.ts";
 
 /** Ticks before which an instruction may start; valid for the CPU that is being run. */
@@ -47,10 +46,9 @@ export function limitToTicks(ticks: u64): void {
   hitLimit = otherLimit = observeLimit = ticks;
 }
 
-/** Line messages are under way to the running CPU's core that were not when its limits were computed. */
-export function limitHits(core: Core): void {
-  if (core.lineArrivals == 0 || core.lineArrivalMin <= machine().now) return;
-  const ticks = ticksOf(core.lineArrivalMin);
+/** A line message to the running CPU's core has been sent that its limits don't know of. */
+export function limitHits(arrival: u64): void {
+  const ticks = ticksOf(arrival);
   if (ticks < hitLimit) hitLimit = ticks;
 }
 

@@ -24,7 +24,8 @@ import {
   takeCode,
 } from "../memory/code.ts";
 import { readable } from "../memory/copies.ts";
-import { bytesToLineEnd, pageAt, ramAt } from "../memory/map.ts";
+import { bytesToLineEnd, lineOf, pageAt, ramAt } from "../memory/map.ts";
+import { awaitStores, storesTo } from "../memory/stores.ts";
 import { LONGEST } from "./bytes.ts";
 import { X86State, x86 } from "./cpu.ts";
 import { decodeX86 } from "./decode.ts";
@@ -148,7 +149,7 @@ function fetchLines(cpu: Cpu, d: X86, resumed: bool): usize {
   const here = min(bytesToLineEnd(pc), LONGEST);
   if (!resumed) state.fetched = 0;
   if (state.fetched == 0) {
-    const host = locate(cpu, pc, false);
+    const host = locateCode(cpu, pc);
     if (host == 0) return 0;
     state.fetchLow = load<u64>(host);
     state.fetchHigh = load<u64>(host, 8);
@@ -161,12 +162,19 @@ function fetchLines(cpu: Cpu, d: X86, resumed: bool): usize {
       raiseOnly(changetype<X86>(SCRATCH), Op.FETCH_FAULT);
       return SCRATCH;
     }
-    const host = locate(cpu, line, false);
+    const host = locateCode(cpu, line);
     if (host == 0) return 0;
     memory.copy(buffer + here, host, LONGEST - here);
     state.fetched = LONGEST;
   }
   return decodeFetched(d, state, pc, resumed);
+}
+
+/** What the CPU itself has stored is executed, even before others see it (SDM 3A 9.1.3): the store drains first. */
+function locateCode(cpu: Cpu, address: u64): usize {
+  if (!storesTo(cpu, lineOf(address))) return locate(cpu, address, false);
+  awaitStores(cpu);
+  return 0;
 }
 
 /** The record for bytes that have all been fetched: `d` if it is theirs, or can be made theirs. */

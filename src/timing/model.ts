@@ -50,12 +50,14 @@ export function timingTable(model: TimingModel): Uint32Array {
     throw new AllstopError("OPTION_INVALID", "issue width", { value: model.issueWidth.value, allowed: "1, 2, 4 or 8" });
   }
   table[Timing.ISSUE_SHIFT] = shift;
-  for (const [name, { index, unit, least, leastCycles }] of Object.entries<ParameterDescription>(timingParameters)) {
+  for (const [name, { index, unit, least, most = Infinity, leastCycles }] of Object.entries<ParameterDescription>(
+    timingParameters,
+  )) {
     const { value } = model.parameters[name as TimingParameter];
-    if (!Number.isFinite(value) || value < least) {
+    if (!Number.isFinite(value) || value < least || value > most) {
       throw new AllstopError("OPTION_INVALID", `timing parameter ${name}`, {
         value,
-        allowed: `${least} ${unit} or more`,
+        allowed: most === Infinity ? `${least} ${unit} or more` : `${least} to ${most} ${unit}`,
       });
     }
     table[index] =

@@ -1,6 +1,6 @@
 // The parameters of a timing model: what each is, in which unit, and where it goes in the core's table.
 
-import { Timing } from "../abi.ts";
+import { MOST_STORES, Timing } from "../abi.ts";
 
 /** `ticks` are simple-instruction slots of the issue width: a cycle has `issueWidth` of them. */
 export type TimingUnit = "cycles" | "ticks" | "ns" | "kHz" | "stores";
@@ -26,6 +26,8 @@ export interface ParameterDescription {
   readonly index: Timing;
   /** The least value that makes sense, in the unit. */
   readonly least: number;
+  /** The greatest, where there is one. */
+  readonly most?: number;
   /** The least number of whole cycles that it comes to; 1 if not given. */
   readonly leastCycles?: number;
   readonly what: string;
@@ -101,7 +103,8 @@ export const timingParameters = {
     unit: "stores",
     index: Timing.STORE_BUFFER,
     least: 1,
-    what: "stores that the store buffer holds, at most 48",
+    most: MOST_STORES,
+    what: "stores that a store buffer holds",
   },
   storeDrain: skew(
     Timing.STORE_DRAIN_DELAY,
