@@ -160,11 +160,25 @@ export class A64 {
   compareAndSwap(rs: number, rt: number, rn: number): this {
     return this.word(0xc8e0fc00 | (rs << 16) | (rn << 5) | rt);
   }
-  loadExclusive(rt: number, rn: number): this {
-    return this.word(0xc85f7c00 | (rn << 5) | rt);
+  /** LDADD, LDADDA, LDADDL, LDADDAL. */
+  loadAddOrdered(rs: number, rt: number, rn: number, acquire: boolean, release: boolean): this {
+    return this.word(0xf8200000 | (acquire ? 1 << 23 : 0) | (release ? 1 << 22 : 0) | (rs << 16) | (rn << 5) | rt);
   }
-  storeExclusive(rs: number, rt: number, rn: number): this {
-    return this.word(0xc8007c00 | (rs << 16) | (rn << 5) | rt);
+  /** LDXR, LDAXR */
+  loadExclusive(rt: number, rn: number, acquire = false): this {
+    return this.word(0xc85f7c00 | (acquire ? 1 << 15 : 0) | (rn << 5) | rt);
+  }
+  /** STXR, STLXR */
+  storeExclusive(rs: number, rt: number, rn: number, release = false): this {
+    return this.word(0xc8007c00 | (release ? 1 << 15 : 0) | (rs << 16) | (rn << 5) | rt);
+  }
+  /** LDAR, LDAPR */
+  loadAcquire(rt: number, rn: number, processorConsistent = false): this {
+    return this.word((processorConsistent ? 0xf8bfc000 : 0xc8dffc00) | (rn << 5) | rt);
+  }
+  /** STLR */
+  storeRelease(rt: number, rn: number): this {
+    return this.word(0xc89ffc00 | (rn << 5) | rt);
   }
   loadPair(rt: number, rt2: number, rn: number, offset: number): this {
     return this.word(0xa9400000 | (((offset / 8) & 0x7f) << 15) | (rt2 << 10) | (rn << 5) | rt);
@@ -199,8 +213,11 @@ export class A64 {
   sevl(): this {
     return this.hint(5);
   }
-  dmb(): this {
-    return this.word(0xd5033bbf);
+  dmb(option: BarrierOption = "ish"): this {
+    return this.word(0xd50330bf | (barrierOptions[option] << 8));
+  }
+  dsb(option: BarrierOption): this {
+    return this.word(0xd503309f | (barrierOptions[option] << 8));
   }
   isb(): this {
     return this.word(0xd5033fdf);
@@ -234,6 +251,10 @@ export class A64 {
     return this.word(0xd69f03e0);
   }
 }
+
+/** CRm of DMB and DSB. */
+export const barrierOptions = { sy: 15, st: 14, ld: 13, ish: 11, ishst: 10, ishld: 9 } as const;
+export type BarrierOption = keyof typeof barrierOptions;
 
 function encoding(op0: number, op1: number, crn: number, crm: number, op2: number): number {
   return (op0 << 14) | (op1 << 11) | (crn << 7) | (crm << 3) | op2;

@@ -10,7 +10,7 @@ import {
   PAGE_READ,
   PAGE_WRITE,
 } from "../../src/abi.ts";
-import { A64, conditions } from "./a64.ts";
+import { A64, barrierOptions, conditions, type BarrierOption } from "./a64.ts";
 import { PAGE_RW, PAGE_RX } from "./bare-machine.ts";
 import type { Guest, Layout } from "./random-machine.ts";
 import type { Random } from "./random.ts";
@@ -475,7 +475,46 @@ const snippets: readonly Snippet[] = [
         .store(3, PRIVATE_BASE, 32);
     }
   },
+  stores,
+  stores,
 ];
+
+/**
+ * Stores to shared lines, overlapping and of all widths, with what orders them between; loads of what has been stored, and of two
+ * lines at once.
+ */
+function stores(a: A64, random: Random, layout: Layout): void {
+  for (let i = random.between(3, 14); i > 0; i--) {
+    sharedWord(a, random, layout);
+    const size = random.pick([1, 4, 8]);
+    const offset = size * random.between(0, 8 / size - 1);
+    const kind = random.between(0, 9);
+    if (kind < 4) a.mov(2, random.between(1, 0x7fff_ffff)).store(2, 1, offset, size);
+    else if (kind === 4) a.load(3, 1, offset, size).eor(5, 5, 3);
+    else if (kind === 5) {
+      a.movRegister(4, 1);
+      sharedWord(a, random, layout);
+      a.load(3, 4).load(6, 1).eor(5, 3, 6);
+    } else order(a, random);
+  }
+}
+
+/** Accesses of the word at X1 that are ordered with others, and barriers. */
+function order(a: A64, random: Random): void {
+  const kind = random.between(0, 7);
+  const options = Object.keys(barrierOptions) as BarrierOption[];
+  if (kind < 2) a.dmb(random.pick(options));
+  else if (kind === 2) a.dsb(random.pick(options));
+  else if (kind === 3) a.storeRelease(5, 1);
+  else if (kind === 4) a.loadAcquire(3, 1, random.chance(50));
+  else if (kind === 5) a.loadAddOrdered(5, 3, 1, random.chance(50), random.chance(50));
+  else if (kind === 6) a.isb();
+  else {
+    a.loadExclusive(3, 1, random.chance(50));
+    if (random.chance(40)) a.store(5, 1, 0);
+    a.addImmediate(3, 3, 1).storeExclusive(2, 3, 1, random.chance(50));
+  }
+}
 
 /** An SGI to the CPU itself, from its own MPIDR (Aff1 and Aff0 are used). */
 function selfInterrupt(a: A64, random: Random): void {

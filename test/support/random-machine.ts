@@ -74,6 +74,8 @@ export interface RandomMachine {
   readonly tscOffsets: readonly bigint[];
   /** arm64: of virtual counters. Small ones let them wrap soon. */
   readonly virtualCounterOffsets: readonly bigint[];
+  /** Seed of delays of stores and loads; 0 for none. */
+  readonly perturbation: number;
   /** arm64: what the host does to wires of shared interrupts. */
   readonly lines: readonly { readonly intid: number; readonly change: LineChange; readonly cycle: number }[];
 }
@@ -132,6 +134,7 @@ export function randomMachine(
     lines: architecture === "x86-64" ? [] : randomLines(random, latencies),
     virtualCounterOffsets: architecture === "x86-64" ? [] : randomVirtualOffsets(random, topology),
     firmware: architecture === "x86-64" ? "compliant" : randomFirmware(random),
+    perturbation: random.chance(25) ? random.next() : 0,
   };
 }
 
@@ -194,7 +197,7 @@ function randomTiming(architecture: Architecture, random: Random, most: number):
         ? ns(1)
         : unit === "kHz"
           ? sourced(random.pick([1_000_000, 400_000, 333_333, 24_000]))
-          : sourced(random.between(1, 4)),
+          : sourced(random.between(1, unit === "stores" ? 12 : 4)),
     ]),
   ) as Record<TimingParameter, Sourced>;
   parameters.relax = sourced(random.between(1, 40));
@@ -242,6 +245,7 @@ export function build(machine: RandomMachine, options: BuildOptions = {}): BareM
   for (const { cpu, mode, cycle } of events) bare.core.sendInterrupt(cpu, 0x10, mode, BigInt(cycle));
   if (events.length > 6) bare.core.raiseSystemNmi(SYSTEM_CONTROL_SERR, BigInt(events[0]!.cycle));
   for (const { intid, change, cycle } of machine.lines) bare.core.changeLine(intid, change, BigInt(cycle));
+  bare.core.setPerturbation(machine.perturbation);
   bare.core.setTraceMask(traceKinds.reduce((mask, kind) => mask | (1 << kind), 0));
   return bare;
 }

@@ -13,6 +13,7 @@ import { calls } from "./snippets/calls.ts";
 import { apic, prepareApic } from "./snippets/apic.ts";
 import { interrupts } from "./snippets/interrupts.ts";
 import { others } from "./snippets/others.ts";
+import { stores } from "./snippets/stores.ts";
 import { shutdowns, systemMessages } from "./snippets/systemMessages.ts";
 
 export function program(code: X64, random: Random, place: Place): void {
@@ -60,4 +61,6 @@ const snippets: readonly Snippet[] = [
   ...apic,
   systemMessages,
   shutdowns,
+  stores,
+  stores,
 ];

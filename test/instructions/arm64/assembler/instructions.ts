@@ -190,7 +190,9 @@ const hint =
   () =>
     encode("11010101000000110010 hhhhhhh 11111", { h });
 
-const barrierOptions: Record<string, number> = { sy: 15, st: 14, ld: 13, ish: 11, ishst: 10, ishld: 9, nsh: 7, osh: 3 };
+const barrierOptions: Record<string, number> = {
+  sy: 15, st: 14, ld: 13, ish: 11, ishst: 10, ishld: 9, nsh: 7, nshst: 6, nshld: 5, osh: 3, oshst: 2, oshld: 1,
+}; // prettier-ignore
 
 const barrier =
   (o: number): Encoder =>
