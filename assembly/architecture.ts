@@ -32,9 +32,14 @@ export function takePending(cpu: Cpu): void {
   else arm64TakePending(cpu);
 }
 
-/** The load at cpu.pc waits for a line: the next one may be bound before it. */
-export function loadWaits(cpu: Cpu): void {
-  if (machine().architecture == Architecture.ARM64) bindNextLoad(cpu);
+/** Whether a load may be bound while one before it waits. */
+export function bindsLoadsEarly(): bool {
+  return machine().architecture == Architecture.ARM64;
+}
+
+/** The load at cpu.pc waits for a line, or has waited until now: the next one may be bound before it. */
+export function loadWaits(cpu: Cpu, line: u32): void {
+  if (bindsLoadsEarly()) bindNextLoad(cpu, line);
 }
 
 /** Words of the register file that a loop can change. */

@@ -1,32 +1,49 @@
-// Which load may be bound while the one before it waits (memory/early.ts): the next instruction, if it is a plain load as that
-// one is, of an address that hangs neither on what the first loads nor on the base that it moves. What comes behind an acquire or
-// an exclusive waits (Arm ARM DDI 0487 B2.3.6); LDP, literals and code in writable pages do so too.
+// Which load may be bound while another waits (memory/early.ts): the next one behind it, if only instructions between registers
+// stand between them, and if its address hangs neither on what those write nor on what the first loads, or on the base that it
+// moves. What comes behind an acquire, an exclusive, a store, a branch, a barrier waits (Arm ARM DDI 0487 B2.3.6); LDP, literals
+// and code in writable pages do so too.
 
 import { PAGE_BYTES } from "../../src/abi.ts";
 import { Cpu } from "../cpu.ts";
 import { SpecialKind, isWritableCode } from "../memory/code.ts";
-import { bindEarly } from "../memory/early.ts";
+import { bindEarly, mayBeBound } from "../memory/early.ts";
 import { pageAt, ramAt } from "../memory/map.ts";
 import { decodeA64 } from "./decode.ts";
 import { addressOf, isLoad, modeOf } from "./memory.ts";
-import { A64, A64_BYTES, AddressMode } from "./operations.ts";
+import { A64, A64_BYTES, AddressMode, Op } from "./operations.ts";
 import { recordAt } from "./records.ts";
 
-/** The load behind that at cpu.pc if it may be bound before it, or null. */
+/** Instructions behind a load among which the next load is looked for. */
+const WINDOW: u32 = 8;
+
+/** How many instructions behind the first the found one stands. */
+let distance: u32 = 0;
+
+/** The load behind that at cpu.pc which may be bound before it, or null. */
 function nextLoad(cpu: Cpu): A64 {
   const none = changetype<A64>(0);
   // Siblings share copies, and end each other's claims to them.
-  if (cpu.core.threadCount != 1 || (cpu.pc & (<u64>(PAGE_BYTES - 1))) == <u64>(PAGE_BYTES - 4)) return none;
+  if (cpu.core.threadCount != 1) return none;
   const record = recordAt(cpu.pc);
   if (record == 0 || isWritableCode(pageAt(cpu.pc))) return none;
   const first = decoded(record, cpu.pc);
   if (!isLoad(<i32>first.operation)) return none;
-  const next = decoded(record + A64_BYTES, cpu.pc + 4);
-  if (!isLoad(<i32>next.operation)) return none;
-  const firstMode = modeOf(first);
-  const moves = firstMode == AddressMode.PRE_INDEX || firstMode == AddressMode.POST_INDEX;
-  if (hangsOn(next, first.rd) || (moves && hangsOn(next, first.rn))) return none;
-  return next;
+  const inPage = (<u32>PAGE_BYTES - ((<u32>cpu.pc) & (PAGE_BYTES - 1))) >>> 2;
+  let unknown = bitOf(first.rd);
+  if (movesBase(first)) unknown |= bitOf(first.rn);
+  for (distance = 1; distance <= WINDOW && distance < inPage; distance++) {
+    const next = decoded(record + <usize>distance * A64_BYTES, cpu.pc + ((<u64>distance) << 2));
+    if (isLoad(<i32>next.operation)) return hangsOn(next, unknown) ? none : next;
+    if (!isBetweenRegisters(<i32>next.operation)) return none;
+    unknown |= bitOf(next.rd);
+  }
+  return none;
+}
+
+// @ts-ignore: decorator
+@inline
+function bitOf(register: u32): u64 {
+  return (<u64>1) << (<u64>register);
 }
 
 function decoded(record: usize, pc: u64): A64 {
@@ -35,18 +52,37 @@ function decoded(record: usize, pc: u64): A64 {
   return d;
 }
 
-function hangsOn(loads: A64, register: u32): bool {
-  return loads.rn == register || (modeOf(loads) == AddressMode.REGISTER && loads.rm == register);
+function movesBase(d: A64): bool {
+  const mode = modeOf(d);
+  return mode == AddressMode.PRE_INDEX || mode == AddressMode.POST_INDEX;
 }
 
-/** Whether the load at cpu.pc, if it misses, lets the next one look whether its line is at hand: at its start, not before. */
+/** Whether the address of a load depends on one of some registers. */
+function hangsOn(d: A64, registers: u64): bool {
+  const uses = modeOf(d) == AddressMode.REGISTER ? bitOf(d.rn) | bitOf(d.rm) : bitOf(d.rn);
+  return (uses & registers) != 0;
+}
+
+/** Writes `rd`, or flags, and nothing else (operations.ts has them in this order). */
+function isBetweenRegisters(operation: i32): bool {
+  return (
+    (operation >= Op.MOVE_IMMEDIATE && operation <= Op.MADD64) ||
+    operation == Op.NOP ||
+    (operation >= Op.INTEGER && operation <= Op.UMULH)
+  );
+}
+
+/** Whether the load at cpu.pc, if it misses, lets another look whether its line is at hand: at its start, not before. */
 export function mayBindNext(cpu: Cpu): bool {
-  return changetype<usize>(nextLoad(cpu)) != 0;
+  const next = nextLoad(cpu);
+  return (
+    changetype<usize>(next) != 0 && mayBeBound(cpu, addressOf(changetype<usize>(cpu), next), 1 << (next.extra & 3))
+  );
 }
 
-/** The load at cpu.pc has just missed, or would have when it started and nothing has changed since. */
-export function bindNextLoad(cpu: Cpu): void {
+/** The load at cpu.pc has just missed a line, or would have when it started, and nothing has changed since. */
+export function bindNextLoad(cpu: Cpu, line: u32): void {
   const next = nextLoad(cpu);
   if (changetype<usize>(next) == 0) return;
-  bindEarly(cpu, cpu.pc + 4, addressOf(changetype<usize>(cpu), next), 1 << (next.extra & 3));
+  bindEarly(cpu, line, distance, addressOf(changetype<usize>(cpu), next), 1 << (next.extra & 3));
 }

@@ -4,6 +4,7 @@ import { CpuState } from "../../src/abi.ts";
 import { Cpu } from "../cpu.ts";
 import { machine } from "../machine.ts";
 import { Access, outcome } from "../memory/access.ts";
+import { accessRequest } from "../memory/request.ts";
 import { StoreWait } from "../memory/stores.ts";
 import { Leave } from "../time/leave.ts";
 import { isReadModifyWrite } from "./atomic.ts";
@@ -26,7 +27,7 @@ export function leaveForAccess(cpu: Cpu, atomic: bool): Leave {
   if (changetype<usize>(cpu) == machine().shadow) return Leave.REFUSED;
   switch (outcome()) {
     case Access.BLOCKED:
-      if (cpu.awaitsStores == <u8>StoreWait.NONE) bindNextLoad(cpu);
+      if (cpu.awaitsStores == <u8>StoreWait.NONE) bindNextLoad(cpu, accessRequest(cpu).line);
       return Leave.BLOCKED;
     case Access.SIBLING:
       return Leave.SIBLING;

@@ -5,10 +5,19 @@
 
 import { Acceleration, CpuState } from "../../src/abi.ts";
 import { Core, Cpu, NEVER, coreInDomain, threadOf } from "../cpu.ts";
-import { loadWaits } from "../architecture.ts";
+import { bindsLoadsEarly, loadWaits } from "../architecture.ts";
 import { machine } from "../machine.ts";
 import { cycleOf, ticksOf } from "../time/limits.ts";
-import { Spin, SpinLine, advanceTurns, spinLineOf, spinOf, unparkTo, unparkToTicks } from "../time/spin.ts";
+import {
+  Spin,
+  SpinLine,
+  advanceTurns,
+  spinLineOf,
+  spinOf,
+  stepToTicks,
+  unparkTo,
+  unparkToTicks,
+} from "../time/spin.ts";
 import { EventClass, isTaken } from "../time/wheel.ts";
 import { loadBytes, storeBytes } from "./access.ts";
 import { forgetInCore } from "./copies.ts";
@@ -396,14 +405,25 @@ function stepMember(entry: Entry, member: Member, cycle: u64): bool {
     block(cpu, spin, entry, member);
     return true;
   }
-  if (filled && member.fill == cycle) {
-    // The fill has come in this very cycle, and the load with it.
-    advanceTurns(cpu, spin, 0);
-    unparkToTicks(cpu, ticksOf(cycle) + 1);
-  } else {
-    unparkAsItWas(cpu, spin, entry.home.line, cycle);
-  }
+  const within: u64 = bindsLoadsEarly() ? BOUND_WITHIN_CYCLES : 0;
+  if (filled && cycle - member.fill <= within) stepFromFill(cpu, spin, entry.home.line, member.fill, cycle);
+  else unparkAsItWas(cpu, spin, entry.home.line, cycle);
   return false;
+}
+
+/** So long after its load has been made, a CPU may have one before it that was bound while the first waited (arm64/early.ts). */
+const BOUND_WITHIN_CYCLES: u64 = 256;
+
+/** Steps a CPU whose load has been made at `fill`; if that is this very cycle, with the fill. */
+function stepFromFill(cpu: Cpu, spin: Spin, line: u32, fill: u64, cycle: u64): void {
+  const read = spinLineOf(spin, line);
+  const now = loadBytes(read.host, read.size);
+  advanceTurns(cpu, spin, 0);
+  if (fill != cycle) storeBytes(read.host, read.size, read.value);
+  unparkToTicks(cpu, ticksOf(fill));
+  loadWaits(cpu, line);
+  stepToTicks(cpu, fill == cycle ? ticksOf(cycle) + 1 : ticksOf(cycle));
+  storeBytes(read.host, read.size, now);
 }
 
 function waits(member: Member, filled: bool, cycle: u64): bool {
@@ -435,7 +455,7 @@ function block(cpu: Cpu, spin: Spin, entry: Entry, member: Member): void {
   request.write = 0;
   request.entry = changetype<usize>(entry);
   request.arrival = cycleOf(member.loadTicks) + member.latency;
-  loadWaits(cpu);
+  loadWaits(cpu, request.line);
 }
 
 /** A blocked CPU's fill is on its way, or its request is: or it waits at the last-level cache. */

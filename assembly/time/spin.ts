@@ -279,6 +279,11 @@ export function unparkTo(cpu: Cpu, spin: Spin, cycle: u64): void {
 /** As unpark(), to a tick at which an instruction starts. Its turns have been applied. */
 export function unparkToTicks(cpu: Cpu, ticks: u64): void {
   endParked(cpu);
+  stepToTicks(cpu, ticks);
+}
+
+/** Steps on a CPU that has been unparked. */
+export function stepToTicks(cpu: Cpu, ticks: u64): void {
   catchingUp = true;
   catchUpToTicks(cpu, ticks);
   catchingUp = false;
