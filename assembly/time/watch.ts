@@ -9,6 +9,7 @@ import { forget } from "../memory/copies.ts";
 import { addressOfLine } from "../memory/map.ts";
 import { arm64 } from "../arm64/cpu.ts";
 import { consumesEvent, endEventWait, wakeFromWait } from "../interrupts/wake.ts";
+import { cycleOf, shrinkLimits } from "./limits.ts";
 import { parkedLineUse, unpark } from "./spin.ts";
 
 /** How a parked spin uses a line. */
@@ -78,7 +79,11 @@ export function endSiblingWatches(cpu: Cpu, line: u32, cycle: u64): void {
   const core = cpu.core;
   for (let thread: u32 = 0; thread < core.threadCount; thread++) {
     const sibling = threadOf(core, thread);
-    if (sibling != cpu && sibling.watchedLine == line + 1) endWatch(sibling, cycle);
+    if (sibling == cpu || sibling.watchedLine != line + 1) continue;
+    const waits = sibling.state == CpuState.WAITING;
+    endWatch(sibling, cycle);
+    // It goes on at its clock, and the running thread may not pass it.
+    if (waits && sibling.state == CpuState.RUNNING) shrinkLimits(cycleOf(sibling.clock));
   }
 }
 

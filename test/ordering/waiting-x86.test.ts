@@ -229,6 +229,22 @@ describe("the store buffer", () => {
     expect(same(5)).toBeGreaterThanOrEqual(FAR_AWAY);
   });
 
+  // What such an instruction has done before it waits must not be taken for something of a later one.
+  it.each([
+    ["ADD", "addq $4, NEAR", 104n],
+    ["XADD without LOCK", "xadd %rbx, NEAR", 104n],
+    ["MOVS", "movsq", 200n],
+    ["CMPXCHG16B without LOCK", "mov $100, %eax; mov $200, %edx; cmpxchg16b NEAR", 4n],
+  ])("holds up %s, which loads and stores, in the middle, when it is full", (_, text, expected) => {
+    const guest = ran(`movq $9, FAR; ${text}; addq $7, FAR + 64; addq $1, FAR`, {
+      figures: { storeBuffer: 1 },
+      prepare: `movq $100, NEAR; movq $200, NEAR + 8; mfence
+        mov $4, %rbx; xor %ecx, %ecx; mov $NEAR + 8, %rsi; mov $NEAR, %rdi`,
+    });
+    const read = [FAR, FAR + 64, NEAR].map((address) => guest.machine.read64(address));
+    expect(read).toEqual([10n, 7n, expected]);
+  });
+
   it("asks later for a line if the timing model says so", () => {
     const at = (storeDrain: number): number =>
       elapsed(ran(`movq $1, FAR; mfence; ${stop}`, { figures: { storeDrain } }));
