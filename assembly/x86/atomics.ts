@@ -87,7 +87,6 @@ function compareAndExchange16(cpu: Cpu, d: X86): Step {
     host = locate(cpu, address, true);
     if (host == 0) return Step.ACCESS;
   }
-  closeJournal(cpu); // it may have been begun apart, before stores were waited for
   if (conclude16(cpu, load<u64>(host), load<u64>(host, 8))) {
     store<u64>(host, newLow);
     store<u64>(host, newHigh, 8);

@@ -188,7 +188,6 @@ export function beginModifyAt(cpu: Cpu, d: X86, address: u64): u64 {
     }
   }
   if (host != 0) {
-    closeJournal(cpu); // it may have been begun apart, before stores were waited for
     done = true;
     target = Target.HOST;
     targetHost = host;

@@ -116,7 +116,6 @@ function moveElement(cpu: Cpu, from: u64, to: u64, size: u32): bool {
   const source = readable(base, from, <u64>size);
   const target = writable(base, to, <u64>size);
   if (source != 0 && target != 0) {
-    closeJournal(cpu); // it may have been begun apart, before stores were waited for
     storeBytes(target, size, loadBytes(source, size));
     return true;
   }
