@@ -22,7 +22,8 @@ function entryOf(cpu: usize, address: u64): usize {
 @inline
 export function readable(cpu: usize, address: u64, size: u64): usize {
   const entry = entryOf(cpu, address);
-  if (load<u64>(entry) != ((address + (size - 1)) & ~(<u64>(LINE_BYTES - 1)))) return 0;
+  const tag = ((address + (size - 1)) & ~(<u64>(LINE_BYTES - 1))) | (<u64>load<u8>(cpu, offsetof<Cpu>("loadKey")));
+  if (load<u64>(entry) != tag) return 0;
   return <usize>load<u32>(entry, ENTRY_HOST) + ((<usize>address) & (LINE_BYTES - 1));
 }
 

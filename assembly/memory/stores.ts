@@ -62,6 +62,10 @@ const EPOCH_SHIFT: u64 = 56;
 export const STORES_HIT: u32 = 1;
 export const STORES_WAIT: u32 = 2;
 
+/** Cpu.loadKey: loads may hit; they take the slow way. Neither a tag nor what stands for none (copies.ts). */
+const LOADS_HIT: u8 = 0;
+const LOADS_WAIT: u8 = 2;
+
 /** Argument of the FILL event at which the buffer drains without a line having come. */
 export const DRAIN: u64 = 3;
 
@@ -206,7 +210,7 @@ export function separateStores(cpu: Cpu, fromLoads: bool): bool {
   buffer.epoch++;
   if (fromLoads) {
     buffer.loadEpoch = buffer.epoch;
-    forgetAll(cpu); // the slow way asks holdLoads()
+    cpu.loadKey = LOADS_WAIT; // the slow way asks holdLoads()
   }
   return true;
 }
@@ -293,6 +297,7 @@ export function drainStores(cpu: Cpu, cycle: u64): void {
       index++;
     }
   }
+  if (cpu.loadKey != LOADS_HIT && !holdLoads(cpu)) cpu.loadKey = LOADS_HIT;
   if (buffer.count != 0) {
     ask(cpu, cycle, 0);
     return;
