@@ -70,6 +70,8 @@ export class Cpu {
   deviceAnswered: u8;
   /** What waits for stores to leave the buffer: StoreWait (memory/stores.ts). */
   awaitsStores: u8;
+  /** Stores wait in the buffer, or may be made to (memory/stores.ts). */
+  storing: u8;
   /** Part of every line's tag in the lookup; while loads must take the slow way, what no tag has (memory/stores.ts). */
   loadKey: u8;
   /** A load may have been bound early (memory/early.ts). */

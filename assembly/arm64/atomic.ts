@@ -85,7 +85,7 @@ function loadAcquire(cpu: Cpu, d: A64, address: u64, bytes: u32): Step {
 function storeRelease(cpu: Cpu, d: A64, address: u64, bytes: u32): Step {
   const value = readX(changetype<usize>(cpu), d.rd);
   const host = writable(changetype<usize>(cpu), address, bytes);
-  if (host != 0) {
+  if (host != 0 && !hasStores(cpu)) {
     storeBytes(host, bytes, value);
     return Step.NEXT;
   }

@@ -9,7 +9,7 @@ import { broadcastEvent } from "../interrupts/message.ts";
 import { beginWait } from "../interrupts/wake.ts";
 import { machine } from "../machine.ts";
 import { markBlocked } from "../memory/access.ts";
-import { STORES_HIT, awaitStores, hasStores, mayLookAtStores, separateStores } from "../memory/stores.ts";
+import { awaitStores, hasStores, mayLookAtStores, separateStores } from "../memory/stores.ts";
 import { DecodedFlag } from "../memory/code.ts";
 import { startCycle } from "../time/bounds.ts";
 import { observeLimit } from "../time/limits.ts";
@@ -181,7 +181,7 @@ function moveToSystem(cpu: Cpu, d: A64): Step {
  * memory: system registers, SMC. DSB waits until stores have drained.
  */
 function barrier(cpu: Cpu, d: A64): Step {
-  if (cpu.storeKey == STORES_HIT || d.extra == BARRIER_LOADS) return Step.NEXT;
+  if (cpu.storing == 0 || d.extra == BARRIER_LOADS) return Step.NEXT;
   if (!mayLookAtStores(cpu)) return Step.LIMIT;
   if (!hasStores(cpu)) return Step.NEXT;
   if (<i32>d.operation == Op.DMB) return separateStores(cpu, d.extra != BARRIER_STORES) ? Step.NEXT : Step.ACCESS;

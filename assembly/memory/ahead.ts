@@ -9,7 +9,6 @@ import { markBlocked } from "./access.ts";
 import { readable, writable } from "./copies.ts";
 import { requestLine } from "./directory.ts";
 import { Permission, permissionOf } from "./lines.ts";
-import { STORES_HIT } from "./stores.ts";
 import { accessRequest } from "./request.ts";
 import { bytesToLineEnd, lineOf, pageAt } from "./map.ts";
 
@@ -19,7 +18,7 @@ import { bytesToLineEnd, lineOf, pageAt } from "./map.ts";
  */
 export function requestAhead(cpu: Cpu, address: u64, size: u32, write: bool): Leave {
   // What a waiting store does with the line is known when it has drained.
-  if (cpu.storeKey != STORES_HIT) return Leave.LIMIT;
+  if (cpu.storing != 0) return Leave.LIMIT;
   if (cpu.core.threadCount != 1 || changetype<usize>(cpu) == machine().shadow) return Leave.LIMIT;
   if (size > bytesToLineEnd(address)) return Leave.LIMIT;
   const base = changetype<usize>(cpu);

@@ -9,7 +9,7 @@ import { markBlocked } from "./access.ts";
 import { expectLine } from "./arrivals.ts";
 import { forgetAll } from "./copies.ts";
 import { accessRequest } from "./request.ts";
-import { STORES_HIT, STORES_WAIT, storeBufferOf } from "./stores.ts";
+import { setKeys, storeBufferOf } from "./stores.ts";
 
 /** Delays are drawn evenly below one of these, in cycles: short ones meet neighbouring instructions, long ones other CPUs' lines. */
 const SHORT: u32 = 16;
@@ -22,7 +22,7 @@ export function perturb(seed: u32): void {
   for (let index: u32 = 0; index < m.cpus; index++) {
     const cpu = cpuAt(index);
     forgetAll(cpu);
-    cpu.storeKey = seed != 0 || storeBufferOf(cpu).count != 0 ? STORES_WAIT : STORES_HIT;
+    setKeys(cpu);
   }
 }
 

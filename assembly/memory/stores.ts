@@ -85,7 +85,7 @@ export function storeBufferOf(cpu: Cpu): StoreBuffer {
 // @ts-ignore: decorator
 @inline
 export function hasStores(cpu: Cpu): bool {
-  return cpu.storeKey != STORES_HIT && storeBufferOf(cpu).count != 0;
+  return cpu.storing != 0 && storeBufferOf(cpu).count != 0;
 }
 
 // @ts-ignore: decorator
@@ -137,7 +137,7 @@ export function forward(cpu: Cpu, address: u64, size: u32): Forward {
 
 /** Whether a waiting store of the CPU writes to a line. */
 export function storesTo(cpu: Cpu, line: u32): bool {
-  if (cpu.storeKey == STORES_HIT) return false;
+  if (cpu.storing == 0) return false;
   const buffer = storeBufferOf(cpu);
   for (let index: u32 = 0; index < buffer.count; index++) {
     if (lineOf(addressOf(load<u64>(storeAt(buffer, index)))) == line) return true;
@@ -147,7 +147,7 @@ export function storesTo(cpu: Cpu, line: u32): bool {
 
 /** Whether a release waits: an acquire that is RCsc comes behind it (Arm ARM B2.3.6, barrier-ordered-before). */
 export function holdsRelease(cpu: Cpu): bool {
-  if (cpu.storeKey == STORES_HIT) return false;
+  if (cpu.storing == 0) return false;
   const buffer = storeBufferOf(cpu);
   for (let index: u32 = 0; index < buffer.count; index++) {
     if ((load<u64>(storeAt(buffer, index)) & RELEASE) != 0) return true;
@@ -190,7 +190,7 @@ export function enterStore(cpu: Cpu, address: u64, size: u32, value: u64, releas
   const description = address | ((<u64>size) << ADDRESS_BITS) | ((<u64>buffer.epoch) << EPOCH_SHIFT);
   store<u64>(at, release ? description | RELEASE : description);
   store<u64>(at, value, 8);
-  cpu.storeKey = STORES_WAIT;
+  setKeys(cpu);
   forget(cpu, address & ~(<u64>(LINE_BYTES - 1)), false);
   if (buffer.isAsking == 0) ask(cpu, startCycle(cpu), timing(Timing.STORE_DRAIN_DELAY));
   return true;
@@ -208,11 +208,22 @@ export function separateStores(cpu: Cpu, fromLoads: bool): bool {
     return false;
   }
   buffer.epoch++;
-  if (fromLoads) {
-    buffer.loadEpoch = buffer.epoch;
-    cpu.loadKey = LOADS_WAIT; // the slow way asks holdLoads()
-  }
+  if (fromLoads) buffer.loadEpoch = buffer.epoch;
+  setKeys(cpu);
   return true;
+}
+
+/**
+ * Says what of the CPU's accesses takes the slow way: on x86-64 all stores behind one that waits; on arm64 those behind a DMB,
+ * since lines that stores wait for are in no lookup, and others may be written.
+ */
+export function setKeys(cpu: Cpu): void {
+  const m = machine();
+  const waits = storeBufferOf(cpu).count != 0;
+  cpu.storing = waits || m.perturbation != 0 ? 1 : 0;
+  const inTurn = waits && (m.architecture == Architecture.X86_64 || holdStores(cpu));
+  cpu.storeKey = inTurn || m.perturbation != 0 ? STORES_WAIT : STORES_HIT;
+  cpu.loadKey = holdLoads(cpu) ? LOADS_WAIT : LOADS_HIT;
 }
 
 /**
@@ -222,7 +233,7 @@ export function separateStores(cpu: Cpu, fromLoads: bool): bool {
 // @ts-ignore: decorator
 @inline
 export function mayLookAtStores(cpu: Cpu): bool {
-  return cpu.storeKey == STORES_HIT || cpu.clock < hitLimit;
+  return cpu.storing == 0 || cpu.clock < hitLimit;
 }
 
 /** In Cpu.awaitsStores. */
@@ -297,13 +308,9 @@ export function drainStores(cpu: Cpu, cycle: u64): void {
       index++;
     }
   }
-  if (cpu.loadKey != LOADS_HIT && !holdLoads(cpu)) cpu.loadKey = LOADS_HIT;
-  if (buffer.count != 0) {
-    ask(cpu, cycle, 0);
-    return;
-  }
-  buffer.epoch = buffer.loadEpoch = 0;
-  if (machine().perturbation == 0) cpu.storeKey = STORES_HIT;
+  if (buffer.count == 0) buffer.epoch = buffer.loadEpoch = 0;
+  else ask(cpu, cycle, 0);
+  setKeys(cpu);
 }
 
 /** Whether a store needs not wait for older ones. */

@@ -9,7 +9,6 @@ import { Cpu, NEVER } from "../cpu.ts";
 import { machine, reserve } from "../machine.ts";
 import { loadBytes } from "../memory/access.ts";
 import { ramAt } from "../memory/map.ts";
-import { STORES_HIT } from "../memory/stores.ts";
 import { memberTurnsBy, settleMembers } from "../memory/member.ts";
 import { memberOf } from "../memory/train.ts";
 import { MAX_CELLS, MAX_LINES, advanceBytes, cellAt, cellCount, openAffine, slopeOf, turnLimit } from "./affine.ts";
@@ -132,7 +131,7 @@ export function comeRound(cpu: Cpu): Leave {
   if (changetype<usize>(cpu) == m.shadow) return Leave.CAME_ROUND;
   cpu.loopVisits = 0;
   // A parked CPU has no stores that wait, and draws no delays.
-  if (catchingUp || cpu.storeKey != STORES_HIT) return Leave.NONE;
+  if (catchingUp || cpu.storing != 0) return Leave.NONE;
   if ((m.accelerations & Acceleration.SPIN_ELISION) == 0) {
     cpu.loopPatience = u32.MAX_VALUE;
     return Leave.NONE;

@@ -4,7 +4,7 @@
 import { IA32_TSC_DEADLINE } from "./msr.ts";
 import { Cpu } from "../cpu.ts";
 import { isX2apicMsr } from "../interrupts/apic/x2apic.ts";
-import { STORES_HIT, awaitStores, hasStores, mayLookAtStores } from "../memory/stores.ts";
+import { awaitStores, hasStores, mayLookAtStores } from "../memory/stores.ts";
 import { RCX, readR } from "./cpu.ts";
 import { numberOf } from "./operand.ts";
 import { Fence, Op, X86 } from "./operations.ts";
@@ -14,7 +14,7 @@ import { Step } from "./step.ts";
 // @ts-ignore: decorator
 @inline
 export function drainBefore(cpu: Cpu, d: X86, operation: i32): Step {
-  return cpu.storeKey == STORES_HIT ? Step.NEXT : wait(cpu, d, operation);
+  return cpu.storing == 0 ? Step.NEXT : wait(cpu, d, operation);
 }
 
 function wait(cpu: Cpu, d: X86, operation: i32): Step {
