@@ -26,7 +26,7 @@ import { Permission, permissionOf } from "./lines.ts";
 import { accessRequest } from "./request.ts";
 import { awaitSibling, hasClaimed, takeClaim } from "./siblings.ts";
 import { bytesToLineEnd, lineOf, pageAt, ramAt } from "./map.ts";
-import { beLate, delayOfLoad, isLoadLate, isPerturbed } from "./perturbation.ts";
+import { beLate, delayOf, isLoadLate, isPerturbed } from "./perturbation.ts";
 import {
   Forward,
   awaitStores,
@@ -106,7 +106,7 @@ export function locate(cpu: Cpu, address: u64, write: bool): usize {
   const host = find(cpu, address, write);
   if (access == Access.MISSING) {
     markBlocked(cpu);
-    requestLine(accessRequest(cpu), lineOf(address), write, startCycle(cpu) + delayOfLoad(cpu));
+    requestLine(accessRequest(cpu), lineOf(address), write, startCycle(cpu) + delayOf(cpu));
   } else if (access == Access.CLAIMED) {
     markBlocked(cpu);
     awaitSibling(cpu, lineOf(address), write);

@@ -2,13 +2,13 @@
 // (docs/ordering.md). The CPU still executes both in order: the second takes the value that was bound, even if its line has
 // been lost since. If the line is still there, memory holds that very value, since nobody else can have written it.
 
+import { PAGE_RAM, PAGE_READ } from "../../src/abi.ts";
 import { Cpu } from "../cpu.ts";
 import { mix } from "../digest.ts";
 import { machine, reserve } from "../machine.ts";
+import { loadBytes } from "./access.ts";
 import { Permission, permissionOf } from "./lines.ts";
 import { bytesToLineEnd, lineOf, pageAt, ramAt } from "./map.ts";
-import { PAGE_RAM, PAGE_READ } from "../../src/abi.ts";
-import { loadBytes } from "./access.ts";
 import { storesTo } from "./stores.ts";
 
 /** One per CPU: the last load that was bound early. */

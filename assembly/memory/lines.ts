@@ -41,7 +41,7 @@ export class Entry {
   touched: u8;
   /** Thread of the writing core that has claimed the line for its stores, plus one, or 0 (siblings.ts). */
   writerThread: u8;
-  /** Waiting requests: Cpu records in the order of their arrival. */
+  /** Waiting Requests, in the order of their arrival. */
   queueHead: usize;
   queueTail: usize;
   /** Tail of the queue before the arrivals of the current cycle. */

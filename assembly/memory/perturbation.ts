@@ -26,13 +26,8 @@ export function perturb(seed: u32): void {
   }
 }
 
-/** Cycles that a store waits longer than it must. */
-export function delayOfStore(cpu: Cpu): u64 {
-  return machine().perturbation == 0 ? 0 : draw(cpu);
-}
-
-/** Cycles that a request for a line to read waits longer than it must. */
-export function delayOfLoad(cpu: Cpu): u64 {
+/** Cycles that a store, or a request for a line, waits longer than it must. */
+export function delayOf(cpu: Cpu): u64 {
   return machine().perturbation == 0 ? 0 : draw(cpu);
 }
 

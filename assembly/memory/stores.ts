@@ -20,7 +20,7 @@ import { forget, forgetAll } from "./copies.ts";
 import { requestLine } from "./directory.ts";
 import { Permission, permissionOf } from "./lines.ts";
 import { lineOf, ramAt } from "./map.ts";
-import { delayOfStore } from "./perturbation.ts";
+import { delayOf } from "./perturbation.ts";
 import { Request, accessRequest, storeRequest } from "./request.ts";
 import { claimEnd, isUnclaimed, takeClaim } from "./siblings.ts";
 
@@ -274,7 +274,7 @@ function ask(cpu: Cpu, cycle: u64, delay: u64): void {
   const buffer = storeBufferOf(cpu);
   const request = storeRequest(cpu);
   const line = lineOf(addressOf(load<u64>(storeAt(buffer, 0))));
-  const at = cycle + delay + delayOfStore(cpu);
+  const at = cycle + delay + delayOf(cpu);
   buffer.isAsking = 1;
   if (permissionOf(cpu.core, line) != Permission.WRITE) {
     requestLine(request, line, true, at);
