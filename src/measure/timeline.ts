@@ -28,24 +28,25 @@ export interface RendezvousProbes {
   readonly enter: ProbeHandle;
   readonly acknowledge: ProbeHandle;
   readonly further: readonly { readonly probe: ProbeHandle; readonly state: number }[];
-  readonly functionStart: ProbeHandle;
-  readonly functionEnd: ProbeHandle;
-  readonly leave: ProbeHandle;
+  readonly functionStart: ProbeHandle | undefined;
+  readonly functionEnd: ProbeHandle | undefined;
+  readonly leave: ProbeHandle | undefined;
 }
 
 /** Sets the probes that a timeline is made of, and traces interrupts, the ends of waits, and exceptions. */
 export function probeRendezvous(machine: Machine, { marks }: Policy): RendezvousProbes {
   machine.traceKinds([TraceKind.INTERRUPT_SENT, TraceKind.INTERRUPT_TAKEN, TraceKind.WAKE, TraceKind.EXCEPTION]);
   const { mark, state } = marks.acknowledge;
+  const optional = (place: string | undefined) => (place === undefined ? undefined : machine.probe(place));
   return {
     call: machine.probe(marks.call, { values: [marks.request] }),
     return: machine.probe(marks.return, { values: [marks.request] }),
     enter: machine.probe(marks.enter, { values: [marks.caller] }),
     acknowledge: machine.probe(mark, { values: typeof state === "string" ? [state] : [] }),
     further: (marks.further ?? []).map((one) => ({ probe: machine.probe(one.mark), state: one.state })),
-    functionStart: machine.probe(marks.functionStart),
-    functionEnd: machine.probe(marks.functionEnd),
-    leave: machine.probe(marks.leave),
+    functionStart: optional(marks.functionStart),
+    functionEnd: optional(marks.functionEnd),
+    leave: optional(marks.leave),
   };
 }
 
@@ -117,25 +118,23 @@ class TimelineReader {
           this.#pass(record, current, typeof state === "number" ? state : Number(record.value & 0xffff_ffffn));
         },
       ],
-      [
-        probes.functionStart.number,
-        ({ cpu, cycle }, current) => {
-          if (this.#inside.has(cpu)) first(current?.functionStart, cpu, cycle);
-        },
-      ],
-      [
-        probes.functionEnd.number,
-        ({ cpu, cycle }, current) => {
-          if (this.#inside.has(cpu)) first(current?.functionEnd, cpu, cycle);
-        },
-      ],
-      [
-        probes.leave.number,
-        ({ cpu, cycle }, current) => {
-          if (this.#inside.delete(cpu)) first(current?.leave, cpu, cycle);
-        },
-      ],
     ]);
+    const within = (probe: ProbeHandle | undefined, read: (record: TraceRecord, current: Timeline) => void): void => {
+      if (probe === undefined) return;
+      handlers.set(probe.number, (record, current) => {
+        if (current !== undefined && this.#inside.has(record.cpu)) read(record, current);
+      });
+    };
+    within(probes.functionStart, ({ cpu, cycle }, { functionStart }) => {
+      first(functionStart, cpu, cycle);
+    });
+    within(probes.functionEnd, ({ cpu, cycle }, { functionEnd }) => {
+      first(functionEnd, cpu, cycle);
+    });
+    within(probes.leave, ({ cpu, cycle }, { leave }) => {
+      this.#inside.delete(cpu);
+      first(leave, cpu, cycle);
+    });
     for (const { probe, state: passed } of probes.further) {
       handlers.set(probe.number, (record, current) => {
         this.#pass(record, current, passed);

@@ -23,18 +23,27 @@ export interface PolicyMarks {
   readonly enter: string;
   /** Local of the mark `enter` that points into the memory of whoever calls: that tells concurrent calls apart. */
   readonly caller: string;
-  /** The state: a local of the mark, or always the same one. */
+  /** The state: a local of the mark, or always the same one. Of a path that stops CPUs for good: how a CPU reports. */
   readonly acknowledge: { readonly mark: string; readonly state: string | number };
   /** Marks of later phases. */
   readonly further?: readonly { readonly mark: string; readonly state: number }[];
-  readonly leave: string;
-  /** The function under test starts and ends on a CPU. */
-  readonly functionStart: string;
-  readonly functionEnd: string;
-  /** The requester's task is through with all rounds. */
+  /** Not of a path that stops CPUs for good. */
+  readonly leave?: string;
+  /** The function under test starts and ends on a CPU, where the path runs one. */
+  readonly functionStart?: string;
+  readonly functionEnd?: string;
+  /** The requester's task is through with all rounds; or the path has come to where it never returns from. */
   readonly done: string;
   /** An exception that nobody handles. */
   readonly fatal: string;
+}
+
+/** What a path promises, as far as it can be judged by what was observed (measure/oracles). */
+export interface Promises {
+  /** Where every captured CPU but the requester is at the end: at what it did before, or stopped for good. */
+  readonly end: "released" | "stopped";
+  /** The longest that the requester may have to wait: the sum of the path's time limits, microseconds; undefined: none is documented. */
+  readonly boundUs?: number;
 }
 
 /** How a scenario's requests come to be this call. */
@@ -71,6 +80,8 @@ export interface Policy {
   readonly phases: readonly Phase[];
   /** The state in which CPUs have interrupts off and do nothing of their own: the rendezvous. */
   readonly stoppedState: number;
+  /** By default that CPUs are released, with no bound. */
+  readonly promises?: Promises;
   /** It stops nobody: what it measures is reported instead (measure/ipi-benchmark.ts). */
   readonly measures?: "interrupts";
 }
