@@ -13,6 +13,8 @@ export function beginWait(cpu: Cpu, kind: WaitKind): void {
   cpu.state = CpuState.WAITING;
   cpu.waitKind = kind;
   cpu.loopVisits = 0;
+  // WFE is for polling with pauses: its ends by time, below, would fill the trace as well.
+  if (kind != WaitKind.WFE) trace(TraceKind.WAIT, cpu, cycleOf(cpu.clock), kind, cpu.index, 0, 0);
 }
 
 /**
@@ -59,7 +61,8 @@ export function consumesEvent(cpu: Cpu, cycle: u64): bool {
 export function wakeFromWait(cpu: Cpu, cycle: u64): void {
   const began = cycleOf(cpu.clock);
   if (cycle > began) cpu.clock = ticksOf(cycle + wakeLatency(cpu.waitKind));
-  trace(TraceKind.WAKE, cpu, max(cycle, began), cpu.waitKind, cpu.index, 0, 0);
+  const timedOut = cpu.waitKind == WaitKind.WFE && cpu.waitEndedBy == WaitEnd.TIMEOUT;
+  if (!timedOut) trace(TraceKind.WAKE, cpu, max(cycle, began), cpu.waitKind, cpu.index, 0, 0);
   if (cpu.waitKind == WaitKind.HLT) leaveHalt(cpu);
   cpu.state = CpuState.RUNNING;
   cpu.waitKind = WaitKind.NONE;

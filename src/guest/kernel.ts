@@ -38,6 +38,7 @@ import {
   x2apicSoftDisable,
 } from "./irqchip/x2apic.ts";
 import { onlineMask } from "./lib/cpumask.ts";
+import "./lib/delay.ts";
 import { callStopMachine, startQuietly } from "./load/calls.ts";
 import { carryOn, outcome, requestedMask, requester, requestsDone } from "./load/requester.ts";
 import { busyWork, computeWork, irqsOffWork, wedgedWork } from "./load/work.ts";

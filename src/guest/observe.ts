@@ -4,9 +4,12 @@
 
 /** What events mean. Locals, in their order, are in parentheses. */
 export const observedEvents = {
-  /** The requester calls; the path comes back to it, with (result) if it has one. */
-  call: "the requester enters the stop path",
-  return: "the stop path comes back to the requester",
+  /** A task makes the request that its CPU's block holds; it has come back: (request), and (result) of the answer. */
+  request: "a task makes a request",
+  answer: "the request is through, with its result",
+  /** Inside of a request, as often as it enters a path. */
+  call: "a CPU enters a stop path",
+  return: "it leaves the path",
   /** (address, bytes): memory that other CPUs are given a pointer to, such as a request block in the requester's frame. */
   alive: "a request block or mask comes to life",
   dead: "a request block or mask is given back: (address)",

@@ -528,12 +528,14 @@ export class Machine {
   }
 
   /**
-   * Sets a probe at a symbol, mark or address, instead of one that is there already. It costs the guest nothing.
+   * Sets a probe at a symbol, mark or address, instead of one that is there already unless it joins that. It costs the guest nothing.
    * @throws NAME_UNKNOWN, OPTION_INVALID, CAPACITY_EXCEEDED
    */
   probe(place: string | number, options: ProbeOptions = {}): ProbeHandle {
     const address = this.address(place);
-    const { record = true, break: breaks = false, values = [] } = options;
+    const there = options.join ? this.#probes.findLast((one) => one.address === address) : undefined;
+    const { record = true, break: breaks = there?.breaks ?? false } = options;
+    const values = [...new Set([...(there?.values ?? []), ...(options.values ?? [])])];
     if (values.length > MOST_PROBE_VALUES) {
       throw new AllstopError("OPTION_INVALID", "values that a probe records", {
         value: values,
@@ -548,7 +550,7 @@ export class Machine {
     if (number < 0) {
       throw new AllstopError("CAPACITY_EXCEEDED", "too many probes", { value: place, allowed: `${MAX_PROBES} places` });
     }
-    const handle = { name: String(place), number, address };
+    const handle = { name: String(place), number, address, values, breaks };
     this.#probes.push(handle);
     return handle;
   }

@@ -37,6 +37,10 @@ export interface ProbeHandle {
   readonly name: string;
   readonly number: number;
   readonly address: number;
+  /** What its records carry. */
+  readonly values: readonly string[];
+  /** Whether it ends a run. */
+  readonly breaks: boolean;
 }
 
 export interface ProbeOptions {
@@ -46,4 +50,6 @@ export interface ProbeOptions {
   readonly break?: boolean;
   /** Up to two locals of the mark, or registers, whose values the records carry. */
   readonly values?: readonly string[];
+  /** Keep what a probe at this place does already, and add to it; default false: this one replaces it. */
+  readonly join?: boolean;
 }

@@ -23,7 +23,11 @@ export const fromInactiveCpuPolicy: Policy = {
     mask: "active",
     startsTarget: true,
   },
-  marks: { ...multiStopMarks, call: "request_starting_call:call", return: "request_starting_call:return" },
+  marks: {
+    ...multiStopMarks,
+    call: "request_starting_call:$request+mine",
+    return: "request_starting_call:$answer+mine+ret",
+  },
   phases: multiStopPhases(""),
   stoppedState: multiStopStopped,
 };
@@ -41,6 +45,7 @@ export const cpuOfflinePolicy: Policy = {
     takesActive: false,
     captured: (online) => online,
     rounds: "per target",
+    runners: () => undefined,
     mask: "targets",
   },
   marks: { ...multiStopMarks, further: [{ mark: "cpuhp_report_idle_dead:dead", state: 5 }] },

@@ -9,7 +9,7 @@ import { ipiBenchmarkPolicy } from "./ipi-benchmark.ts";
 import { stopMachineCpuslockedPolicy, stopMachinePolicy } from "./stop-machine.ts";
 import { stopCorePolicy, stopOneCpuNowaitPolicy, stopOneCpuPolicy, stopTwoCpusPolicy } from "./stop-some.ts";
 
-export type { Phase, Policy, PolicyMarks, RequestKind } from "./policy.ts";
+export type { Phase, Policy, PolicyMarks, PolicyOption, Promises, RequestKind } from "./policy.ts";
 
 export const policies: readonly Policy[] = [
   stopMachinePolicy,

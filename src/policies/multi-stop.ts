@@ -10,8 +10,8 @@ export const multiStopSource = "kernel/stop_machine.c, mainline of mid-2026";
 export const multiStopBindings: readonly Binding[] = [bind(runFunction, runDirectly)];
 
 export const requesterMarks = {
-  call: "requester:call",
-  return: "requester:return",
+  call: "requester:$request+mine",
+  return: "requester:$answer+mine+ret",
   request: "mine",
   done: "requester:done",
   fatal: "bad_exception:fatal",

@@ -44,6 +44,18 @@ export interface Promises {
   readonly end: "released" | "stopped";
   /** The longest that the requester may have to wait: the sum of the path's time limits, microseconds; undefined: none is documented. */
   readonly boundUs?: number;
+  /** No NMI is handled on a CPU while the function runs there. */
+  readonly uninterrupted?: true;
+  /** Every stopped CPU leaves its registers in its crash note before it reports. */
+  readonly crashNotes?: true;
+}
+
+/** An input of a path that is not a CPU: a constant of the guest's image. */
+export interface PolicyOption {
+  readonly what: string;
+  readonly default: number;
+  readonly least: number;
+  readonly most: number;
 }
 
 /** How a scenario's requests come to be this call. */
@@ -61,6 +73,8 @@ export interface RequestKind {
   readonly rounds: "any" | "per target" | "one" | "inside";
   /** Rounds where the scenario says nothing; 1 if not given. */
   readonly defaultRounds?: number;
+  /** CPUs that run the function, where it isn't the active ones of a call that takes them, nor the targets; none: there is no function. */
+  readonly runners?: (captured: readonly number[], targets: readonly number[]) => readonly number[] | undefined;
   /** The mask in the request block: the `cpus` argument, the targets, or their cores' threads. */
   readonly mask: "active" | "targets" | "cores";
   /** The target comes up during the call, and makes it; it waits in its start-up code until then. */
@@ -82,6 +96,8 @@ export interface Policy {
   readonly stoppedState: number;
   /** By default that CPUs are released, with no bound. */
   readonly promises?: Promises;
+  /** By name of the image's option. */
+  readonly options?: Readonly<Record<string, PolicyOption>>;
   /** It stops nobody: what it measures is reported instead (measure/ipi-benchmark.ts). */
   readonly measures?: "interrupts";
 }

@@ -34,8 +34,8 @@ export const stopOneCpuPolicy: Policy = {
     acknowledge: { mark: "cpu_stopper_run_work:run", state: 1 },
     further: [{ mark: "cpu_stopper_run_work:ran", state: 2 }],
     leave: "cpu_stopper_run_work:leave",
-    functionStart: "stopped_function:start",
-    functionEnd: "stopped_function:end",
+    functionStart: "stopped_function:$function_start+data",
+    functionEnd: "stopped_function:$function_end+result",
   },
   phases: [
     { name: "STOPPER", reached: "its stopper thread runs, preemption off" },
@@ -64,6 +64,7 @@ export const stopTwoCpusPolicy: Policy = {
     takesActive: false,
     captured: (online, targets) => online.filter((cpu) => targets.includes(cpu)),
     rounds: "any",
+    runners: (_, targets) => targets.slice(0, 1),
     mask: "targets",
   },
   marks: multiStopMarks,

@@ -2,6 +2,8 @@
 
 import { TraceKind } from "../abi.ts";
 import { publishedInterrupts } from "../measure/published-interrupts.ts";
+import { readWaits } from "../measure/waits.ts";
+import { judgeRun } from "../scenario/judge.ts";
 import { latest, spreadOf } from "../measure/statistics.ts";
 import type { Timeline } from "../measure/timeline.ts";
 import { kernelSymbols, perCpuOffsets, requestOffsets } from "../guest/kernel.ts";
@@ -24,6 +26,8 @@ import { formatCount, formatNs, plural } from "./text.ts";
 
 const MOST_STRAGGLERS = 8;
 const MOST_MISSING = 32;
+/** Waits and messages. */
+const MOST_TOLD = 64;
 
 export function makeReport(result: RunResult): Report {
   const { expanded, machine, timelines, wallMs } = result;
@@ -31,6 +35,7 @@ export function makeReport(result: RunResult): Report {
   const { events, guestInstructions } = machine.work;
   const current = timelines.at(-1);
   const last = timelines.findLast((timeline) => !Number.isNaN(timeline.return)) ?? current;
+  const outcome = outcomeOf(result, current);
   return {
     format: REPORT_FORMAT,
     scenario: expanded.scenario,
@@ -46,7 +51,7 @@ export function makeReport(result: RunResult): Report {
       ...(expanded.firmware && { firmware: expanded.firmware.name }),
       clockHz: timing.clockMhz.value * 1e6,
     },
-    outcome: outcomeOf(result, current),
+    outcome,
     latency: latencyOf(result, last),
     rounds: timelines
       .filter((timeline) => !Number.isNaN(timeline.return))
@@ -56,11 +61,35 @@ export function makeReport(result: RunResult): Report {
       })),
     phases: last === undefined ? [] : phasesOf(result, last),
     stragglers: last === undefined ? [] : stragglersOf(result, last),
+    ...judgementOf(result, outcome),
     ...interruptsOf(result),
     digest: machine.digest(),
     simulatedNs: nsOf(timing, machine.cycle),
     recordsLost: machine.recordsLost,
     host: { wallMs, guestInstructions, events },
+  };
+}
+
+/** What the oracles say, and the waits and messages of the run. */
+function judgementOf(
+  result: RunResult,
+  { missing }: Report["outcome"],
+): Pick<Report, "oracles" | "waits" | "messages"> {
+  const { expanded, history } = result;
+  const { timing, policy } = expanded;
+  const culprits = missing.map(({ cpu }) => cpu);
+  return {
+    oracles: policy.measures === undefined ? judgeRun({ ...result, raised: [] }, culprits) : [],
+    waits: readWaits(history.observations, timing).slice(0, MOST_TOLD),
+    messages: history.observations
+      .filter(({ event }) => event === "say")
+      .slice(0, MOST_TOLD)
+      .map(({ which = "", cpu, cycle, values: [value] }) => ({
+        name: which,
+        cpu,
+        ns: nsOf(timing, cycle),
+        value: value === undefined ? null : Number(BigInt.asIntN(64, value)),
+      })),
   };
 }
 

@@ -3,6 +3,8 @@
 import type { BenchmarkCase } from "../guest/smp/ipi-benchmark.ts";
 import type { InterruptCase } from "../measure/ipi-benchmark.ts";
 import type { PublishedInterrupts } from "../measure/published-interrupts.ts";
+import type { OracleResult } from "../measure/oracles/index.ts";
+import type { WaitReport } from "../measure/waits.ts";
 import type { Spread } from "../measure/statistics.ts";
 import type { Scenario } from "../scenario/document.ts";
 
@@ -56,6 +58,15 @@ export interface AlsoReport {
   /** Calls that have returned, and what the last one returned; null when the run did not end well. */
   readonly rounds: number;
   readonly returned: number | null;
+}
+
+/** A message that the kernel would have printed. */
+export interface MessageReport {
+  readonly name: string;
+  readonly cpu: number;
+  readonly ns: number;
+  /** What it names, such as a CPU; null where it names nothing. */
+  readonly value: number | null;
 }
 
 export interface RoundReport {
@@ -116,6 +127,12 @@ export interface Report {
   };
   readonly rounds: readonly RoundReport[];
   readonly phases: readonly PhaseReport[];
+  /** What has to hold of every run of every path; empty of a policy that stops nobody. */
+  readonly oracles: readonly OracleResult[];
+  /** Waits with a time limit, in the order of their starts; times are durations. */
+  readonly waits: readonly WaitReport[];
+  /** Messages that the kernel would have printed, the first ones; times are from the start of the run. */
+  readonly messages: readonly MessageReport[];
   /** The last CPUs to arrive, latest first. */
   readonly stragglers: readonly Straggler[];
   /** Of the policy `ipi-benchmark`, in the place of calls and phases; left out otherwise. */

@@ -122,6 +122,8 @@ const schema = v.strictObject({
           v.maxLength(scenarioLimits.also, alsoMost),
         ),
       ),
+      /** Inputs of the path that are no CPUs, by name: see allstop list policies. */
+      options: v.optional(v.record(v.string(), v.number("a number"), "an object in braces")),
       /** What the function returns where it isn't 0. */
       results: v.optional(
         v.array(v.strictObject({ cpus: text("CPUs such as 0,4-7"), value: whole(-(2 ** 31), 2 ** 31 - 1) }), "a list"),

@@ -3,7 +3,7 @@
 import { AllstopError, placed } from "../errors.ts";
 import { expandDeliveries, type CpuDelivery } from "../faults/delivery.ts";
 import { assignLoads, checkLoad, isOffline, relaxTurns, type CpuLoad, type LoadKind } from "../faults/load.ts";
-import type { Policy } from "../policies/index.ts";
+import type { Policy, PolicyOption } from "../policies/index.ts";
 import { DEFAULT_PERSONALITY, personalityOf, type Personality } from "../firmware/index.ts";
 import { findTimingModel, type TimingModel } from "../timing/index.ts";
 import { onlineCpus, parseCpuList, topologyForCpus, topologyFromText, type Topology } from "../topology/index.ts";
@@ -27,6 +27,8 @@ export interface ExpandedScenario {
   readonly active: readonly number[] | undefined;
   readonly functionTurns: number;
   readonly deliveries: readonly CpuDelivery[];
+  /** Of the requests' policies: constants of the guest's image. */
+  readonly options: Readonly<Record<string, number>>;
   /** By CPU: what the function returns there. */
   readonly results: ReadonlyMap<number, number>;
 }
@@ -76,6 +78,7 @@ export function expandScenario(scenario: Scenario, given?: Topology): ExpandedSc
     requests,
     requester,
     active,
+    options: optionsOf(scenario, requests),
     results: resultsOf(scenario, topology),
     deliveries: expandDeliveries(scenario.faults?.delivery ?? [], topology, timing),
     functionTurns: scenario.policy.functionUs === 0 ? 0 : relaxTurns(timing, scenario.policy.functionUs * 1000),
@@ -91,6 +94,26 @@ function writtenOut(policy: Scenario["policy"], requests: readonly ExpandedReque
   }));
   const also = policy.also?.map((call, index) => ({ ...call, ...choices[index + 1] }));
   return { ...policy, ...choices[0], ...(also === undefined ? {} : { also }) };
+}
+
+/** Options of all policies that take part, with their defaults. @throws SCENARIO_INVALID */
+function optionsOf({ policy }: Scenario, requests: readonly ExpandedRequest[]): Record<string, number> {
+  const entries = requests.flatMap((one) => Object.entries<PolicyOption>(one.policy.options ?? {}));
+  const known: Readonly<Record<string, PolicyOption>> = Object.fromEntries(entries);
+  for (const [name, value] of Object.entries(policy.options ?? {})) {
+    const at = `policy.options.${name}`;
+    const option = Object.hasOwn(known, name) ? known[name] : undefined;
+    if (option === undefined) {
+      const allowed = Object.keys(known).join(", ") || "none";
+      throw new AllstopError("SCENARIO_INVALID", `${policy.name} has no such option`, { at, value, allowed });
+    }
+    const { least, most } = option;
+    if (Number.isInteger(value) && value >= least && value <= most) continue;
+    const allowed = `a whole number from ${least} to ${most}`;
+    throw new AllstopError("SCENARIO_INVALID", "not what belongs here", { at, value, allowed });
+  }
+  const defaults = entries.map(([name, option]) => [name, option.default] as const);
+  return { ...Object.fromEntries<number>(defaults), ...policy.options };
 }
 
 function resultsOf({ policy }: Scenario, topology: Topology): Map<number, number> {

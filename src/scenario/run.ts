@@ -10,8 +10,9 @@ import { CpuMask } from "../guest/lib/mask.ts";
 import { Machine, type LocalApicMode, type RunEnd } from "../machine/machine.ts";
 import type { Accelerations } from "../machine/accelerations.ts";
 import { fanOutCases, probeBenchmark, readBenchmark, type InterruptMeasurement } from "../measure/ipi-benchmark.ts";
+import { observeEvents, type History } from "../measure/observations.ts";
 import { probeRendezvous, readTimelines, type Timeline } from "../measure/timeline.ts";
-import { cyclesOf } from "../timing/index.ts";
+import { counterMhz, cyclesOf } from "../timing/index.ts";
 import type { Topology } from "../topology/index.ts";
 import { loadCore, type CoreSource } from "../core/load.ts";
 import { parseScenario, type ScenarioInput } from "./document.ts";
@@ -46,6 +47,8 @@ export interface RunResult {
   readonly end: RunEnd;
   /** One per call of the stop path. */
   readonly timelines: readonly Timeline[];
+  /** What happened, in events; of a policy that measures interrupts, nothing. */
+  readonly history: History;
   /** Of a policy that measures interrupts. */
   readonly interrupts?: InterruptMeasurement;
   /** Time that building and running took on the host. */
@@ -66,17 +69,22 @@ export async function executeScenario(document: ScenarioInput, options: RunOptio
 }
 
 /** Sets the probes, and returns what reads them when the run is over. */
-type Watch = (machine: Machine, expanded: ExpandedScenario) => () => Pick<RunResult, "timelines" | "interrupts">;
+type Watch = (
+  machine: Machine,
+  expanded: ExpandedScenario,
+) => () => Pick<RunResult, "timelines" | "history" | "interrupts">;
 
 const watchCalls: Watch = (machine, { policy, requests: [request] }) => {
   const probes = probeRendezvous(machine, policy);
-  return () => ({ timelines: readTimelines(machine, probes, policy, request) });
+  const readHistory = observeEvents(machine);
+  return () => ({ timelines: readTimelines(machine, probes, policy, request), history: readHistory() });
 };
 
 const watchInterrupts: Watch = (machine, { online, requests: [{ requester, targets }] }) => {
   const probes = probeBenchmark(machine);
   const who = { sender: requester, target: targets[0] ?? requester, online };
-  return () => ({ timelines: [], interrupts: readBenchmark(machine, probes, who) });
+  const history = { observations: [], records: [] };
+  return () => ({ timelines: [], history, interrupts: readBenchmark(machine, probes, who) });
 };
 
 /** The kernel that a scenario needs: its policies' routines, with the run's numbers as constants. */
@@ -102,6 +110,8 @@ export function kernelFor(
       activeCpus: expanded.active === undefined ? ActiveCpus.Null : ActiveCpus.Mask,
       settleTurns: Math.round(cyclesOf(timing, SETTLE_NS) / (timing.parameters.relax.value + 1)),
       functionTurns: expanded.functionTurns,
+      ticksPerMicrosecond: Math.round(counterMhz(timing)),
+      ...expanded.options,
       ...parameters,
     },
   });

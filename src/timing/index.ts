@@ -5,7 +5,7 @@ import { genericArm64, genericX86 } from "./generic.ts";
 import { machineModels } from "./machines.ts";
 import type { TimingModel } from "./model.ts";
 
-export { cyclesOf, hopCycles, nsOf, timingTable, type LineLatencies, type TimingModel } from "./model.ts";
+export { counterMhz, cyclesOf, hopCycles, nsOf, timingTable, type LineLatencies, type TimingModel } from "./model.ts";
 export {
   timingParameters,
   type Confidence,

@@ -42,6 +42,11 @@ export function nsOf(model: TimingModel, cycles: number | bigint): number {
   return (Number(cycles) * 1000) / model.clockMhz.value;
 }
 
+/** Ticks of a microsecond of the counter that software reads: the TSC, or CNTVCT_EL0. */
+export function counterMhz({ architecture, clockMhz, counterHz }: TimingModel): number {
+  return architecture === "x86-64" ? clockMhz.value : counterHz.value / 1e6;
+}
+
 /** The core's table of Timing.COUNT words. @throws OPTION_INVALID for values that no machine has */
 export function timingTable(model: TimingModel): Uint32Array {
   const table = new Uint32Array(Timing.COUNT);

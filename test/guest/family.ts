@@ -32,8 +32,8 @@ export interface Event {
 }
 
 const marks: readonly (readonly [Event["kind"], mark: string, pointer?: string, value?: string])[] = [
-  ["call", "requester:call", "mine"],
-  ["return", "requester:return", "mine", "ret"],
+  ["call", "requester:$request+mine", "mine"],
+  ["return", "requester:$answer+mine+ret", "mine", "ret"],
   ["enter", "multi_cpu_stop:enter", "msdata"],
   ["ack", "multi_cpu_stop:ack", "msdata", "curstate"],
   ["leave", "multi_cpu_stop:leave"],
@@ -41,7 +41,7 @@ const marks: readonly (readonly [Event["kind"], mark: string, pointer?: string, 
   ["ran", "stop_run_fn_direct:end"],
   ["work", "cpu_stopper_run_work:run", "arg"],
   ["worked", "cpu_stopper_run_work:ran"],
-  ["function", "stopped_function:start", "data"],
+  ["function", "stopped_function:$function_start+data", "data"],
   ["parked", "cpu_stopper_thread:parked"],
   ["dead", "cpuhp_report_idle_dead:dead"],
   ["retry", "cpu_stop_queue_two_works:retry"],

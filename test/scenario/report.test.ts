@@ -168,7 +168,8 @@ describe("an exception that the guest does not handle", () => {
     machine.probe(marks.fatal, { break: true });
     const end = machine.run(5_000_000);
     const timelines = readTimelines(machine, probes, expanded.policy);
-    const report = makeReport({ expanded, machine, end, timelines, wallMs: 0 });
+    const history = { observations: [], records: [] };
+    const report = makeReport({ expanded, machine, end, timelines, history, wallMs: 0 });
     expect(report.outcome.verdict).toBe("unhandled");
     expect(report.outcome.story).toMatch(story);
   });

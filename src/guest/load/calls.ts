@@ -5,6 +5,7 @@ import { cpuDown } from "../hotplug/cpu-down.ts";
 import { cpuUp } from "../hotplug/cpu-up.ts";
 import { cpusReadLock, cpusReadUnlock } from "../hotplug/lock.ts";
 import { findNextBit, onlineMask } from "../lib/cpumask.ts";
+import { observed } from "../observe.ts";
 import { Request, counters, request as ownRequest, requestWork } from "../percpu.ts";
 import { stopMachineFromInactiveCpu } from "../stop/from-inactive.ts";
 import { stopCoreCpuslocked, stopMachine, stopMachineCpuslocked } from "../stop/stop-machine.ts";
@@ -72,9 +73,9 @@ export const callFromInactiveCpu = routine("request_from_inactive_cpu", paramete
 /** What the image binds to notify_cpu_starting for that: the starting CPU has a request block of its own. */
 export const startingCall = routine("request_starting_call", [], nothing, (k) => {
   const mine = k.let("mine", addressOf(ownRequest.here));
-  k.mark("call");
-  const ret = k.call(stopMachineFromInactiveCpu, fn, asInteger(mine), mine.mask);
-  k.mark("return");
+  k.mark(observed("request", { locals: ["mine"] }));
+  const ret = k.let("ret", k.call(stopMachineFromInactiveCpu, fn, asInteger(mine), mine.mask));
+  k.mark(observed("answer", { locals: ["mine", "ret"] }));
   k.set(mine.returned, ret.to(u32));
 });
 

@@ -1,17 +1,19 @@
 // The function under test: what the CPUs run that a request names.
 
 import { cast, i32, routine, u64 } from "../../asm/index.ts";
+import { observed } from "../observe.ts";
 import { Request, counters, load, local } from "../percpu.ts";
 import { functionTurns } from "./parameters.ts";
 import { relaxFor } from "./work.ts";
 
 /** Counts its calls per CPU and for the request that `data` points to, notes how it was called, and takes its time. */
 export const stoppedFunction = routine("stopped_function", { data: u64 }, i32, (k, { data }) => {
-  k.mark("start");
+  k.mark(observed("function_start", { locals: ["data"] }));
   k.set(counters.here.calls, counters.here.calls.add(1));
   k.set(counters.here.called_with, local.here.preempt_count.shl(1).or(k.irqsDisabled()));
   k.atomicAdd(cast(data, Request).calls, 1);
   relaxFor(k, functionTurns);
-  k.mark("end");
-  k.return(load.here.function_result.to(i32));
+  const result = k.let("result", load.here.function_result.to(i32));
+  k.mark(observed("function_end", { locals: ["result"] }));
+  k.return(result);
 });

@@ -19,6 +19,7 @@ import {
   type Pointer,
 } from "../../asm/index.ts";
 import { numOnlineCpus, onlineMaskPointer } from "../lib/cpumask.ts";
+import { observed } from "../observe.ts";
 import { CpuMask } from "../lib/mask.ts";
 import { Request, TaskState, local, request } from "../percpu.ts";
 import { schedule } from "../sched/schedule.ts";
@@ -81,9 +82,9 @@ export const requester = routine(
     relaxFor(k, mine.start_turns);
     k.for("round", 0, mine.rounds, () => {
       relaxFor(k, settleTurns);
-      k.mark("call");
+      k.mark(observed("request", { locals: ["mine"] }));
       const ret = k.let("ret", k.callPointer(mine.call, RequestCall, mine));
-      k.mark("return");
+      k.mark(observed("answer", { locals: ["mine", "ret"] }));
       k.set(mine.returned, ret.to(u32));
       k.set(mine.rounds_done, mine.rounds_done.add(1));
       k.set(outcome.returned, ret.to(u32));

@@ -52,7 +52,13 @@ const Description = v.strictObject({
   /** CPU and cycle. */
   starts: v.array(v.strictTuple([count(MAX_CPUS), count(Number.MAX_SAFE_INTEGER)])),
   probes: v.array(
-    v.strictObject({ name: v.string(), number: count(2 ** 16), address: count(Number.MAX_SAFE_INTEGER) }),
+    v.strictObject({
+      name: v.string(),
+      number: count(2 ** 16),
+      address: count(Number.MAX_SAFE_INTEGER),
+      values: v.array(v.string()),
+      breaks: v.boolean(),
+    }),
   ),
 });
 

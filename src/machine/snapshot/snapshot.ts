@@ -7,6 +7,7 @@ import { coreIdentity } from "../../core/load.ts";
 import { AllstopError } from "../../errors.ts";
 import type { TimingModel } from "../../timing/index.ts";
 import type { Topology } from "../../topology/index.ts";
+import type { ProbeHandle } from "../views.ts";
 import { TraceLog } from "../trace-log.ts";
 import { roundToWords } from "./checksum.ts";
 import { decodeSnapshot, encodeSnapshot, snapshotError, type Description, type SnapshotContent } from "./format.ts";
@@ -23,7 +24,7 @@ export interface MachineParts {
 /** What the host keeps of a machine beside the core's memory. */
 export interface HostState {
   readonly console: string;
-  readonly probes: readonly { readonly name: string; readonly number: number; readonly address: number }[];
+  readonly probes: readonly ProbeHandle[];
   /** Cycles at which CPUs start by the host's wish. */
   readonly starts: ReadonlyMap<number, number>;
   readonly trace: TraceLog;
@@ -54,7 +55,7 @@ export function saveMachine(core: Core, parts: MachineParts, host: HostState & {
       packedTrace: packedTrace.length,
       console: host.console,
       starts: [...host.starts],
-      probes: host.probes.map(({ name, number, address }) => ({ name, number, address })),
+      probes: host.probes.map((probe) => ({ ...probe, values: [...probe.values] })),
     },
     runs: table,
     packedPages,
