@@ -10,6 +10,7 @@ import type { ListArguments, Listable } from "./list.ts";
 import type { LitmusArguments } from "./litmus.ts";
 import type { RunArguments } from "./run.ts";
 import { ignoreClosedPipes, print } from "./terminal.ts";
+import type { ScenariosArguments } from "./scenarios.ts";
 import type { TopologyArguments } from "./topology.ts";
 
 const EXIT_USAGE = 2;
@@ -39,7 +40,7 @@ const program = new Command("allstop")
   .showHelpAfterError("(allstop --help, or allstop COMMAND --help, tells more)")
   .addHelpText(
     "after",
-    "\nWithout a command: stop_machine() on machines of 64 to 4,096 CPUs, as a table.\n\nExit codes: 0 done, 1 a call did not complete, 2 wrong usage.\n\nExamples:\n  allstop run --topology epyc-9654 --load mixed\n  allstop run --arch arm64 --cpus 512 --wedge 17 --limit-ms 20",
+    "\nWithout a command: stop_machine() on machines of 64 to 4,096 CPUs, as a table.\n\nExit codes: 0 done, 1 a call did not complete or broke a rule, 2 wrong usage.\n\nExamples:\n  allstop run --topology epyc-9654 --load mixed\n  allstop run --arch arm64 --cpus 512 --wedge 17 --limit-ms 20",
   )
   .helpCommand(true)
   .allowExcessArguments()
@@ -55,8 +56,9 @@ const program = new Command("allstop")
 program
   .command("run")
   .description("run one scenario and report")
-  .argument("[scenario]", "scenario document (JSON); options override what it says")
+  .argument("[scenario]", "scenario document (JSON), or a built-in one such as S24; options override what it says")
   .addOption(architecture())
+  .option("--variant <name>", "of a built-in scenario: see allstop scenarios --list (default its first)")
   .option("--policy <name>", "stop path: see allstop list policies (default stop_machine)")
   .option("--cpus <n>", "number of CPUs of a plausible machine (default 64)", whole)
   .option("--topology <machine>", "preset, spec such as 2x32x2, or hwloc file (.xml)")
@@ -84,7 +86,7 @@ program
   .option("--json", "print the report as JSON (allstop.report/1)")
   .addHelpText(
     "after",
-    "\nExamples:\n  allstop run --topology icelake-8375c --load busy --active all\n  allstop run --policy cpu_offline --target 5\n  allstop run --policy ipi-benchmark --topology epyc-9654 --load poll\n  allstop run --cpus 4096 --arch arm64 --json",
+    "\nExamples:\n  allstop run --topology icelake-8375c --load busy --active all\n  allstop run --policy cpu_offline --target 5\n  allstop run --policy ipi-benchmark --topology epyc-9654 --load poll\n  allstop run --cpus 4096 --arch arm64 --json\n  allstop run S5",
   )
   .action(async (scenario: string | undefined, options: RunArguments) => {
     exitCode = await (await import("./run.ts")).run(scenario, options);
@@ -156,6 +158,21 @@ Examples:
   )
   .action(async (files: readonly string[], options: LitmusArguments) => {
     exitCode = await (await import("./litmus.ts")).litmus(files, options);
+  });
+
+program
+  .command("scenarios")
+  .description("run the built-in scenarios on all their variants, beside what is expected of them")
+  .argument("[id...]", "such as S5 or H1 (default: all)")
+  .option("--cpus <n>", "only on machines of this many CPUs, of those that a scenario names", whole)
+  .option("--list", "only tell what there is")
+  .option("--json", "as JSON: rows of scenario, variant, cpus, expected, got")
+  .addHelpText(
+    "after",
+    "\nExit codes: 0 every row is as expected, 1 some row is not, 2 wrong usage.\n\nExamples:\n  allstop scenarios\n  allstop scenarios S1 S34 --cpus 4\n  allstop scenarios --list",
+  )
+  .action(async (ids: readonly string[], options: ScenariosArguments) => {
+    exitCode = await (await import("./scenarios.ts")).scenarios(ids, options);
   });
 
 program

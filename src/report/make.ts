@@ -7,6 +7,7 @@ import { judgeRun } from "../scenario/judge.ts";
 import { latest, spreadOf } from "../measure/statistics.ts";
 import type { Timeline } from "../measure/timeline.ts";
 import { kernelSymbols, perCpuOffsets, requestOffsets } from "../guest/kernel.ts";
+import { request } from "../guest/percpu.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Policy } from "../policies/index.ts";
 import { startsTarget } from "../scenario/requests.ts";
@@ -36,6 +37,7 @@ export function makeReport(result: RunResult): Report {
   const current = timelines.at(-1);
   const last = timelines.findLast((timeline) => !Number.isNaN(timeline.return)) ?? current;
   const outcome = outcomeOf(result, current);
+  const returned = returnedBy(result);
   return {
     format: REPORT_FORMAT,
     scenario: expanded.scenario,
@@ -55,7 +57,8 @@ export function makeReport(result: RunResult): Report {
     latency: latencyOf(result, last),
     rounds: timelines
       .filter((timeline) => !Number.isNaN(timeline.return))
-      .map((timeline) => ({
+      .map((timeline, round) => ({
+        returned: returned[round] ?? null,
         rendezvousNs: sinceCall(result, timeline, stoppedAt(timeline, expanded.policy)) ?? NaN,
         totalNs: sinceCall(result, timeline, timeline.return) ?? NaN,
       })),
@@ -68,6 +71,16 @@ export function makeReport(result: RunResult): Report {
     recordsLost: machine.recordsLost,
     host: { wallMs, guestInstructions, events },
   };
+}
+
+/** What the first request's calls returned, in order. */
+function returnedBy({ expanded, history, machine }: RunResult): number[] {
+  const { requester, targets } = expanded.requests[0];
+  const caller = startsTarget(expanded.requests[0]) ? (targets[0] ?? requester) : requester;
+  const block = blockOf(machine, caller) + request.symbol.offset;
+  return history.observations
+    .filter(({ event, values }) => event === "answer" && Number(values[0]) === block)
+    .map(({ values }) => Number(BigInt.asIntN(32, values[1] ?? 0n)));
 }
 
 /** What the oracles say, and the waits and messages of the run. */
@@ -190,13 +203,15 @@ function outcomeOf(result: RunResult, current: Timeline | undefined): Report["ou
   const verdict = verdictOf(result);
   const missing = verdict === "hang" ? missingCpus(result, current) : [];
   const perCpu = expanded.online.map((cpu) => callsOn(machine, cpu));
+  const ran = expanded.online.filter((_, index) => (perCpu[index] ?? 0) > 0);
   const [{ requester }, ...also] = expanded.requests;
   const returned = verdict === "completed" ? returnedTo(machine, requester) : null;
   return {
     verdict,
     returned,
     story: storyOf(result, verdict, returned, missing, current),
-    calls: { cpus: perCpu.filter((calls) => calls > 0).length, total: perCpu.reduce((sum, calls) => sum + calls, 0) },
+    calls: { cpus: ran.length, total: perCpu.reduce((sum, calls) => sum + calls, 0), on: ran },
+    online: machine.readMask(kernelSymbols.onlineMask),
     missing: missing.slice(0, MOST_MISSING),
     missingCount: missing.length,
     also: also.map((request) => ({

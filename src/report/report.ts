@@ -70,6 +70,8 @@ export interface MessageReport {
 }
 
 export interface RoundReport {
+  /** What the call returned; null for a path that doesn't tell. */
+  readonly returned: number | null;
   readonly rendezvousNs: number;
   readonly totalNs: number;
 }
@@ -109,7 +111,9 @@ export interface Report {
     /** One sentence. */
     readonly story: string;
     /** CPUs on which the function ran, and how often in all. */
-    readonly calls: { readonly cpus: number; readonly total: number };
+    readonly calls: { readonly cpus: number; readonly total: number; readonly on: readonly number[] };
+    /** CPUs that the kernel counts as online at the end. */
+    readonly online: readonly number[];
     /** On a hang: who did not arrive. */
     readonly missing: readonly MissingCpu[];
     readonly missingCount: number;

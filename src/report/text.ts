@@ -42,6 +42,9 @@ export function plural(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
+/** Of waits, and of messages. */
+const MOST_LINES = 12;
+
 /** The lines of a whole report. */
 export function reportLines(report: Report, palette: Palette = plain): string[] {
   const blocks = [
@@ -49,11 +52,38 @@ export function reportLines(report: Report, palette: Palette = plain): string[] 
     figures(report, palette),
     phaseLines(report, palette),
     missingLines(report, palette),
+    oracleLines(report, palette),
+    waitLines(report, palette),
+    messageLines(report, palette),
     stragglerLines(report, palette),
     interruptLines(report, palette),
     [palette.faint(footer(report))],
   ];
   return blocks.filter((block) => block.length > 0).flatMap((block, index) => (index === 0 ? block : ["", ...block]));
+}
+
+/** The rules that were broken; of one that holds nothing is to be said. */
+function oracleLines({ oracles }: Report, { bad, good, faint }: Palette): string[] {
+  if (oracles.length === 0) return [];
+  const broken = oracles.filter(({ held }) => !held);
+  if (broken.length === 0) return [`${good("all rules hold")} ${faint(`(${oracles.length} oracles)`)}`];
+  return broken.map(({ name, detail }) => `${bad("broken")}  ${name}: ${detail}`);
+}
+
+function waitLines({ waits }: Report, { faint }: Palette): string[] {
+  return waits.slice(0, MOST_LINES).map(({ name, cpu, iterations, limit, expired, ns }) => {
+    const end = ns === null ? "goes on" : expired ? "given up" : "ended well";
+    return `wait ${name} of CPU ${cpu}: ${formatCount(iterations)} of ${formatCount(limit)} iterations, ${end}${ns === null ? "" : ` after ${formatNs(ns)}`} ${faint("(simulated)")}`;
+  });
+}
+
+function messageLines({ messages }: Report, { faint }: Palette): string[] {
+  return messages
+    .slice(0, MOST_LINES)
+    .map(
+      ({ name, cpu, ns, value }) =>
+        `message ${name}${value === null ? "" : ` ${value}`} ${faint(`on CPU ${cpu} at ${formatNs(ns)}`)}`,
+    );
 }
 
 function headline({ machine, outcome, scenario }: Report, palette: Palette): string[] {
