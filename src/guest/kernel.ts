@@ -16,11 +16,18 @@ import { cpuStarting } from "./hotplug/cpu-up.ts";
 import { disableInterrupts } from "./hotplug/cpu-down.ts";
 import { noOtherInterrupt, otherInterrupt } from "./entry/interrupt.ts";
 import {
+  archSmtUpdate,
   endOfInterrupt,
   initLocalApic,
+  nmiToOfflineCpu,
+  readPerformanceLvt,
   sendCallFunction,
   sendCallFunctionMask,
+  sendIpi,
+  sendIpiAllButSelf,
+  sendIpiMask,
   sendReschedule,
+  writePerformanceLvt,
 } from "./irqchip/controller.ts";
 import {
   gicDisableIpis,
@@ -32,19 +39,45 @@ import {
 import {
   x2apicEoi,
   x2apicInit,
+  x2apicNmiToOfflineCpu,
+  x2apicReadPerformanceLvt,
   x2apicSendCallFunction,
   x2apicSendCallFunctionMask,
+  x2apicSendIpi,
+  x2apicSendIpiAllButSelf,
+  x2apicSendIpiMask,
   x2apicSendReschedule,
   x2apicSoftDisable,
+  x2apicWritePerformanceLvt,
 } from "./irqchip/x2apic.ts";
+import { apicSmtUpdate, presentMask } from "./irqchip/shorthand.ts";
 import { onlineMask } from "./lib/cpumask.ts";
 import "./lib/delay.ts";
 import { callStopMachine, startQuietly } from "./load/calls.ts";
 import { carryOn, outcome, requestedMask, requester, requestsDone } from "./load/requester.ts";
 import { busyWork, computeWork, irqsOffWork, wedgedWork } from "./load/work.ts";
 import { Counters, Request, counters, hotplug, load, request } from "./percpu.ts";
-import { arm64KernelsWay, noNmi, x64KernelsWay, x64PokeNmi } from "./smp/by-architecture.ts";
-import { kernelsWay, pokeNmi } from "./smp/ipi-benchmark.ts";
+import { nmiRaiseCpuBacktrace, raiseBacktrace } from "./nmi/backtrace.ts";
+import {
+  accountNmi,
+  claimsNoNmi,
+  claimsNoOfflineNmi,
+  microcodeNmiHandler,
+  microcodeOfflineNmiHandler,
+  noCrashIpi,
+  pollCrashIpi,
+  stopMachineNmiHandler,
+} from "./nmi/entry.ts";
+import { haltInNmi, nmiPanic } from "./nmi/panic.ts";
+import {
+  arm64KernelsWay,
+  noNmi,
+  noPreparation,
+  x64KernelsWay,
+  x64PokeNmi,
+  x64PreparePokes,
+} from "./smp/by-architecture.ts";
+import { kernelsWay, pokeNmi, preparePokes } from "./smp/ipi-benchmark.ts";
 import { runDirectly, runFunction } from "./stop/multi-stop.ts";
 
 export interface KernelOptions {
@@ -74,6 +107,7 @@ export const kernelSymbols = {
   requestedMask: "request_mask",
   onlineMask: "__cpu_online_mask",
   activeMask: "__cpu_active_mask",
+  presentMask: "__cpu_present_mask",
 } as const;
 
 /** Offsets in the per-CPU block that a host writes before the start, or reads. */
@@ -119,8 +153,23 @@ const DEFAULT_BINDINGS: Readonly<Record<KernelOptions["architecture"], readonly 
     bind(sendReschedule, x2apicSendReschedule),
     bind(sendCallFunction, x2apicSendCallFunction),
     bind(sendCallFunctionMask, x2apicSendCallFunctionMask),
+    bind(sendIpi, x2apicSendIpi),
+    bind(sendIpiMask, x2apicSendIpiMask),
+    bind(sendIpiAllButSelf, x2apicSendIpiAllButSelf),
+    bind(nmiToOfflineCpu, x2apicNmiToOfflineCpu),
+    bind(readPerformanceLvt, x2apicReadPerformanceLvt),
+    bind(writePerformanceLvt, x2apicWritePerformanceLvt),
+    bind(archSmtUpdate, apicSmtUpdate),
     bind(kernelsWay, x64KernelsWay),
+    bind(preparePokes, x64PreparePokes),
     bind(pokeNmi, x64PokeNmi),
+    bind(stopMachineNmiHandler, claimsNoNmi),
+    bind(microcodeNmiHandler, claimsNoNmi),
+    bind(microcodeOfflineNmiHandler, claimsNoOfflineNmi),
+    bind(accountNmi, claimsNoNmi),
+    bind(pollCrashIpi, noCrashIpi),
+    bind(nmiPanic, haltInNmi),
+    bind(raiseBacktrace, nmiRaiseCpuBacktrace),
     bind(endOfInterrupt, x2apicEoi),
     bind(disableInterrupts, x2apicSoftDisable),
   ],
@@ -130,7 +179,9 @@ const DEFAULT_BINDINGS: Readonly<Record<KernelOptions["architecture"], readonly 
     bind(sendReschedule, gicSendReschedule),
     bind(sendCallFunction, gicSendCallFunction),
     bind(sendCallFunctionMask, gicSendCallFunctionMask),
+    bind(archSmtUpdate, noPreparation),
     bind(kernelsWay, arm64KernelsWay),
+    bind(preparePokes, noPreparation),
     bind(pokeNmi, noNmi),
     bind(disableInterrupts, gicDisableIpis),
   ],
@@ -143,7 +194,17 @@ export function buildKernel(options: KernelOptions): Image {
   const works: readonly Callable[] = [busyWork, computeWork, irqsOffWork, wedgedWork];
   return buildImage({
     architecture,
-    roots: [secondaryEntry, requester, callStopMachine, ...calls, ...works, onlineMask, outcome, requestedMask],
+    roots: [
+      secondaryEntry,
+      requester,
+      callStopMachine,
+      ...calls,
+      ...works,
+      onlineMask,
+      presentMask,
+      outcome,
+      requestedMask,
+    ],
     entry,
     bindings: [...bindings, ...DEFAULT_BINDINGS[architecture].filter(({ slot }) => !bound.has(slot.name))],
     options: parameters,

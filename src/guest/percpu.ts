@@ -9,7 +9,8 @@
 //   0x5c0  its state in CPU hotplug
 //   0x600  x86: GDT and TSS; 0x6c0: the work that takes its load off a CPU
 //   0x700  functions that others want called here (smp/call-function.ts)
-//   0x780  x86: what a CPU that is offline watches, on a line of its own
+//   0x780  x86: what a CPU that is offline watches, on a line of its own; 0x7c0: its sending of interrupts (irqchip/x2apic.ts)
+//   0x800  x86: NMIs (nmi/data.ts), and how a stop uses them (stop/nmi-data.ts)
 //   0x1800, 0x2000, 0x3000: tops of the idle, work and stopper stacks; above: stacks for NMI, double fault, machine check
 
 import { code, perCpu, ptr, self, struct, u16, u32, u64 } from "../asm/index.ts";
@@ -164,9 +165,11 @@ export const STACK_TOP = {
   idle: 0x1800,
   work: 0x2000,
   stop: 0x3000,
-  nmi: 0x3400,
-  doubleFault: 0x3800,
-  machineCheck: 0x3c00,
+  nmi: 0x3800,
+  doubleFault: 0x3c00,
+  machineCheck: 0x4000,
 } as const;
+/** Room for handlers that call handlers, with an exception and another NMI inside. */
+export const NMI_STACK_BYTES = STACK_TOP.nmi - STACK_TOP.stop;
 export const GDT_OFFSET = 0x600;
 export const TSS_OFFSET = 0x640;

@@ -143,6 +143,8 @@ export function buildMachine(
   requests.forEach((request, index) => {
     writeRequest(machine, request, index);
   });
+  const present = topology.cpus.filter(({ state }) => state !== "absent").map(({ number }) => number);
+  writeMask(machine, machine.address(kernelSymbols.presentMask), present);
   for (const cpu of online) machine.start(cpu, kernelSymbols.entry, { argument: BigInt(cpu) });
   placeOffline(machine, expanded);
   for (const { cpu, kind, delivery } of expanded.deliveries) machine.setDelivery(cpu, kind, delivery);

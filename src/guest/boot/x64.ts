@@ -21,6 +21,7 @@ import { STUB_BYTES, VECTORS, x64VectorStubs } from "../entry/x64.ts";
 import { GDT_OFFSET, STACK_TOP, TSS_OFFSET } from "../percpu.ts";
 import { initLocalApic } from "../irqchip/controller.ts";
 import { once, onceGuard } from "../lib/once.ts";
+import { registerBuiltinNmiHandlers } from "../nmi/builtin.ts";
 
 const KERNEL_CS = 0x08;
 const KERNEL_DS = 0x10;
@@ -117,7 +118,10 @@ function loadSegments(k: Builder): void {
 }
 
 export const initX64 = routine("cpu_init_x64", { cpu: u32 }, nothing, (k, { cpu }) => {
-  once(k, idtBuilt, () => buildIdt(k));
+  once(k, idtBuilt, () => {
+    buildIdt(k);
+    k.call(registerBuiltinNmiHandlers);
+  });
   const block = k.let("block", asInteger(perCpuBlock(cpu)));
   buildTables(k, block);
   loadTable(k, block, block.add(GDT_OFFSET), GDT_LIMIT, "gdt");

@@ -1,6 +1,8 @@
 // x86-64 entry: one 16-byte stub per vector, and the path that they share (Intel SDM 3A 6.14 has the frame).
 
-import { asmRoutine, x64 } from "../../asm/index.ts";
+import { asmRoutine, x64, type X64Assembler } from "../../asm/index.ts";
+import { X86Vector } from "../../abi.ts";
+import { NMI_STACK_BYTES } from "../percpu.ts";
 import { x64Interrupt } from "./interrupt.ts";
 import { X64Regs } from "./regs.ts";
 
@@ -27,6 +29,35 @@ const SAVED = [
   x64.r15,
 ];
 const VECTOR_OFFSET = X64Regs.offsets.get("vector") ?? 0;
+const WORD = 8;
+/** What the processor and a stub have pushed: vector, error code, RIP, CS, RFLAGS, RSP, SS. */
+const FRAME_WORDS = 7;
+/** Kept free at the top of the NMI stack, where the processor pushes the frame of any NMI: its frame, and what moving it takes. */
+const LANDING_BYTES = 128;
+const MOVING = [x64.rax, x64.rcx, x64.rdx];
+
+/**
+ * The processor pushes the frame of every NMI at the top of the NMI stack, so that one which interrupts a handler (after an IRET there has
+ * unblocked NMIs) would overwrite the handler's own frame. Hence each moves its frame away at once, while NMIs are still blocked: below the
+ * landing, or below whatever part of a handler it has interrupted.
+ */
+function moveNmiFrame(a: X64Assembler): void {
+  const { rax, rcx, rdx, rsp } = x64;
+  const scratch = MOVING.length * WORD;
+  const words = FRAME_WORDS + MOVING.length;
+  for (const register of MOVING) a.push(register);
+  a.mov(rax, x64.at(rsp, scratch + 5 * WORD)).lea(rcx, x64.at(rsp, words * WORD));
+  // From 1 to the stack's size: the interrupted stack pointer lies on this very stack.
+  a.mov(rdx, rcx).sub(rdx, rax).dec(rdx).cmp(rdx, NMI_STACK_BYTES).jcc("b", "nested");
+  a.lea(rax, x64.at(rcx, -LANDING_BYTES));
+  a.label("nested");
+  a.and(rax, -16);
+  for (let word = 0; word < words; word++) {
+    a.mov(rdx, x64.at(rsp, word * WORD)).mov(x64.at(rax, (word - words) * WORD), rdx);
+  }
+  a.lea(rsp, x64.at(rax, -words * WORD));
+  for (const register of MOVING.toReversed()) a.pop(register);
+}
 
 /** Stub n stands at STUB_BYTES * n. */
 export const x64VectorStubs = asmRoutine(
@@ -35,11 +66,15 @@ export const x64VectorStubs = asmRoutine(
     x64: (a) => {
       for (let vector = 0; vector < VECTORS; vector++) {
         if (!WITH_ERROR_CODE.has(vector)) a.push(0);
-        a.push(vector).jmp("common").align(STUB_BYTES);
+        a.push(vector)
+          .jmp(vector === Number(X86Vector.NMI) ? "nmi" : "common")
+          .align(STUB_BYTES);
       }
+      a.label("nmi");
+      moveNmiFrame(a);
       a.label("common");
       for (const register of SAVED) a.push(register);
-      a.mov(x64.rdi, x64.at(x64.rsp, VECTOR_OFFSET)).cld().call(x64Interrupt);
+      a.mov(x64.rdi, x64.at(x64.rsp, VECTOR_OFFSET)).mov(x64.rsi, x64.rsp).cld().call(x64Interrupt);
       for (const register of SAVED.toReversed()) a.pop(register);
       a.add(x64.rsp, 16).iretq();
     },

@@ -1,6 +1,7 @@
 // Taking a CPU offline (kernel/cpu.c: cpu_down, takedown_cpu; reference section 3.6).
 
 import { addressOf, codeOf, cpuCount, i32, nothing, routine, slot, u32, u64 } from "../../asm/index.ts";
+import { archSmtUpdate } from "../irqchip/controller.ts";
 import { clearCpuOnline, cpumaskAnyBut, cpumaskOf, numOnlineCpus, onlineMaskPointer } from "../lib/cpumask.ts";
 import { EBUSY } from "../lib/errno.ts";
 import { HotplugStep, counters, hotplug, load, local } from "../percpu.ts";
@@ -63,6 +64,7 @@ const cpuDownLocked = routine("_cpu_down", { cpu: u32 }, i32, (k, { cpu }) => {
     );
   });
   k.call(cpusWriteUnlock);
+  k.call(archSmtUpdate);
   k.return(ret);
 });
 

@@ -3,6 +3,7 @@
 
 import { addressOf, i32, imageOption, nothing, routine, slot, u32, type Builder } from "../../asm/index.ts";
 import { halt } from "../entry/fatal.ts";
+import { archSmtUpdate } from "../irqchip/controller.ts";
 import { activeMaskPointer, numOnlineCpus, onlineMaskPointer } from "../lib/cpumask.ts";
 import { HotplugStep, StartKind, hotplug, local, request } from "../percpu.ts";
 import { complete, initCompletion, waitForCompletion } from "../sched/completion.ts";
@@ -55,6 +56,7 @@ export const cpuUp = routine("cpu_up", { cpu: u32 }, i32, (k, { cpu }) => {
   k.call(waitForCompletion, addressOf(state.done));
   k.if(startingOnly.eq(0), () => {
     k.call(cpusWriteUnlock);
+    k.call(archSmtUpdate);
     k.call(mutexUnlock, addressOf(cpuAddRemoveLock));
   });
   k.return(request.of(cpu).returned.to(i32));

@@ -19,6 +19,25 @@ export const sendCallFunctionMask = slot(
   nothing,
 );
 
+/** x86-64, apic->send_IPI: interrupts one CPU. The vector of NMIs makes it an NMI; to the CPU itself it is an ordinary send, too. */
+export const sendIpi = slot("send_IPI", [{ cpu: u32 }, { vector: u32 }], nothing);
+
+/** x86-64, apic->send_IPI_mask */
+export const sendIpiMask = slot("send_IPI_mask", [{ mask: ptr(CpuMask) }, { vector: u32 }], nothing);
+
+/** x86-64, apic->send_IPI_allbutself: by shorthand if that is allowed, else to those that are online (shorthand.ts). */
+export const sendIpiAllButSelf = slot("send_IPI_allbutself", { vector: u32 }, nothing);
+
+/** x86-64, apic->nmi_to_offline_cpu: 1 if the driver can send NMIs to CPUs that are offline. */
+export const nmiToOfflineCpu = slot("nmi_to_offline_cpu", {}, u32);
+
+/** x86-64: the local vector table's entry for performance counters. */
+export const readPerformanceLvt = slot("apic_read_lvtpc", {}, u32);
+export const writePerformanceLvt = slot("apic_write_lvtpc", { value: u32 }, nothing);
+
+/** arch_smt_update(): the CPUs that are there have changed. Called at the end of boot and of each hotplug operation. */
+export const archSmtUpdate = slot("arch_smt_update", {}, nothing);
+
 /** x86-64: prepares the calling CPU's local APIC for IPIs. */
 export const initLocalApic = slot("init_local_apic", { cpu: u32 }, nothing);
 

@@ -6,6 +6,7 @@ import {
   routine,
   u32,
   type Builder,
+  type Condition,
   type Pointer,
   type ScalarType,
   type Value,
@@ -24,6 +25,12 @@ export const rawSpinLock = routine("_raw_spin_lock", { lock: ptr(u32) }, nothing
     );
   });
 });
+
+/** raw_spin_trylock() */
+export function rawSpinTrylock(k: Builder, lock: LockPointer): Condition {
+  const free = k.let("free", 0, u32);
+  return k.tryCmpxchg(lock.at(0), free, 1, "acquire");
+}
 
 export function rawSpinUnlock(k: Builder, lock: LockPointer): void {
   k.storeRelease(lock.at(0), 0);

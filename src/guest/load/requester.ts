@@ -18,6 +18,7 @@ import {
   type Builder,
   type Pointer,
 } from "../../asm/index.ts";
+import { archSmtUpdate } from "../irqchip/controller.ts";
 import { numOnlineCpus, onlineMaskPointer } from "../lib/cpumask.ts";
 import { observed } from "../observe.ts";
 import { CpuMask } from "../lib/mask.ts";
@@ -80,8 +81,10 @@ export const requester = routine(
     );
     k.writeOnce(stopMachineInitialized, 1);
     relaxFor(k, mine.start_turns);
-    k.for("round", 0, mine.rounds, () => {
+    k.for("round", 0, mine.rounds, (round) => {
       relaxFor(k, settleTurns);
+      // Boot is over, for CPUs that are not to come online, too.
+      k.if(round.eq(0), () => k.call(archSmtUpdate));
       k.mark(observed("request", { locals: ["mine"] }));
       const ret = k.let("ret", k.callPointer(mine.call, RequestCall, mine));
       k.mark(observed("answer", { locals: ["mine", "ret"] }));

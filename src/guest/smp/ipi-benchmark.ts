@@ -64,6 +64,9 @@ const handleIpiSpinlock = routine("handle_ipi_spinlock", { lock: u64 }, nothing,
 /** Sends an NMI to a CPU and waits until it has been handled; nothing where the architecture has none. */
 export const pokeNmi = slot("ipi_benchmark_nmi", { cpu: u32 }, nothing);
 
+/** What the module does first. */
+export const preparePokes = slot("ipi_benchmark_prepare", {}, nothing);
+
 /** How the kernel interrupts all others here: SendingWay. */
 export const kernelsWay = slot("ipi_benchmark_way", {}, u32);
 
@@ -114,6 +117,7 @@ export const callIpiBenchmark = routine("ipi_benchmark", { request: ptr(Request)
   const target = k.let("target", request.first);
   const times = k.let("times", request.second.add(BENCHMARK_WARM_UP));
   const way = k.let("way", k.call(kernelsWay));
+  k.call(preparePokes);
   for (const name of benchmarkCases) {
     k.for(`i_${name}`, 0, times, () => {
       k.mark(name);
