@@ -56,6 +56,7 @@ import "./lib/delay.ts";
 import { callStopMachine, startQuietly } from "./load/calls.ts";
 import { carryOn, outcome, requestedMask, requester, requestsDone } from "./load/requester.ts";
 import { busyWork, computeWork, irqsOffWork, wedgedWork } from "./load/work.ts";
+import { panicBindings } from "./panic/bindings.ts";
 import { Counters, Request, counters, hotplug, load, request } from "./percpu.ts";
 import { nmiRaiseCpuBacktrace, raiseBacktrace } from "./nmi/backtrace.ts";
 import {
@@ -142,6 +143,7 @@ const COMMON_BINDINGS: readonly Binding[] = [
   bind(requestsDone, carryOn),
   bind(cpuStarting, startQuietly),
   bind(otherInterrupt, noOtherInterrupt),
+  ...panicBindings,
 ];
 
 /** Mainline's choices for a machine that the host starts CPU by CPU. */

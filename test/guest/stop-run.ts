@@ -3,15 +3,18 @@
 
 import { readFile } from "node:fs/promises";
 import { TraceKind } from "../../src/abi.ts";
-import type { Binding } from "../../src/asm/index.ts";
+import type { Binding, Callable } from "../../src/asm/index.ts";
 import type { LocalApicMode, Machine, ProbeOptions, RunEnd } from "../../src/machine/machine.ts";
 import type { TraceRecord } from "../../src/machine/trace-log.ts";
 import type { Accelerations } from "../../src/machine/accelerations.ts";
+// Declares ticksPerMicrosecond, which every run here gives.
+import "../../src/guest/lib/delay.ts";
 import { SCENARIO_FORMAT, parseScenario, type ScenarioInput } from "../../src/scenario/document.ts";
 import { expandScenario, type ExpandedScenario } from "../../src/scenario/expand.ts";
 import { prepareMachine } from "../../src/scenario/run.ts";
 import { cyclesOf, timingParameters, type TimingModel } from "../../src/timing/index.ts";
 import type { Topology } from "../../src/topology/index.ts";
+import { eventProbes } from "./observed.ts";
 
 /** The core with its assertions compiled in. */
 export const checkedCore = await WebAssembly.compile(
@@ -33,8 +36,14 @@ export interface StopOptions {
   readonly localApic?: LocalApicMode;
   /** Take precedence over the policy's. */
   readonly bindings?: readonly Binding[];
+  /** What the requesters call instead of the policies' own routines. */
+  readonly call?: Callable;
+  /** Options of the guest's image, besides those of every run. */
+  readonly parameters?: Readonly<Record<string, number | bigint>>;
   /** Probes besides those that every run sets, by the name under which `passed` finds them. */
   readonly probes?: Readonly<Record<string, { readonly place: string } & ProbeOptions>>;
+  /** Watch every event of the image (observed.ts). */
+  readonly events?: boolean;
   /** Called before the first cycle. */
   readonly before?: (machine: Machine, expanded: ExpandedScenario) => void;
   /** Where the run ends; `done` unless given. */
@@ -81,6 +90,15 @@ export class StopRun {
     return this.passed(name).filter((passing) => passing.cpu === cpu);
   }
 
+  /** All hits by the names of their probes, in the order of time; of one cycle, in the order in which they happened. */
+  inOrder(): (Passing & { readonly name: string })[] {
+    const names = new Map([...this.#numbers].map(([name, number]) => [number, name]));
+    return this.records.flatMap(({ kind, subject, ...passing }) => {
+      const name = kind === TraceKind.PROBE ? names.get(subject) : undefined;
+      return name === undefined ? [] : [{ ...passing, name }];
+    });
+  }
+
   events(kind: TraceKind, cpu?: number): TraceRecord[] {
     return this.records.filter((record) => record.kind === kind && (cpu === undefined || record.cpu === cpu));
   }
@@ -120,6 +138,16 @@ function withFastInterrupts(timing: TimingModel): TimingModel {
   return { ...timing, parameters: { ...timing.parameters, interrupt } };
 }
 
+type Requests = ExpandedScenario["requests"];
+
+function calling([first, ...also]: Requests, call: Callable): Requests {
+  const replace = (request: Requests[0]): Requests[0] => ({
+    ...request,
+    policy: { ...request.policy, request: { ...request.policy.request, call } },
+  });
+  return [replace(first), ...also.map(replace)];
+}
+
 /** Runs the scenario's calls to their end on the checked core. */
 export async function runStop(document: Omit<ScenarioInput, "format">, options: StopOptions = {}): Promise<StopRun> {
   const {
@@ -127,7 +155,10 @@ export async function runStop(document: Omit<ScenarioInput, "format">, options: 
     accelerations,
     localApic,
     bindings = [],
+    call,
+    parameters,
     probes = {},
+    events = false,
     before,
     until = "requester:done",
     exact = false,
@@ -141,9 +172,10 @@ export async function runStop(document: Omit<ScenarioInput, "format">, options: 
     bindings: [...bindings, ...expanded.policy.bindings.filter(({ slot }) => !own.has(slot.name))],
   };
   const machine = await prepareMachine(
-    { ...expanded, policy },
+    { ...expanded, policy, requests: call === undefined ? expanded.requests : calling(expanded.requests, call) },
     {
       core: checkedCore,
+      parameters: { ticksPerMicrosecond: plain.timing.counterHz.value / 1e6, ...parameters },
       ...(accelerations === undefined ? {} : { accelerations }),
       ...(localApic === undefined ? {} : { localApic }),
     },
@@ -156,7 +188,8 @@ export async function runStop(document: Omit<ScenarioInput, "format">, options: 
     TraceKind.WAKE,
   ]);
   const numbers = new Map<string, number>();
-  for (const [name, { place, ...rest }] of Object.entries({ ...marks, ...probes })) {
+  const watched = { ...marks, ...(events ? eventProbes(machine.image.marks) : {}), ...probes };
+  for (const [name, { place, ...rest }] of Object.entries(watched)) {
     numbers.set(name, machine.probe(place, rest).number);
   }
   machine.probe(until, { break: true, record: false });

@@ -87,6 +87,18 @@ export const smpCallFunctionSingle = routine(
   },
 );
 
+/** smp_call_function_single_async(): the caller's own request block, and no wait. */
+export const smpCallFunctionSingleAsync = routine(
+  "smp_call_function_single_async",
+  [{ cpu: u32 }, { csd: ptr(CallSingleData) }],
+  nothing,
+  (k, { cpu, csd }) => {
+    k.set(csd.flags, CsdFlag.Lock);
+    k.smpWmb("csd_lock");
+    k.if(k.call(queueCall, csd, cpu).ne(0), () => k.call(sendCallFunction, cpu));
+  },
+);
+
 function forEachOther(
   k: Builder,
   body: (csd: PointerLocal<typeof CallSingleData>, cpu: Parameters<Parameters<typeof forEachCpu>[2]>[0]) => void,
