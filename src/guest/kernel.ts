@@ -14,6 +14,7 @@ import { initArchitecture } from "./boot/init-cpu.ts";
 import { initX64 } from "./boot/x64.ts";
 import { cpuStarting } from "./hotplug/cpu-up.ts";
 import { disableInterrupts } from "./hotplug/cpu-down.ts";
+import { arm64Vectors, exceptionVectors } from "./entry/arm64.ts";
 import { noOtherInterrupt, otherInterrupt } from "./entry/interrupt.ts";
 import {
   archSmtUpdate,
@@ -178,6 +179,7 @@ const DEFAULT_BINDINGS: Readonly<Record<KernelOptions["architecture"], readonly 
   arm64: [
     ...COMMON_BINDINGS,
     bind(initArchitecture, gicInit),
+    bind(exceptionVectors, arm64Vectors),
     bind(sendReschedule, gicSendReschedule),
     bind(sendCallFunction, gicSendCallFunction),
     bind(sendCallFunctionMask, gicSendCallFunctionMask),

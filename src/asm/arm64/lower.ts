@@ -232,6 +232,7 @@ export class Arm64Lowering extends Arm64Atomics {
         this.list.push([], (a) => {
           a.daifSet(MASK_ALL);
           if (usesPmr) setPmr(a, PMR_ALL);
+          if (this.flavour.interrupts === "feat-nmi") a.msrImmediate("allint", 1);
         });
     }
   }

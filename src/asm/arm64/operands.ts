@@ -21,8 +21,11 @@ import type { Arm64Address, Arm64Register, Arm64Width } from "./registers.ts";
 export interface Arm64Flavour {
   /** Single-instruction atomics (FEAT_LSE), or load/store-exclusive loops. */
   readonly atomics: "lse" | "llsc";
-  /** Interrupts masked by PSTATE.DAIF, or by ICC_PMR_EL1 so that some can act as NMIs. */
-  readonly interrupts: "daif" | "pseudo-nmi";
+  /**
+   * Interrupts masked by PSTATE.DAIF; by ICC_PMR_EL1, so that some can act as NMIs; or by DAIF on a machine with FEAT_NMI, where only
+   * PSTATE.ALLINT masks everything.
+   */
+  readonly interrupts: "daif" | "pseudo-nmi" | "feat-nmi";
   /** DSB after unmasking through the PMR; not needed where ICC_CTLR_EL3.PMHE is 0. */
   readonly pmrSync: boolean;
   /** Register that points to this CPU's block; tpidr_el0 is for images that run as a user program. */

@@ -1,7 +1,7 @@
 // The first instructions of a CPU that the host starts: argument = CPU number; everything else is unknown.
 
 import { PER_CPU_START, arm64, asmRoutine, x64 } from "../../asm/index.ts";
-import { arm64Vectors } from "../entry/arm64.ts";
+import { exceptionVectors } from "../entry/arm64.ts";
 import { STACK_TOP } from "../percpu.ts";
 import { startKernel } from "./init-cpu.ts";
 
@@ -26,7 +26,7 @@ export const secondaryEntry = asmRoutine(
       a.msrImmediate("spsel", 1);
       a.symbolAddress(x1, PER_CPU_START).add(x1, x1, x0, "lsl", PER_CPU_SHIFT).msr("tpidr_el1", x1);
       a.movConstant(x2, STACK_TOP.idle).add(x2, x2, x1).mov(sp, x2);
-      a.symbolAddress(x3, arm64Vectors).msr("vbar_el1", x3).isb();
+      a.symbolAddress(x3, exceptionVectors).msr("vbar_el1", x3).isb();
       a.call(startKernel).brk(0x800);
     },
   },

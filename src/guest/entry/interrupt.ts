@@ -22,12 +22,12 @@ export const noOtherInterrupt = routine("no_other_interrupt", { id: u32 }, nothi
   k.call(badException);
 });
 
-function enterInterrupt(k: Builder): void {
+export function enterInterrupt(k: Builder): void {
   k.set(local.here.preempt_count, local.here.preempt_count.add(HARDIRQ_OFFSET));
   k.set(counters.here.interrupts, counters.here.interrupts.add(1));
 }
 
-function exitInterrupt(k: Builder): void {
+export function exitInterrupt(k: Builder): void {
   k.set(local.here.preempt_count, local.here.preempt_count.sub(HARDIRQ_OFFSET));
   preemptOnInterruptExit(k);
 }
