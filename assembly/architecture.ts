@@ -1,8 +1,7 @@
 // The one place that knows both instruction sets: what a machine of either calls.
 
 import { Architecture } from "../src/abi.ts";
-import { Cpu } from "./cpu.ts";
-import { apicTimerFires } from "./interrupts/apic/timer.ts";
+import { Cpu, Pending } from "./cpu.ts";
 import { machine } from "./machine.ts";
 import { STATE_WORDS as ARM64_STATE_WORDS } from "./arm64/cpu.ts";
 import { bindNextLoad } from "./arm64/early.ts";
@@ -12,11 +11,13 @@ import { arm64Reset } from "./arm64/reset.ts";
 import { arm64Slopes } from "./arm64/slopes.ts";
 import { arm64TimersFire } from "./arm64/timer.ts";
 import { STATE_WORDS as X86_STATE_WORDS } from "./x86/cpu.ts";
+import { x86TimersFire } from "./x86/deadlines.ts";
 import { x86Execute } from "./x86/execute.ts";
 import { x86TakePending } from "./x86/exception.ts";
 import { x86Reset } from "./x86/reset.ts";
 import { x86Slopes } from "./x86/slopes.ts";
 import { Leave } from "./time/leave.ts";
+import { takeStolen } from "./time/stolen.ts";
 
 /**
  * Steps a CPU from its next instruction until a limit is reached or something else needs attention.
@@ -28,6 +29,10 @@ export function execute(cpu: Cpu, must: bool): Leave {
 
 /** Takes what is pending and unmasked, or goes on with a delivery that had to wait for memory. */
 export function takePending(cpu: Cpu): void {
+  if ((cpu.pending & Pending.STOLEN) != 0 && cpu.delivery == 0) {
+    takeStolen(cpu);
+    return;
+  }
   if (machine().architecture == Architecture.X86_64) x86TakePending(cpu);
   else arm64TakePending(cpu);
 }
@@ -60,6 +65,6 @@ export function resetCpu(cpu: Cpu): void {
 
 /** The CPU's deadline has come: its timers signal what is due at `cycle`, and set the next one. */
 export function timersFire(cpu: Cpu, cycle: u64): void {
-  if (machine().architecture == Architecture.X86_64) apicTimerFires(cpu, cycle);
+  if (machine().architecture == Architecture.X86_64) x86TimersFire(cpu, cycle);
   else arm64TimersFire(cpu, cycle);
 }

@@ -25,6 +25,7 @@ import { openPl011 } from "./devices/pl011.ts";
 import { openApics, resetApic } from "./interrupts/apic/record.ts";
 import { openGics, resetGic } from "./interrupts/gic/gic.ts";
 import { openDelivery } from "./interrupts/delivery.ts";
+import { openIdle } from "./interrupts/idle.ts";
 import { openDistributor, resetDistributor } from "./interrupts/gic/spi.ts";
 import { enterHardwareId, openHardwareIds } from "./interrupts/hardwareIds.ts";
 import { openTargets, targetPresent } from "./interrupts/targets.ts";
@@ -40,6 +41,7 @@ import { STORES_HIT, openStores } from "./memory/stores.ts";
 import { openTrain } from "./memory/train.ts";
 import { attachLimits } from "./time/limits.ts";
 import { openSpins } from "./time/spin.ts";
+import { openStolen } from "./time/stolen.ts";
 import { attachWheel, openWheel } from "./time/wheel.ts";
 import { openProbes } from "./trace/probe.ts";
 import { openTrace } from "./trace/ring.ts";
@@ -140,6 +142,7 @@ function openRegions(): bool {
   )
     return false;
   if (!openHardwareIds() || !openTargets() || !openDelivery()) return false;
+  if (!openStolen() || !openIdle()) return false;
   if (m.architecture == Architecture.X86_64) return openApics();
   if (!openGics() || !openDistributor() || !openFirmware() || !openPl011()) return false;
   configureFirmware();

@@ -125,6 +125,8 @@ export enum Pending {
   INIT = 16,
   /** arm64: an interrupt that firmware in EL3 takes, whatever EL1 masks. */
   EL3 = 32,
+  /** The CPU is to lose time (time/stolen.ts). */
+  STOLEN = 64,
 }
 
 export const CPU_JOURNAL: usize = 896;

@@ -5,8 +5,9 @@ import { ARM64_SP_SLOT, Architecture, CPU_REGISTERS, CpuState, LINE_BYTES, X86_R
 import { arm64Digest } from "./arm64/digest.ts";
 import { firmwareCpuDigest, firmwareDigest } from "./firmware/firmware.ts";
 import { pl011Digest } from "./devices/pl011.ts";
-import { Cpu, coreAt, cpuAt, threadOf } from "./cpu.ts";
+import { Cpu, Pending, coreAt, cpuAt, threadOf } from "./cpu.ts";
 import { deliveryDigest } from "./interrupts/delivery.ts";
+import { idleDigest } from "./interrupts/idle.ts";
 import { apicDigest } from "./interrupts/apic/record.ts";
 import { gicDigest } from "./interrupts/gic/gic.ts";
 import { distributorDigest } from "./interrupts/gic/spi.ts";
@@ -30,6 +31,7 @@ import { earlyDigest } from "./memory/early.ts";
 import { takeAllApart } from "./memory/foreseen.ts";
 import { Request, accessRequest } from "./memory/request.ts";
 import { catchUpParked } from "./time/run.ts";
+import { effectiveClock, stolenDigest } from "./time/stolen.ts";
 import { EventClass, EventNode, FREE, NODE_BYTES } from "./time/wheel.ts";
 import { x86Digest } from "./x86/digest.ts";
 
@@ -90,13 +92,15 @@ function digestCpu(cpu: Cpu): void {
   catchUpParked(cpu);
   mix(cpu.state);
   deliveryDigest(cpu);
+  stolenDigest(cpu);
+  idleDigest(cpu);
   if (m.architecture == Architecture.ARM64) firmwareCpuDigest(cpu);
   if (cpu.state == CpuState.OFFLINE) return;
   mix(cpu.waitKind);
-  mix(cpu.clock);
+  mix(effectiveClock(cpu));
   mix(cpu.pc);
   mix(cpu.retired);
-  mix(cpu.pending);
+  mix(cpu.pending & ~Pending.STOLEN);
   mix(cpu.masked);
   mix(cpu.watchedLine);
   if (cpu.claimedLine != 0 && hasOnlineSibling(cpu)) {

@@ -20,6 +20,7 @@ import { deliveryDelay, deliveryLosses, setDelivery } from "./interrupts/deliver
 import { driveLine } from "./interrupts/gic/stream.ts";
 import { Arrival } from "./firmware/call.ts";
 import { NO_EVENT, eventIndex, isShared } from "./firmware/events.ts";
+import { setIdleExit } from "./interrupts/idle.ts";
 import { Message, send } from "./interrupts/message.ts";
 import { machine } from "./machine.ts";
 import { warmLine } from "./memory/lines.ts";
@@ -263,6 +264,16 @@ export function triggerEvent(index: u32, number: u32, cycle: u64): bool {
     send(cpu, (<u64>Message.EL3) | ((<u64>event) << 8), cycle);
   }
   return true;
+}
+
+/** From `cycle` on, which is behind now, a CPU executes nothing for `duration` cycles, less than 2^56. */
+export function suspendAt(index: u32, duration: u64, cycle: u64): void {
+  send(cpuAt(index), (<u64>Message.SUSPEND) | (duration << 8), cycle);
+}
+
+/** Cycles that a CPU takes to leave a deep idle state; 0: as the shallow ones. */
+export function setIdleExitOf(index: u32, cycles: u32): void {
+  setIdleExit(cpuAt(index), cycles);
 }
 
 /** Which `TraceKind`s are recorded, a bit each. */

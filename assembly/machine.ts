@@ -137,6 +137,12 @@ export class Machine {
   /** Faults of delivery by target and kind, and whether any was ever set (interrupts/delivery.ts). */
   deliveryFaults: usize;
   deliveryFaultsSet: u32;
+  /** By CPU: until when it is suspended; and whether any ever was (time/stolen.ts). */
+  stolen: usize;
+  stolenSet: u32;
+  /** By CPU: exit latencies of deep idle states, and whether any was ever set (interrupts/idle.ts). */
+  idleExits: usize;
+  idleExitsSet: u32;
 }
 
 // @ts-ignore: AssemblyScript reserves the bytes at compile time

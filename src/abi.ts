@@ -2,7 +2,7 @@
 // Only what TypeScript and AssemblyScript read alike: numeric constants, arithmetic on them, plain enums.
 
 /** Changes whenever anything below does; the boundary file refuses a core with another number. */
-export const ABI_VERSION = 4;
+export const ABI_VERSION = 5;
 
 export enum Architecture {
   X86_64 = 0,
@@ -76,7 +76,7 @@ export enum CpuState {
   RUNNING = 1,
   /** An access misses, or a device has not answered yet. */
   BLOCKED = 2,
-  /** HLT, MWAIT, WFI or WFE: waits for an interrupt or an event. */
+  /** HLT, MWAIT, TPAUSE, UMWAIT, WFI or WFE: waits for an interrupt or an event. */
   WAITING = 3,
   /** Left the machine by a fatal event of its own (shutdown, powered off). */
   DEAD = 4,
@@ -92,6 +92,9 @@ export enum WaitKind {
   STARTUP = 5,
   /** x86: shutdown, where the platform lets a CPU stay in it. */
   SHUTDOWN = 6,
+  /** x86: wait until a time at the latest, UMWAIT for a monitored line too. */
+  TPAUSE = 7,
+  UMWAIT = 8,
 }
 
 /** The most stores that a store buffer holds. */
@@ -243,6 +246,8 @@ export enum Timing {
   WAKE_MWAIT,
   WAKE_WFI,
   WAKE_WFE,
+  /** Out of TPAUSE and UMWAIT. */
+  WAKE_PAUSE,
   /** PSCI CPU_ON, or a start-up IPI, to the first instruction of the target. */
   CPU_ON_LATENCY,
   /** x86: time in system-management mode, where the SMI doesn't come with a time of its own. */
@@ -453,6 +458,8 @@ export enum TraceKind {
   INIT_TAKEN = 12,
   /** x86: shutdown entered; subject: vector of the exception that could not be delivered. */
   SHUTDOWN = 13,
+  /** The CPU is suspended: it executes nothing until the cycle `value`. */
+  SUSPENDED = 14,
 }
 
 /** Probe flags. */

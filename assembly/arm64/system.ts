@@ -2,9 +2,10 @@
 // DDI 0487 C4.1.94).
 
 import { Device, FirmwareConduit, StopReason, WaitKind } from "../../src/abi.ts";
-import { Cpu, NEVER } from "../cpu.ts";
+import { Cpu, NEVER, Pending } from "../cpu.ts";
 import { requestDevice } from "../devices/transaction.ts";
 import { Arrival, reachesFirmware } from "../firmware/call.ts";
+import { deepen } from "../interrupts/idle.ts";
 import { broadcastEvent } from "../interrupts/message.ts";
 import { beginWait } from "../interrupts/wake.ts";
 import { machine } from "../machine.ts";
@@ -126,8 +127,15 @@ function waitForInterrupt(cpu: Cpu, timeout: u64): Step {
 
 /** Waits for an interrupt unless one is pending. */
 function standBy(cpu: Cpu, timeout: u64): Step {
-  if (cpu.pending != 0) return Step.NEXT;
+  if ((cpu.pending & ~Pending.STOLEN) != 0) return Step.NEXT;
   return waitUntil(cpu, WaitKind.WFI, timeout);
+}
+
+/** What CPU_SUSPEND asks for. */
+function standByDeeply(cpu: Cpu): Step {
+  const step = standBy(cpu, NEVER);
+  if (step == Step.WAIT) deepen(cpu);
+  return step;
 }
 
 function waitUntil(cpu: Cpu, kind: WaitKind, timeout: u64): Step {
@@ -196,7 +204,7 @@ function callFirmware(cpu: Cpu, d: A64, conduit: FirmwareConduit): Step {
     writeX(changetype<usize>(cpu), 0, cpu.deviceValue);
     returnFromEl3(cpu);
     // CPU_SUSPEND has asked for standby.
-    return cpu.deviceWrite != 0 ? standBy(cpu, NEVER) : Step.NEXT;
+    return cpu.deviceWrite != 0 ? standByDeeply(cpu) : Step.NEXT;
   }
   if (!reachesFirmware(conduit)) return undefined(cpu);
   markBlocked(cpu);

@@ -6,6 +6,7 @@ import { Cpu } from "../cpu.ts";
 import { gicStart } from "../interrupts/gic/interface.ts";
 import { machine } from "../machine.ts";
 import { ticksOf } from "../time/limits.ts";
+import { startNotBefore } from "../time/stolen.ts";
 import { trace } from "../trace/ring.ts";
 
 /** Lets a CPU begin at its start pc in the first instruction slot of a cycle. */
@@ -17,6 +18,7 @@ export function startCpu(cpu: Cpu, cycle: u64): void {
   cpu.starting = 0;
   cpu.state = CpuState.RUNNING;
   cpu.clock = ticksOf(cycle);
+  startNotBefore(cpu);
   cpu.pc = cpu.startPc;
   trace(TraceKind.CPU_STARTED, cpu, cycle, 0, cpu.index, cpu.startPc, 0);
 }

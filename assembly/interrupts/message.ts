@@ -14,6 +14,7 @@ import { shrinkLimits, ticksOf } from "../time/limits.ts";
 import { takeDeadline } from "../time/deadline.ts";
 import { runCompleted, runCore } from "../time/run.ts";
 import { unpark } from "../time/spin.ts";
+import { suspend } from "../time/stolen.ts";
 import { signalEvent } from "../time/watch.ts";
 import { EventClass, EventNode, schedule } from "../time/wheel.ts";
 import { trace } from "../trace/ring.ts";
@@ -50,6 +51,8 @@ export enum Message {
   SYSTEM_NMI = 9,
   /** arm64: second byte: index of the SDEI event whose interrupt EL3 is to take. */
   EL3 = 10,
+  /** The CPU is suspended; bits 63:8: for how many cycles. */
+  SUSPEND = 11,
 }
 
 export const MESSAGE_KIND: i32 = 0x7f;
@@ -171,6 +174,9 @@ export function deliver(node: EventNode, cycle: u64): void {
     case Message.EL3:
       acceptEvent(cpu, (<u32>(argument >>> 8)) & 0xff, cycle);
       settlePending(cpu, cycle);
+      break;
+    case Message.SUSPEND:
+      suspend(cpu, cycle, argument >>> 8);
       break;
     default:
       startCpu(cpu, cycle);

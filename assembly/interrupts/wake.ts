@@ -1,20 +1,28 @@
-// Leaving HLT, MWAIT, WFI and WFE.
+// Leaving HLT, MWAIT, TPAUSE, WFI and WFE.
 
 import { CpuState, Timing, TraceKind, WaitKind } from "../../src/abi.ts";
 import { arm64 } from "../arm64/cpu.ts";
-import { Cpu, WaitEnd } from "../cpu.ts";
+import { Cpu, Pending, WaitEnd } from "../cpu.ts";
 import { timing } from "../machine.ts";
 import { cycleOf, ticksOf } from "../time/limits.ts";
+import { startNotBefore } from "../time/stolen.ts";
 import { trace } from "../trace/ring.ts";
 import { leaveHalt, mwaitUnmasks, systemStateMasks } from "../x86/wait.ts";
+import { isPause, leavePause } from "../x86/timedPause.ts";
+import { exitLatency } from "./idle.ts";
+
+/** The wait of a polling loop that comes to its end by time: a trace would hold little else. */
+function isTimedPoll(cpu: Cpu): bool {
+  if (cpu.waitKind == WaitKind.WFE) return cpu.waitEndedBy == WaitEnd.TIMEOUT;
+  return isPause(cpu.waitKind);
+}
 
 /** Stops a CPU at its next instruction; the caller has completed the waiting instruction. */
 export function beginWait(cpu: Cpu, kind: WaitKind): void {
   cpu.state = CpuState.WAITING;
   cpu.waitKind = kind;
   cpu.loopVisits = 0;
-  // WFE is for polling with pauses: its ends by time, below, would fill the trace as well.
-  if (kind != WaitKind.WFE) trace(TraceKind.WAIT, cpu, cycleOf(cpu.clock), kind, cpu.index, 0, 0);
+  if (kind != WaitKind.WFE && !isPause(kind)) trace(TraceKind.WAIT, cpu, cycleOf(cpu.clock), kind, cpu.index, 0, 0);
 }
 
 /**
@@ -25,8 +33,10 @@ export function pendingEndsWait(cpu: Cpu): bool {
   let masked = cpu.masked;
   if (cpu.waitKind == WaitKind.WFI) masked = 0;
   else if (cpu.waitKind == WaitKind.MWAIT) masked &= ~mwaitUnmasks(cpu);
-  else if (cpu.waitKind >= WaitKind.STARTUP) masked |= systemStateMasks(cpu.waitKind);
-  return (cpu.pending & ~masked) != 0;
+  // An external interrupt ends it whatever EFLAGS.IF says (SDM 2B TPAUSE).
+  else if (isPause(cpu.waitKind)) masked &= ~Pending.IRQ;
+  else if (cpu.waitKind == WaitKind.STARTUP || cpu.waitKind == WaitKind.SHUTDOWN) masked |= systemStateMasks(cpu.waitKind);
+  return (cpu.pending & ~masked & ~Pending.STOLEN) != 0;
 }
 
 /**
@@ -42,7 +52,7 @@ export function endEventWait(cpu: Cpu, cycle: u64, by: WaitEnd): void {
 
 /** An interrupt that would have ended a WFE comes in a cycle in which it has been ended. */
 export function keepEvent(cpu: Cpu, cycle: u64): void {
-  if (cpu.waitEndCycle != cycle || (cpu.pending & ~cpu.masked) == 0) return;
+  if (cpu.waitEndCycle != cycle || (cpu.pending & ~cpu.masked & ~Pending.STOLEN) == 0) return;
   if (cpu.waitEndedBy == WaitEnd.EVENT) arm64(cpu).event = 1;
   cpu.waitEndedBy = WaitEnd.INTERRUPT;
 }
@@ -60,9 +70,11 @@ export function consumesEvent(cpu: Cpu, cycle: u64): bool {
  */
 export function wakeFromWait(cpu: Cpu, cycle: u64): void {
   const began = cycleOf(cpu.clock);
-  if (cycle > began) cpu.clock = ticksOf(cycle + wakeLatency(cpu.waitKind));
-  const timedOut = cpu.waitKind == WaitKind.WFE && cpu.waitEndedBy == WaitEnd.TIMEOUT;
-  if (!timedOut) trace(TraceKind.WAKE, cpu, max(cycle, began), cpu.waitKind, cpu.index, 0, 0);
+  const latency = exitLatency(cpu, wakeLatency(cpu.waitKind));
+  if (cycle > began) cpu.clock = ticksOf(cycle + latency);
+  startNotBefore(cpu);
+  if (isPause(cpu.waitKind)) leavePause(cpu, max(cycle, began));
+  if (!isTimedPoll(cpu)) trace(TraceKind.WAKE, cpu, max(cycle, began), cpu.waitKind, cpu.index, 0, 0);
   if (cpu.waitKind == WaitKind.HLT) leaveHalt(cpu);
   cpu.state = CpuState.RUNNING;
   cpu.waitKind = WaitKind.NONE;
@@ -77,6 +89,9 @@ function wakeLatency(kind: WaitKind): u64 {
       return timing(Timing.WAKE_MWAIT);
     case WaitKind.WFI:
       return timing(Timing.WAKE_WFI);
+    case WaitKind.TPAUSE:
+    case WaitKind.UMWAIT:
+      return timing(Timing.WAKE_PAUSE);
     default:
       return timing(Timing.WAKE_WFE);
   }

@@ -93,7 +93,7 @@ export function endWatch(cpu: Cpu, cycle: u64): void {
   if (machine().architecture == Architecture.ARM64) {
     arm64(cpu).exclusiveSize = 0;
     signalEvent(cpu, cycle);
-  } else if (cpu.state == CpuState.WAITING && cpu.waitKind == WaitKind.MWAIT) {
+  } else if (cpu.state == CpuState.WAITING && (cpu.waitKind == WaitKind.MWAIT || cpu.waitKind == WaitKind.UMWAIT)) {
     wakeFromWait(cpu, cycle);
   }
 }

@@ -158,8 +158,16 @@ export class X86State {
   apicBase: u64;
   tscAux: u64;
 
+  /** IA32_UMWAIT_CONTROL */
+  umwaitControl: u64;
+
   /** Cycles in system-management mode that the SMI which is pending asks for. */
   smmCycles: u64;
+  /** Cycle at which the APIC timer has something to say, and at which TPAUSE or UMWAIT gives up; 0 for never. */
+  timerCycle: u64;
+  pauseCycle: u64;
+  /** Nonzero: that is the limit of IA32_UMWAIT_CONTROL. */
+  pauseLimited: u64;
 
   // Bytes of an instruction in a writable page, as far as they have been fetched; of use only to the instruction that
   // is started again (x86/fetch.ts).

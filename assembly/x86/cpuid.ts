@@ -52,6 +52,7 @@ const ADX: u32 = 1 << 19;
 const SMAP: u32 = 1 << 20;
 const CLFLUSHOPT: u32 = 1 << 23;
 const CLWB: u32 = 1 << 24;
+const WAITPKG: u32 = 1 << 5;
 const RDPID: u32 = 1 << 22;
 const SERIALIZE: u32 = 1 << 14;
 
@@ -119,7 +120,7 @@ function answerBasic(cpu: Cpu, leaf: u32, subleaf: u32): void {
       eax = MONITOR_LINE;
       ebx = MONITOR_LINE;
       ecx = MWAIT_EXTENSIONS;
-      edx = 1 << 4; // one sub-state of C1
+      edx = (1 << 4) | (1 << 12); // one sub-state of C1, one of C3: hints 0 and 0x20
       break;
     case 6:
       eax = ARAT;
@@ -127,7 +128,7 @@ function answerBasic(cpu: Cpu, leaf: u32, subleaf: u32): void {
     case 7:
       if (subleaf != 0) break;
       ebx = FSGSBASE | TSC_ADJUST | BMI1 | SMEP | BMI2 | INVPCID | ADX | SMAP | CLFLUSHOPT | CLWB;
-      ecx = RDPID;
+      ecx = RDPID | WAITPKG;
       edx = SERIALIZE;
       break;
     case 0xb:

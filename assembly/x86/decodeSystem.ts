@@ -176,7 +176,20 @@ export function decodeGroup15(d: X86): void {
   } else if (prefix == Mandatory.NONE && extension > 4) {
     d.extra = <u16>extension;
     setOperation(d, Op.FENCE, fenceCost(extension));
-  } // INCSSP, UMONITOR, UMWAIT, TPAUSE, PTWRITE: not announced
+  } else if (extension == 6 && prefix != Mandatory.NONE) {
+    decodeWaitPackage(d, prefix);
+  } // INCSSP, PTWRITE: not announced
+}
+
+/** TPAUSE, UMONITOR, UMWAIT (WAITPKG). */
+function decodeWaitPackage(d: X86, prefix: Mandatory): void {
+  d.reg = d.rm;
+  if (prefix == Mandatory.P66) {
+    sideEffect(d, Op.TPAUSE, Timing.COST_SIMPLE);
+    return;
+  }
+  sideEffect(d, prefix == Mandatory.PF3 ? Op.UMONITOR : Op.UMWAIT, prefix == Mandatory.PF3 ? Timing.COST_LOAD : Timing.COST_SIMPLE);
+  touchesMemory(d);
 }
 
 function fenceCost(fence: u32): Timing {

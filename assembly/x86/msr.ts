@@ -13,6 +13,7 @@ const IA32_TSC_ADJUST: u32 = 0x3b;
 export const IA32_TSC_DEADLINE: u32 = 0x6e0;
 export const X2APIC_ICR: u32 = 0x830;
 export const X2APIC_SELF_IPI: u32 = 0x83f;
+const IA32_UMWAIT_CONTROL: u32 = 0xe1;
 const IA32_EFER: u32 = 0xc000_0080;
 const IA32_STAR: u32 = 0xc000_0081;
 const IA32_LSTAR: u32 = 0xc000_0082;
@@ -22,6 +23,8 @@ const IA32_FS_BASE: u32 = 0xc000_0100;
 const IA32_GS_BASE: u32 = 0xc000_0101;
 const IA32_KERNEL_GS_BASE: u32 = 0xc000_0102;
 const IA32_TSC_AUX: u32 = 0xc000_0103;
+
+const UMWAIT_CONTROL_BITS: u64 = 0xffff_fffd;
 
 export let msrValue: u64 = 0;
 
@@ -59,6 +62,9 @@ export function readMsr(cpu: Cpu, msr: u32): bool {
       return true;
     case IA32_TSC_DEADLINE:
       msrValue = readTscDeadline(cpu);
+      return true;
+    case IA32_UMWAIT_CONTROL:
+      msrValue = state.umwaitControl;
       return true;
     case IA32_EFER:
       msrValue = state.efer;
@@ -109,6 +115,11 @@ export function writeMsr(cpu: Cpu, msr: u32, value: u64): bool {
       return writeApicBase(cpu, value);
     case IA32_TSC_DEADLINE:
       writeTscDeadline(cpu, value);
+      return true;
+    case IA32_UMWAIT_CONTROL:
+      // Bit 1 and the upper half are reserved.
+      if ((value & ~UMWAIT_CONTROL_BITS) != 0) return false;
+      state.umwaitControl = value;
       return true;
     case IA32_EFER:
       // LMA is read-only; LME can't change while paging is on.

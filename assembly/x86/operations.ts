@@ -369,6 +369,11 @@ export enum Op {
   HLT,
   MONITOR,
   MWAIT,
+  /** reg: the control */
+  TPAUSE,
+  UMWAIT,
+  /** reg: the address; extra: Segment */
+  UMONITOR,
   /** immediate: vector */
   INT,
   INT3,

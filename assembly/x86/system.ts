@@ -1,7 +1,7 @@
 // System instructions: fences, interrupt flag, waits, software interrupts, ports, counters, MSRs, control and debug
 // registers; and what only raises exceptions (SDM volume 2, by mnemonic; 3A 2.8).
 
-import { Device, Timing, X86Vector } from "../../src/abi.ts";
+import { Device, Timing, WaitKind, X86Vector } from "../../src/abi.ts";
 import { Cpu } from "../cpu.ts";
 import { requestDevice } from "../devices/transaction.ts";
 import { timing } from "../machine.ts";
@@ -51,7 +51,8 @@ import { X2APIC_ICR, X2APIC_SELF_IPI, msrIsObserved, msrValue, readMsr, timeStam
 import { numberOf, operandAddress, writePart } from "./operand.ts";
 import { Extra, Op, X86 } from "./operations.ts";
 import { Step } from "./step.ts";
-import { halt, monitor, mwait } from "./wait.ts";
+import { timedPause } from "./timedPause.ts";
+import { halt, monitor, mwait, userMonitor } from "./wait.ts";
 
 export function executeSystem(cpu: Cpu, d: X86, operation: i32): Step {
   switch (operation) {
@@ -71,6 +72,12 @@ export function executeSystem(cpu: Cpu, d: X86, operation: i32): Step {
       return monitor(cpu, d);
     case Op.MWAIT:
       return mwait(cpu);
+    case Op.TPAUSE:
+      return timedPause(cpu, d, WaitKind.TPAUSE);
+    case Op.UMWAIT:
+      return timedPause(cpu, d, WaitKind.UMWAIT);
+    case Op.UMONITOR:
+      return userMonitor(cpu, d);
     case Op.INT:
       return softwareInterrupt(cpu, <u32>d.immediate, cpu.pc + <u64>d.length);
     case Op.INT3:

@@ -11,6 +11,7 @@ import { stopMachine, timing } from "../machine.ts";
 import { closeJournal } from "../memory/access.ts";
 import { startCycle } from "../time/bounds.ts";
 import { ticksOf } from "../time/limits.ts";
+import { startNotBefore } from "../time/stolen.ts";
 import { trace } from "../trace/ring.ts";
 import { RDI, RSI, RSP, writeR, x86 } from "./cpu.ts";
 import { APIC_BASE_BSP } from "../interrupts/apic/base.ts";
@@ -134,5 +135,6 @@ function begin(cpu: Cpu, page: u32, cycle: u64): void {
   cpu.waitKind = WaitKind.NONE;
   cpu.pc = state.startupPc;
   cpu.clock = ticksOf(starts);
+  startNotBefore(cpu);
   trace(TraceKind.CPU_STARTED, cpu, starts, page, cpu.index, cpu.pc, 0);
 }

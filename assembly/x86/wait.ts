@@ -2,6 +2,7 @@
 
 import { WaitKind } from "../../src/abi.ts";
 import { Cpu, Pending } from "../cpu.ts";
+import { deepen } from "../interrupts/idle.ts";
 import { beginWait } from "../interrupts/wake.ts";
 import { lineOf } from "../memory/map.ts";
 import { locate } from "../memory/access.ts";
@@ -15,7 +16,7 @@ import { X86 } from "./operations.ts";
 import { Step } from "./step.ts";
 
 /** What a CPU waits in, or has just left (X86State.waited). */
-enum Waited {
+export enum Waited {
   NOTHING = 0,
   MWAIT = 1,
   MWAIT_BREAKING_ON_MASKED = 2,
@@ -27,12 +28,12 @@ enum Waited {
 const BREAK_ON_MASKED: u64 = 1;
 
 /** What is pending and not masked once the instruction, and with it a shadow that it stands in, is complete. */
-function deliverable(cpu: Cpu): u32 {
+export function deliverable(cpu: Cpu): u32 {
   const state = x86(cpu);
   let masked: u32 = 0;
   if ((state.rflags & RFLAGS_IF) == 0) masked |= Pending.IRQ;
   if (state.nmiBlocked != 0) masked |= Pending.NMI;
-  return cpu.pending & ~masked;
+  return cpu.pending & ~masked & ~Pending.STOLEN;
 }
 
 export function halt(cpu: Cpu): Step {
@@ -52,6 +53,20 @@ export function monitor(cpu: Cpu, d: X86): Step {
   return Step.NEXT;
 }
 
+/** UMONITOR: the address stands in the register that the operand names. */
+export function userMonitor(cpu: Cpu, d: X86): Step {
+  const address = withSegment(changetype<usize>(cpu), d, readR(changetype<usize>(cpu), d.reg));
+  if (locate(cpu, address, false) == 0) return Step.ACCESS;
+  watchLine(cpu, lineOf(address));
+  return Step.NEXT;
+}
+
+/** EAX of MWAIT, bits 7:4: C-state less one; 15 is C0. */
+function isDeepHint(hint: u32): bool {
+  const state = (hint >>> 4) & 15;
+  return state != 0 && state != 15;
+}
+
 /** Waits while the monitored line has not been lost since MONITOR and nothing is pending. */
 export function mwait(cpu: Cpu): Step {
   const base = changetype<usize>(cpu);
@@ -65,6 +80,7 @@ export function mwait(cpu: Cpu): Step {
   }
   x86(cpu).waited = extensions == 0 ? Waited.MWAIT : Waited.MWAIT_BREAKING_ON_MASKED;
   beginWait(cpu, WaitKind.MWAIT);
+  if (isDeepHint(<u32>readR(base, RAX))) deepen(cpu);
   return Step.WAIT;
 }
 

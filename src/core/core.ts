@@ -32,6 +32,8 @@ type CoreExports = {
   sendInterruptAt(cpu: number, vector: number, mode: number, cycle: bigint): void;
   sendSmiAt(cpu: number, duration: number, cycle: bigint): void;
   raiseSystemNmiAt(source: number, cycle: bigint): void;
+  suspendAt(cpu: number, duration: bigint, cycle: bigint): void;
+  setIdleExitOf(cpu: number, cycles: number): void;
   setStartupEntry(cpu: number, pc: bigint, stack: bigint, argument: bigint): void;
   triggerEvent(cpu: number, event: number, cycle: bigint): number;
   setProbe(address: bigint, flags: number, registers: number): number;
@@ -148,6 +150,16 @@ export class Core {
   /** x86. @param duration cycles; 0: the timing model's */
   sendSmi(cpu: number, duration: number, cycle: bigint): void {
     this.#call("sendSmiAt", (raw) => raw.sendSmiAt(cpu, duration, cycle));
+  }
+
+  /** A CPU executes nothing from a cycle behind now on, for `duration` cycles. */
+  suspend(cpu: number, duration: bigint, cycle: bigint): void {
+    this.#call("suspendAt", (raw) => raw.suspendAt(cpu, duration, cycle));
+  }
+
+  /** Cycles that a CPU takes to leave a deep idle state; 0: as the shallow ones. */
+  setIdleExit(cpu: number, cycles: number): void {
+    this.#call("setIdleExitOf", (raw) => raw.setIdleExitOf(cpu, cycles));
   }
 
   /** x86. @param source a bit of port 0x61 */

@@ -124,6 +124,7 @@ export const genericX86: TimingModel = {
     wakeMwait: chosen(1000, 100, 2000, "intel_idle C1 of Intel servers: 1 to 2 us at worst; C0.2: 0.1 to 0.2 us"),
     wakeWfi: chosen(1000, 500, 2000, "not used on x86"),
     wakeWfe: chosen(20, 10, 100, "not used on x86"),
+    wakePause: chosen(150, 100, 200, "intel_idle, Intel servers with WAITPKG: C0.2 takes 0.1 to 0.2 us"),
   },
 };
 
@@ -181,5 +182,6 @@ export const genericArm64: TimingModel = {
     wakeMwait: chosen(1000, 100, 2000, "not used on arm64"),
     wakeWfi: chosen(500, 100, 2000, noFigure),
     wakeWfe: chosen(20, 10, 100, noFigure),
+    wakePause: chosen(150, 100, 200, "not used on arm64"),
   },
 };

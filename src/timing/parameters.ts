@@ -92,6 +92,7 @@ export const timingParameters = {
   wakeMwait: latency(Timing.WAKE_MWAIT, "store or interrupt to first instruction, out of MWAIT"),
   wakeWfi: latency(Timing.WAKE_WFI, "interrupt to first instruction, out of WFI"),
   wakeWfe: latency(Timing.WAKE_WFE, "event to first instruction, out of WFE"),
+  wakePause: latency(Timing.WAKE_PAUSE, "time or event to first instruction, out of TPAUSE and UMWAIT"),
   cpuOn: latency(
     Timing.CPU_ON_LATENCY,
     "PSCI CPU_ON, start-up IPI, or INIT of CPU 0, to the first instruction of the CPU",

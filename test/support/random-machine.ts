@@ -72,6 +72,10 @@ export interface RandomMachine {
   /** x86-64: what the platform sends, and TSCs. */
   readonly events: readonly SystemEvent[];
   readonly tscOffsets: readonly bigint[];
+  /** What a hypervisor takes from CPUs. */
+  readonly suspensions: readonly { readonly cpu: number; readonly cycle: number; readonly duration: number }[];
+  /** Cycles that deep idle states take to leave, by CPU; none where they are as the shallow ones. */
+  readonly idleExits: readonly number[];
   /** arm64: of virtual counters. Small ones let them wrap soon. */
   readonly virtualCounterOffsets: readonly bigint[];
   /** Seed of delays of stores and loads; 0 for none. */
@@ -135,6 +139,8 @@ export function randomMachine(
     virtualCounterOffsets: architecture === "x86-64" ? [] : randomVirtualOffsets(random, topology),
     firmware: architecture === "x86-64" ? "compliant" : randomFirmware(random),
     perturbation: random.chance(25) ? random.next() : 0,
+    suspensions: randomSuspensions(random, topology, most),
+    idleExits: random.chance(50) ? [] : topology.cpus.map(() => random.between(0, 5 * most)),
   };
 }
 
@@ -167,6 +173,15 @@ function randomPlatform(
   }
   const tscOffsets = random.chance(50) ? [] : cpus.map(() => BigInt(random.next()) << BigInt(random.between(0, 32)));
   return { events, tscOffsets };
+}
+
+/** Short ones that meet what arrives, and long ones. */
+function randomSuspensions(random: Random, { cpus }: Topology, most: number): RandomMachine["suspensions"] {
+  return Array.from({ length: random.chance(50) ? 0 : random.between(1, 16) }, () => ({
+    cpu: random.between(0, cpus.length - 1),
+    cycle: random.between(2, 12_000),
+    duration: random.between(0, random.chance(70) ? 10 * most : 3_000),
+  }));
 }
 
 function randomVirtualOffsets(random: Random, { cpus }: Topology): bigint[] {
@@ -245,6 +260,8 @@ export function build(machine: RandomMachine, options: BuildOptions = {}): BareM
   for (const { cpu, mode, cycle } of events) bare.core.sendInterrupt(cpu, 0x10, mode, BigInt(cycle));
   if (events.length > 6) bare.core.raiseSystemNmi(SYSTEM_CONTROL_SERR, BigInt(events[0]!.cycle));
   for (const { intid, change, cycle } of machine.lines) bare.core.changeLine(intid, change, BigInt(cycle));
+  for (const { cpu, cycle, duration } of machine.suspensions) bare.core.suspend(cpu, BigInt(duration), BigInt(cycle));
+  machine.idleExits.forEach((cycles, cpu) => bare.core.setIdleExit(cpu, cycles));
   bare.core.setPerturbation(machine.perturbation);
   bare.core.setTraceMask(traceKinds.reduce((mask, kind) => mask | (1 << kind), 0));
   return bare;

@@ -156,6 +156,10 @@ export class X64 extends Code {
   wrmsr = (): this => this.raw(0x0f, 0x30);
   monitor = (): this => this.raw(0x0f, 0x01, 0xc8);
   mwait = (): this => this.raw(0x0f, 0x01, 0xc9);
+  /** WAITPKG, with the operand in a register by number below 8. */
+  tpause = (register: number): this => this.raw(0x66, 0x0f, 0xae, 0xf0 | register);
+  umwait = (register: number): this => this.raw(0xf2, 0x0f, 0xae, 0xf0 | register);
+  umonitor = (register: number): this => this.raw(0xf3, 0x0f, 0xae, 0xf0 | register);
   cpuid = (): this => this.raw(0x0f, 0xa2);
   mfence = (): this => this.raw(0x0f, 0xae, 0xf0);
   lfence = (): this => this.raw(0x0f, 0xae, 0xe8);

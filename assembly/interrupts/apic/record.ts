@@ -4,9 +4,9 @@
 import { Cpu, NEVER, Pending } from "../../cpu.ts";
 import { mix } from "../../digest.ts";
 import { machine, reserve } from "../../machine.ts";
-import { setDeadline } from "../../time/deadline.ts";
 import { APIC_BASE_ADDRESS, APIC_BASE_BSP, ApicMode, modeOf } from "./base.ts";
 import { x86 } from "../../x86/cpu.ts";
+import { setTimerCycle } from "../../x86/deadlines.ts";
 
 /** LVT entries in the order of the record. */
 export enum Lvt {
@@ -134,7 +134,7 @@ export function initApic(cpu: Cpu): void {
   apic.destinationFormat = u32.MAX_VALUE;
   for (let entry: i32 = 0; entry < LVT_ENTRIES; entry++) setLvt(apic, entry, LVT_MASKED);
   cpu.pending &= ~Pending.IRQ;
-  setDeadline(cpu, NEVER);
+  setTimerCycle(cpu, NEVER);
 }
 
 export function apicDigest(cpu: Cpu): void {

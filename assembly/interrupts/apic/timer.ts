@@ -7,9 +7,9 @@ import { Timing } from "../../../src/abi.ts";
 import { Cpu, NEVER } from "../../cpu.ts";
 import { machine, timing } from "../../machine.ts";
 import { startCycle } from "../../time/bounds.ts";
-import { setDeadline } from "../../time/deadline.ts";
 import { LAST_CYCLE } from "../../time/wheel.ts";
 import { x86 } from "../../x86/cpu.ts";
+import { setTimerCycle } from "../../x86/deadlines.ts";
 import { signalLvt } from "./lvt.ts";
 import { Apic, Lvt, apicOf } from "./record.ts";
 
@@ -106,7 +106,7 @@ function crystalClocks(cycles: u64, fraction: u64): u64 {
 /** The deadline of the CPU follows the timer; what a write makes due is due behind the writing instruction. */
 function setTimerDeadline(cpu: Cpu, apic: Apic): void {
   const cycle = expiry(cpu, apic);
-  setDeadline(cpu, cycle == NEVER ? NEVER : max(cycle, startCycle(cpu) + 1));
+  setTimerCycle(cpu, cycle == NEVER ? NEVER : max(cycle, startCycle(cpu) + 1));
 }
 
 function begin(cpu: Cpu, apic: Apic, count: u32): void {
@@ -139,7 +139,7 @@ export function changeTimerMode(cpu: Cpu, apic: Apic, before: u32): void {
   if (isCounting(before) && isCounting(apic.timer)) return;
   apic.initialCount = apic.timerCount = 0;
   apic.tscDeadline = 0;
-  setDeadline(cpu, NEVER);
+  setTimerCycle(cpu, NEVER);
 }
 
 /** IA32_TSC_DEADLINE reads 0 outside its mode. */
@@ -163,7 +163,7 @@ export function apicCounterMoved(cpu: Cpu): void {
 
 // --- what time does --------------------------------------------------------------------------------------------------
 
-/** The CPU's deadline has come. With the LVT entry masked the timer goes on all the same, and this expiry is lost. */
+/** The timer's cycle has come. With the LVT entry masked the timer goes on all the same, and this expiry is lost. */
 export function apicTimerFires(cpu: Cpu, cycle: u64): void {
   const apic = apicOf(cpu);
   if (apic.tscDeadline != 0) {
@@ -174,7 +174,7 @@ export function apicTimerFires(cpu: Cpu, cycle: u64): void {
     apic.timerFraction = <u32>spanFraction;
     apic.timerCount = apic.initialCount;
     const next = expiry(cpu, apic);
-    setDeadline(cpu, next);
+    setTimerCycle(cpu, next);
   } else {
     apic.timerCount = 0;
   }

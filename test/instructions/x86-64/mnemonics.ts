@@ -100,9 +100,9 @@ const notAnnounced = new RegExp(
     "encl[suv]|stgi|clgi|skinit|invlpg[ab]|tlbsync|invept|invvpid|psmash|pvalidate|rmp\\w+|td\\w+|seam\\w+|pconfig",
     // VIA, AMD
     "montmul|xsha\\w+|xstore-rng|xcrypt-\\w+|monitorx|mwaitx|clzero|rdpru|mcommit|extrq|insertq|movnts[sd]",
-    // extended state, transactions, random numbers, protection keys, control flow, waits, and newer ones
+    // extended state, transactions, random numbers, protection keys, control flow, and newer ones
     "xsave\\w*|xrstor\\w*|xbeginw?|xabort|xend|xtest|xsusldtrk|xresldtrk|rdrand|rdseed|rdpkru|wrpkru",
-    "setssbsy|rstorssp|clrssbsy|saveprevssp|incssp[dq]|wru?ss[dq]|umonitor|umwait|tpause|ptwrite|hreset",
+    "setssbsy|rstorssp|clrssbsy|saveprevssp|incssp[dq]|wru?ss[dq]|ptwrite|hreset",
     "(send)?uipi|senduipi|uiret|testui|clui|stui|(wr|rd)msrlist|wrmsrns|movdiri|movdir64b|enqcmds?",
     "a(add|and|or|xor)|aes\\w+(128|256)kl|loadiwkey|encodekey(128|256)",
     // AVX and AVX-512: VEX-encoded instructions other than those of BMI
