@@ -35,7 +35,8 @@ export function pendingEndsWait(cpu: Cpu): bool {
   else if (cpu.waitKind == WaitKind.MWAIT) masked &= ~mwaitUnmasks(cpu);
   // An external interrupt ends it whatever EFLAGS.IF says (SDM 2B TPAUSE).
   else if (isPause(cpu.waitKind)) masked &= ~Pending.IRQ;
-  else if (cpu.waitKind == WaitKind.STARTUP || cpu.waitKind == WaitKind.SHUTDOWN) masked |= systemStateMasks(cpu.waitKind);
+  else if (cpu.waitKind == WaitKind.STARTUP || cpu.waitKind == WaitKind.SHUTDOWN)
+    masked |= systemStateMasks(cpu.waitKind);
   return (cpu.pending & ~masked & ~Pending.STOLEN) != 0;
 }
 

@@ -188,7 +188,11 @@ function decodeWaitPackage(d: X86, prefix: Mandatory): void {
     sideEffect(d, Op.TPAUSE, Timing.COST_SIMPLE);
     return;
   }
-  sideEffect(d, prefix == Mandatory.PF3 ? Op.UMONITOR : Op.UMWAIT, prefix == Mandatory.PF3 ? Timing.COST_LOAD : Timing.COST_SIMPLE);
+  sideEffect(
+    d,
+    prefix == Mandatory.PF3 ? Op.UMONITOR : Op.UMWAIT,
+    prefix == Mandatory.PF3 ? Timing.COST_LOAD : Timing.COST_SIMPLE,
+  );
   touchesMemory(d);
 }
 

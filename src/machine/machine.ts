@@ -112,6 +112,7 @@ export type RestoreOptions = Omit<
 const NO_REGISTER = 0xff;
 const MOST_TRACE_RECORDS = 2 ** 24;
 const MOST_PROBE_VALUES = 2;
+const MOST_SUSPENDED_CYCLES = 2 ** 48;
 const ALWAYS_TRACED = (1 << TraceKind.PROBE) | (1 << TraceKind.CONSOLE);
 
 export class Machine {
@@ -368,6 +369,28 @@ export class Machine {
     this.#core.signalLocalInterrupt(cpu, which, BigInt(cycle));
   }
 
+  /**
+   * Takes time from a CPU, as a hypervisor that runs something else in its place: from `cycle` on, the next one if not given, it
+   * executes nothing and takes nothing for `durationCycles`, 1 to 2^48. What arrives meanwhile waits; a wait goes on, and what would
+   * end it is seen later. Caches answer for the CPU, and timers count. What overlaps counts once. A CPU that is off comes up no sooner.
+   * @throws OPTION_INVALID
+   */
+  suspend(cpu: number, options: { readonly durationCycles: number; readonly cycle?: number }): void {
+    this.#present(cpu);
+    checkWhole("cycles without the CPU", options.durationCycles, 1, MOST_SUSPENDED_CYCLES);
+    this.#core.suspend(cpu, BigInt(options.durationCycles), this.#nextCycle(options.cycle));
+  }
+
+  /**
+   * How long a CPU takes to leave a deep idle state: MWAIT with a hint beyond C1 (EAX 7:4 not 0), or PSCI CPU_SUSPEND to standby. 0,
+   * as at first: as long as the timing model says of MWAIT, or of WFI. @throws OPTION_INVALID
+   */
+  setIdleExit(cpu: number, cycles: number): void {
+    this.#present(cpu);
+    checkWhole("cycles of an exit from idle", cycles, 0, 2 ** 32 - 1);
+    this.#core.setIdleExit(cpu, cycles);
+  }
+
   // --- what comes from outside (x86-64) -----------------------------------------------------------------------------------------
 
   /**
@@ -426,6 +449,10 @@ export class Machine {
 
   #target(cpu: number, what: string): number {
     checkArchitecture(this.image.architecture, "x86-64", what);
+    return this.#present(cpu);
+  }
+
+  #present(cpu: number): number {
     if (this.topology.cpus[cpu] !== undefined && this.topology.cpus[cpu].state !== "absent") return cpu;
     throw new AllstopError("OPTION_INVALID", "no such CPU", { value: cpu, allowed: "present CPUs" });
   }

@@ -19,17 +19,19 @@ import { observed } from "../observe.ts";
 export const ticksPerMicrosecond = imageOption("ticksPerMicrosecond", u32, 1000);
 
 /**
- * __udelay(): PAUSE and RDTSC until the time on x86-64 (arch/x86/lib/delay.c: delay_tsc); WFET on arm64 (arch/arm64/lib/delay.c),
- * again while it ends early, as an interrupt or event makes it.
+ * __udelay(): TPAUSE on x86-64, in C0.2 (arch/x86/lib/delay.c: delay_halt_tpause), and where an interrupt, masked or not, ends it early,
+ * PAUSE and RDTSC for the rest (delay_tsc): the kernel halts again, which a masked interrupt that stays pending makes a busy loop as
+ * well. WFET on arm64 (arch/arm64/lib/delay.c), again while it ends early, as an interrupt or event makes it.
  */
 export const udelay = routine("__udelay", { microseconds: u32 }, nothing, (k, { microseconds }) => {
   const ticks = k.let("ticks", microseconds.mul(ticksPerMicrosecond).to(u64));
   k.arch(
     {
       x64: (a, { ticks: count }) => {
-        a.rdtsc().shl(x64.rdx, 32).or(x64.rax, x64.rdx).add(x64.rax, count).mov(x64.rsi, x64.rax);
-        a.label("wait");
-        a.pause().rdtsc().shl(x64.rdx, 32).or(x64.rax, x64.rdx).cmp(x64.rax, x64.rsi).jcc("b", "wait");
+        a.rdtsc().shl(x64.rdx, 32).or(x64.rax, x64.rdx).add(x64.rax, count).mov(x64.rsi, x64.rax).xor(x64.ecx, x64.ecx);
+        a.mov(x64.rdx, x64.rsi).shr(x64.rdx, 32).tpause(x64.ecx).jmp("look");
+        a.label("wait").pause();
+        a.label("look").rdtsc().shl(x64.rdx, 32).or(x64.rax, x64.rdx).cmp(x64.rax, x64.rsi).jcc("b", "wait");
       },
       arm64: (a, { ticks: count }) => {
         a.isb().mrs(arm64.x16, "cntvct_el0").add(arm64.x16, arm64.x16, count);
@@ -37,7 +39,7 @@ export const udelay = routine("__udelay", { microseconds: u32 }, nothing, (k, { 
         a.wfet(arm64.x16).isb().mrs(arm64.x17, "cntvct_el0").cmp(arm64.x17, arm64.x16).bcond("lo", "wait");
       },
     },
-    { uses: { ticks }, clobbers: { x64: ["rax", "rdx", "rsi"] } },
+    { uses: { ticks }, clobbers: { x64: ["rax", "rcx", "rdx", "rsi"] } },
   );
 });
 

@@ -64,7 +64,12 @@ export const interrupts: readonly Snippet[] = [
     code.pop(RCX).pop(RAX);
     if (masked) code.set(RCX, 1);
     else code.sti();
-    code.set(RAX, random.chance(50) ? 0 : 0x20).mark().mwait().label(out).sti();
+    code
+      .set(RAX, random.chance(50) ? 0 : 0x20)
+      .mark()
+      .mwait()
+      .label(out)
+      .sti();
   },
   // TPAUSE and UMWAIT, whose ends are told by CF; now and then with a limit, which a reserved bit in the control makes #GP
   (code, random, place) => {
@@ -74,7 +79,10 @@ export const interrupts: readonly Snippet[] = [
     if (random.chance(30)) selfInterrupt(code, random, place);
     const monitored = random.chance(50);
     if (monitored) code.lea(8, RAX, someWord(random, place)).umonitor(RAX);
-    code.rdtsc().op("xor", 4, RCX, RCX).opImmediate("add", 4, RAX, random.between(0, random.chance(50) ? 60 : 900));
+    code
+      .rdtsc()
+      .op("xor", 4, RCX, RCX)
+      .opImmediate("add", 4, RAX, random.between(0, random.chance(50) ? 60 : 900));
     if (random.chance(20)) code.set(RCX, 1);
     code.opImmediate("adc", 4, RDX, 0).mark();
     if (monitored && random.chance(80)) code.umwait(RCX);
