@@ -235,6 +235,13 @@ export function sendSmiAt(index: u32, duration: u32, cycle: u64): void {
   send(cpuAt(index), (<u64>Message.SMI) | ((<u64>duration) << 32), cycle);
 }
 
+/** What an update of a CPU's microcode takes: cycles, or 0 for the timing model's; and whether the CPU refuses it. */
+export function setMicrocodeUpdate(index: u32, cycles: u64, refused: u32): void {
+  const state = x86(cpuAt(index));
+  state.updateCycles = cycles;
+  state.updateRefused = refused;
+}
+
 /** @param source SYSTEM_CONTROL_SERR or SYSTEM_CONTROL_IOCHK */
 export function raiseSystemNmiAt(source: u32, cycle: u64): void {
   send(cpuAt(0), (<u64>Message.SYSTEM_NMI) | ((<u64>source) << 8), cycle);

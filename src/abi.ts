@@ -24,6 +24,9 @@ export const MAX_NODES = 1024;
 /** Guest physical addresses, exclusive: the page table of the core is flat. */
 export const ADDRESS_LIMIT = 0x1_0000_0000;
 
+/** x86: revision of the microcode that an update brings. */
+export const MICROCODE_REVISION = 2;
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Pages: one 32-bit word per 4 KiB page of guest physical memory.
 
@@ -252,6 +255,8 @@ export enum Timing {
   CPU_ON_LATENCY,
   /** x86: time in system-management mode, where the SMI doesn't come with a time of its own. */
   SMM_DURATION,
+  /** x86: a microcode update, where the machine doesn't say how long this CPU's takes. */
+  MICROCODE_UPDATE,
   /** PSCI CPU_OFF, from the release of the firmware's locks until the PE is off. */
   CPU_OFF_LATENCY,
   /** A call holds the firmware's power-domain locks, or the lock of CPU_ON calls for one PE, for this long. */

@@ -46,6 +46,7 @@ export {
   type ProbeOptions,
   type RestoreOptions,
   type RunEnd,
+  type MicrocodeUpdate,
   type ShutdownMode,
   type StartupEntry,
   type SystemNmiReason,

@@ -18,6 +18,7 @@ import { suspend } from "../time/stolen.ts";
 import { signalEvent } from "../time/watch.ts";
 import { EventClass, EventNode, schedule } from "../time/wheel.ts";
 import { trace } from "../trace/ring.ts";
+import { microcodeUpdated } from "../x86/microcode.ts";
 import { smiArrives } from "../x86/systemEvents.ts";
 import { isDiverted } from "./delivery.ts";
 import { MESSAGE_MODE, apicAccept } from "./apic/accept.ts";
@@ -53,6 +54,8 @@ export enum Message {
   EL3 = 10,
   /** The CPU is suspended; bits 63:8: for how many cycles. */
   SUSPEND = 11,
+  /** x86: a thread of the CPU's core has updated their microcode; bits 63:32: its revision. */
+  MICROCODE = 12,
 }
 
 export const MESSAGE_KIND: i32 = 0x7f;
@@ -177,6 +180,9 @@ export function deliver(node: EventNode, cycle: u64): void {
       break;
     case Message.SUSPEND:
       suspend(cpu, cycle, argument >>> 8);
+      break;
+    case Message.MICROCODE:
+      microcodeUpdated(cpu, <u32>(argument >>> 32));
       break;
     default:
       startCpu(cpu, cycle);

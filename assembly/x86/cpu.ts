@@ -160,6 +160,12 @@ export class X86State {
 
   /** IA32_UMWAIT_CONTROL */
   umwaitControl: u64;
+  /** IA32_BIOS_SIGN_ID as it was written, while no CPUID has put the revision there. */
+  biosSignature: u64;
+  /** Revision of the microcode, shared by the threads of a core. */
+  microcodeRevision: u32;
+  /** Nonzero once CPUID has loaded the revision into IA32_BIOS_SIGN_ID. */
+  signatureLoaded: u32;
 
   /** Cycles in system-management mode that the SMI which is pending asks for. */
   smmCycles: u64;
@@ -182,6 +188,11 @@ export class X86State {
   startupPc: u64;
   startupStack: u64;
   startupArgument: u64;
+
+  // What an update of this CPU's microcode does, as the host has said: cycles (0: the timing model's), and whether it is refused.
+  updateCycles: u64;
+  updateRefused: u32;
+  reserved3: u32;
 }
 
 export const X86_STATE_OFFSET: usize = CPU_REGISTERS + 24 * 8;

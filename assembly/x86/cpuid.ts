@@ -7,6 +7,7 @@ import { ApicMode } from "../interrupts/apic/base.ts";
 import { apicId, apicMode } from "../interrupts/apic/record.ts";
 import { machine, timing } from "../machine.ts";
 import { countIds } from "../interrupts/hardwareIds.ts";
+import { loadSignature } from "./microcode.ts";
 import { RAX, RBX, RCX, RDX, readR, writeR } from "./cpu.ts";
 
 const HIGHEST_BASIC: u32 = 0x1f;
@@ -103,6 +104,7 @@ function answerBasic(cpu: Cpu, leaf: u32, subleaf: u32): void {
       ecx = VENDOR_ECX;
       break;
     case 1: {
+      loadSignature(cpu);
       // Room for ids in a package, and whether more than one of its CPUs exists (SDM 3A 9.9.3).
       const ids = min<u32>(255, (<u32>1) << min<u32>(machine().apicPackageShift, 8));
       eax = CPUID_SIGNATURE;

@@ -6,10 +6,13 @@ import { apicCounterMoved, readTscDeadline, writeTscDeadline } from "../interrup
 import { isX2apicMsr, x2apicRead, x2apicValue, x2apicWrite } from "../interrupts/apic/x2apic.ts";
 import { readClock } from "../time/shadow.ts";
 import { EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE, FS_BASE, GS_BASE, isCanonical, readR, writeR, x86 } from "./cpu.ts";
+import { readSignature, updateMicrocode, writeSignature } from "./microcode.ts";
 
 const IA32_TIME_STAMP_COUNTER: u32 = 0x10;
 const IA32_APIC_BASE: u32 = 0x1b;
 const IA32_TSC_ADJUST: u32 = 0x3b;
+const IA32_BIOS_UPDT_TRIG: u32 = 0x79;
+const IA32_BIOS_SIGN_ID: u32 = 0x8b;
 export const IA32_TSC_DEADLINE: u32 = 0x6e0;
 export const X2APIC_ICR: u32 = 0x830;
 export const X2APIC_SELF_IPI: u32 = 0x83f;
@@ -40,6 +43,8 @@ export function msrIsObserved(msr: u32): bool {
     case IA32_TSC_ADJUST:
     case IA32_APIC_BASE:
     case IA32_TSC_DEADLINE:
+    case IA32_BIOS_UPDT_TRIG:
+    case IA32_BIOS_SIGN_ID:
       return true;
     default:
       return isX2apicMsr(msr);
@@ -65,6 +70,9 @@ export function readMsr(cpu: Cpu, msr: u32): bool {
       return true;
     case IA32_UMWAIT_CONTROL:
       msrValue = state.umwaitControl;
+      return true;
+    case IA32_BIOS_SIGN_ID:
+      msrValue = readSignature(cpu);
       return true;
     case IA32_EFER:
       msrValue = state.efer;
@@ -120,6 +128,13 @@ export function writeMsr(cpu: Cpu, msr: u32, value: u64): bool {
       // Bit 1 and the upper half are reserved.
       if ((value & ~UMWAIT_CONTROL_BITS) != 0) return false;
       state.umwaitControl = value;
+      return true;
+    case IA32_BIOS_UPDT_TRIG:
+      if (!isCanonical(value)) return false;
+      updateMicrocode(cpu);
+      return true;
+    case IA32_BIOS_SIGN_ID:
+      writeSignature(cpu, value);
       return true;
     case IA32_EFER:
       // LMA is read-only; LME can't change while paging is on.

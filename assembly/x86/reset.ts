@@ -32,6 +32,7 @@ import {
 } from "./cpu.ts";
 import { CPUID_SIGNATURE } from "./cpuid.ts";
 import { writeStatus } from "./flags.ts";
+import { FIRST_REVISION } from "./microcode.ts";
 
 const CODE_SELECTOR: u16 = 0x08;
 const DATA_SELECTOR: u16 = 0x10;
@@ -44,6 +45,7 @@ export function x86Reset(cpu: Cpu): void {
   memory.fill(changetype<usize>(state), 0, offsetof<X86State>("startupGiven"));
   resetApic(cpu, apicId(cpu));
   state.tscOffset = counterOffset(cpu.index);
+  state.microcodeRevision = FIRST_REVISION;
   resetRegisters(cpu);
   writeR(changetype<usize>(cpu), RSP, cpu.startStack);
   writeR(changetype<usize>(cpu), RDI, cpu.startArgument);

@@ -31,6 +31,7 @@ type CoreExports = {
   signalLocalInterrupt(cpu: number, source: number, cycle: bigint): void;
   sendInterruptAt(cpu: number, vector: number, mode: number, cycle: bigint): void;
   sendSmiAt(cpu: number, duration: number, cycle: bigint): void;
+  setMicrocodeUpdate(cpu: number, cycles: bigint, refused: number): void;
   raiseSystemNmiAt(source: number, cycle: bigint): void;
   suspendAt(cpu: number, duration: bigint, cycle: bigint): void;
   setIdleExitOf(cpu: number, cycles: number): void;
@@ -160,6 +161,11 @@ export class Core {
   /** Cycles that a CPU takes to leave a deep idle state; 0: as the shallow ones. */
   setIdleExit(cpu: number, cycles: number): void {
     this.#call("setIdleExitOf", (raw) => raw.setIdleExitOf(cpu, cycles));
+  }
+
+  /** x86. @param cycles 0: the timing model's */
+  setMicrocodeUpdate(cpu: number, cycles: bigint, refused: boolean): void {
+    this.#call("setMicrocodeUpdate", (raw) => raw.setMicrocodeUpdate(cpu, cycles, refused ? 1 : 0));
   }
 
   /** x86. @param source a bit of port 0x61 */

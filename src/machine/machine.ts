@@ -50,9 +50,11 @@ import { registerSlot } from "./registers.ts";
 import {
   checkShutdown,
   messageOf,
+  microcodeCycles,
   smmCycles,
   systemNmiSource,
   type InterruptMessage,
+  type MicrocodeUpdate,
   type ShutdownMode,
   type StartupEntry,
   type SystemNmiReason,
@@ -64,7 +66,13 @@ import { TraceLog } from "./trace-log.ts";
 export type { CounterOffsets } from "./counter-offsets.ts";
 export type { MemoryUse } from "./ram.ts";
 export type { LocalApicMode, LocalInterruptSource } from "./local-apic.ts";
-export type { InterruptMessage, ShutdownMode, StartupEntry, SystemNmiReason } from "./system-events.ts";
+export type {
+  InterruptMessage,
+  MicrocodeUpdate,
+  ShutdownMode,
+  StartupEntry,
+  SystemNmiReason,
+} from "./system-events.ts";
 export type { CpuView, MachineStop, ProbeHandle, ProbeOptions, RunEnd } from "./views.ts";
 
 export interface MachineOptions extends MachineParts {
@@ -410,6 +418,17 @@ export class Machine {
   sendSmi(cpu: number, options: { cycle?: number; durationCycles?: number } = {}): void {
     const duration = smmCycles(options.durationCycles);
     this.#core.sendSmi(this.#target(cpu, "SMIs"), duration, this.#nextCycle(options.cycle));
+  }
+
+  /**
+   * What a microcode update by this CPU does (WRMSR to IA32_BIOS_UPDT_TRIG): `durationCycles`, 1 to 2^48, in which it executes nothing
+   * and takes no interrupt, those of the timing model if not given; `refused`: the revision stays as it was. To hang in the
+   * update is to take longer than the run. @throws OPTION_INVALID
+   */
+  setMicrocodeUpdate(cpu: number, update: MicrocodeUpdate): void {
+    const { durationCycles, refused = false } = update;
+    const cycles = microcodeCycles(durationCycles);
+    this.#core.setMicrocodeUpdate(this.#target(cpu, "microcode updates"), cycles, refused);
   }
 
   /**

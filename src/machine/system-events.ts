@@ -33,6 +33,7 @@ export interface StartupEntry {
 }
 
 const MOST_CYCLES = 2 ** 32 - 1;
+const MOST_UPDATE_CYCLES = 2 ** 48;
 
 /** @throws OPTION_INVALID */
 export function checkShutdown(mode: ShutdownMode): ShutdownMode {
@@ -70,6 +71,19 @@ export function smmCycles(durationCycles: number | undefined): number {
   if (durationCycles === undefined) return 0;
   checkWhole("cycles in system-management mode", durationCycles, 1, MOST_CYCLES);
   return durationCycles;
+}
+
+/** What a microcode update by a CPU does. */
+export interface MicrocodeUpdate {
+  readonly durationCycles?: number;
+  readonly refused?: boolean;
+}
+
+/** Cycles that a microcode update takes, 0 for those of the timing model. @throws OPTION_INVALID */
+export function microcodeCycles(durationCycles: number | undefined): bigint {
+  if (durationCycles === undefined) return 0n;
+  checkWhole("cycles of a microcode update", durationCycles, 1, MOST_UPDATE_CYCLES);
+  return BigInt(durationCycles);
 }
 
 /** Bit of port 0x61. @throws OPTION_INVALID */

@@ -44,6 +44,12 @@ const shared = {
     1_000_000,
     "below the 150 us beyond which Intel's BIOS Implementation Test Suite warns of an SMI (Delgado and Karavanic, IISWC 2013)",
   ),
+  microcodeUpdate: chosen(
+    1_000_000,
+    50_000,
+    100_000_000,
+    "no published figure; more than the transfer of an image of 100 KiB, whose growth Intel's patches for staging give as the reason of load latency (x86/microcode, October 2024)",
+  ),
   cpuOff: chosen(
     10_000,
     1_500,

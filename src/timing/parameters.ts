@@ -112,6 +112,10 @@ export const timingParameters = {
     "a store that can't be done at once waits before it asks for its line, or drains",
   ),
   smm: latency(Timing.SMM_DURATION, "in system-management mode, for an SMI that doesn't say how long"),
+  microcodeUpdate: latency(
+    Timing.MICROCODE_UPDATE,
+    "WRMSR to IA32_BIOS_UPDT_TRIG: a CPU loads microcode and does nothing else",
+  ),
   apicTimerClock: frequency(
     Timing.APIC_TIMER_CLOCK,
     "core crystal clock: what the APIC timer counts, and the TSC is a multiple of (CPUID 15H)",
