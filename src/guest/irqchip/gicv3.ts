@@ -261,10 +261,7 @@ export const gicDisableIpis = routine("ipi_teardown", [], nothing, (k) => {
  * Acknowledges the highest pending interrupt; ICC_NMIAR1_EL1 knows those with superpriority only.
  * @returns its INTID, or a special one if there is none
  */
-export function gicAcknowledge(
-  k: Builder,
-  register: "icc_iar1_el1" | "icc_nmiar1_el1" = "icc_iar1_el1",
-): Value<"u32"> {
+export function gicAcknowledge(k: Builder, register: "icc_iar1_el1" | "icc_nmiar1_el1" = "icc_iar1_el1"): Value<"u32"> {
   const acknowledged = k.arch(
     { arm64: (a, { result }) => void a.mrs(arm64.armWithWidth(result, 64), register).dsb("sy") },
     { uses: {}, result: u32 },
