@@ -119,6 +119,7 @@ export const perCpuOffsets = {
   irqsOffTurns: load.symbol.offset + 16,
   irqsOnTurns: load.symbol.offset + 24,
   functionResult: load.symbol.offset + 12,
+  resultRounds: load.symbol.offset + 32,
   calls: counters.symbol.offset + 16,
   calledWith: counters.symbol.offset + offsetOf(Counters, "called_with"),
   start: hotplug.symbol.offset + 4,

@@ -89,6 +89,8 @@ const Load = struct("cpu_load", {
   /** Turns that IRQs stay off and on, for loads that mask them. */
   irqs_off_turns: u64,
   irqs_on_turns: u64,
+  /** Bit n: in call n of its request, the function returns `function_result`, else 0; bit 63 is for that call and all behind it. */
+  result_rounds: u64,
 });
 
 /** What a CPU's task asks for (load/requester.ts). A block without a call is filled from the image's options. */

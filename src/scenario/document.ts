@@ -126,7 +126,15 @@ const schema = v.strictObject({
       options: v.optional(v.record(v.string(), v.number("a number"), "an object in braces")),
       /** What the function returns where it isn't 0. */
       results: v.optional(
-        v.array(v.strictObject({ cpus: text("CPUs such as 0,4-7"), value: whole(-(2 ** 31), 2 ** 31 - 1) }), "a list"),
+        v.array(
+          v.strictObject({
+            cpus: text("CPUs such as 0,4-7"),
+            value: whole(-(2 ** 31), 2 ** 31 - 1),
+            /** In which calls, from 0 to 63, such as 1,3; by default in all. */
+            rounds: v.optional(text("calls such as 1,3")),
+          }),
+          "a list",
+        ),
       ),
     }),
     {},

@@ -30,9 +30,17 @@ export interface ExpandedScenario {
   /** Of the requests' policies: constants of the guest's image. */
   readonly options: Readonly<Record<string, number>>;
   /** By CPU: what the function returns there. */
-  readonly results: ReadonlyMap<number, number>;
+  readonly results: ReadonlyMap<number, FunctionResult>;
 }
 
+/** What the function returns on a CPU. */
+export interface FunctionResult {
+  readonly value: number;
+  /** Bit n: in call n; in all others it returns 0. */
+  readonly rounds: bigint;
+}
+
+const RESULT_ROUNDS = 64;
 const DEFAULT_CPUS = 64;
 
 /** @param given a topology that comes from elsewhere than the document, such as a file */
@@ -116,10 +124,15 @@ function optionsOf({ policy }: Scenario, requests: readonly ExpandedRequest[]): 
   return { ...Object.fromEntries<number>(defaults), ...policy.options };
 }
 
-function resultsOf({ policy }: Scenario, topology: Topology): Map<number, number> {
-  const results = new Map<number, number>();
-  policy.results?.forEach(({ cpus, value }, index) => {
-    for (const cpu of parseCpuList(cpus, `policy.results.${index}.cpus`, topology.cpus.length)) results.set(cpu, value);
+/** Later entries replace earlier ones of the same CPU. */
+function resultsOf({ policy }: Scenario, topology: Topology): Map<number, FunctionResult> {
+  const results = new Map<number, FunctionResult>();
+  policy.results?.forEach(({ cpus, value, rounds }, index) => {
+    const at = `policy.results.${index}`;
+    const numbers = rounds === undefined ? undefined : parseCpuList(rounds, `${at}.rounds`, RESULT_ROUNDS);
+    const bits = [...(numbers ?? [])].reduce((sum, round) => sum | (1n << BigInt(round)), 0n);
+    const result = { value, rounds: numbers === undefined ? 2n ** 64n - 1n : bits };
+    for (const cpu of parseCpuList(cpus, `${at}.cpus`, topology.cpus.length)) results.set(cpu, result);
   });
   return results;
 }

@@ -164,7 +164,9 @@ function writeLoads(machine: Machine, { loads, online, requests, results }: Expa
     machine.writeUint32(block + perCpuOffsets.idle, load.idle);
     machine.writeUint64(block + perCpuOffsets.irqsOffTurns, BigInt(load.irqsOffTurns));
     machine.writeUint64(block + perCpuOffsets.irqsOnTurns, BigInt(load.irqsOnTurns));
-    machine.writeUint32(block + perCpuOffsets.functionResult, (results.get(cpu) ?? 0) >>> 0);
+    const result = results.get(cpu);
+    machine.writeUint32(block + perCpuOffsets.functionResult, (result?.value ?? 0) >>> 0);
+    machine.writeUint64(block + perCpuOffsets.resultRounds, result?.rounds ?? 0n);
   }
 }
 

@@ -6,6 +6,9 @@ import { Request, counters, load, local } from "../percpu.ts";
 import { functionTurns } from "./parameters.ts";
 import { relaxFor } from "./work.ts";
 
+/** Rounds from this one on have one bit of `result_rounds`. */
+const LAST_ROUND = 63;
+
 /** Counts its calls per CPU and for the request that `data` points to, notes how it was called, and takes its time. */
 export const stoppedFunction = routine("stopped_function", { data: u64 }, i32, (k, { data }) => {
   k.mark(observed("function_start", { locals: ["data"] }));
@@ -13,7 +16,10 @@ export const stoppedFunction = routine("stopped_function", { data: u64 }, i32, (
   k.set(counters.here.called_with, local.here.preempt_count.shl(1).or(k.irqsDisabled()));
   k.atomicAdd(cast(data, Request).calls, 1);
   relaxFor(k, functionTurns);
-  const result = k.let("result", load.here.function_result.to(i32));
+  const round = k.let("round", cast(data, Request).rounds_done);
+  k.if(round.gt(LAST_ROUND), () => k.set(round, LAST_ROUND));
+  const result = k.let("result", 0, i32);
+  k.if(load.here.result_rounds.shr(round).and(1).ne(0), () => k.set(result, load.here.function_result.to(i32)));
   k.mark(observed("function_end", { locals: ["result"] }));
   k.return(result);
 });

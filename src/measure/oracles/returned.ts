@@ -1,6 +1,6 @@
 import { nsOf } from "../../timing/index.ts";
 import { answersOf, functionsOf } from "./exactly-once.ts";
-import { asInt32, type Oracle } from "./run.ts";
+import { asInt32, ofEvent, type Oracle } from "./run.ts";
 
 /** What a call returns is what a function returned: an error where one did, 0 where none did. */
 export const returnedError: Oracle = {
@@ -49,13 +49,17 @@ export const bound: Oracle = {
     const allowedUs = boundUs * OVERHEAD + WORK_US;
     const violations: string[] = [];
     let longestUs = 0;
+    const acks = ofEvent({ ...run, promises }, "ack");
+    // A path may end where it never returns from, or its caller be stopped by another one.
+    const over = run.completed && run.end.kind === "probe" ? run.end.cycle : run.machine.cycle;
     for (const request of run.requests) {
+      const stopped = acks.find(({ cpu }) => cpu === request.requester)?.cycle ?? over;
       for (const { asked, answered } of answersOf({ ...run, promises }, request)) {
-        const end = answered === Infinity ? run.machine.cycle : answered;
+        const end = Math.min(answered, stopped);
         const tookUs = nsOf(run.timing, end - asked) / 1000;
         longestUs = Math.max(longestUs, tookUs);
         if (tookUs <= allowedUs) continue;
-        const what = answered === Infinity ? "was not back after" : "took";
+        const what = end === answered || run.completed ? "took" : "was not back after";
         violations.push(`the call ${what} ${tookUs.toFixed(0)} us, of ${boundUs} us`);
       }
     }
