@@ -81,6 +81,7 @@ import {
 } from "./smp/by-architecture.ts";
 import { kernelsWay, pokeNmi, preparePokes } from "./smp/ipi-benchmark.ts";
 import { runDirectly, runFunction } from "./stop/multi-stop.ts";
+import { mergeError, overwriteError } from "./stop/stopper.ts";
 
 export interface KernelOptions {
   readonly architecture: "x86-64" | "arm64";
@@ -142,6 +143,7 @@ export const requestOffsets = {
 
 const COMMON_BINDINGS: readonly Binding[] = [
   bind(runFunction, runDirectly),
+  bind(mergeError, overwriteError),
   bind(requestsDone, carryOn),
   bind(cpuStarting, startQuietly),
   bind(otherInterrupt, noOtherInterrupt),

@@ -11,7 +11,7 @@
 //   0x700  functions that others want called here (smp/call-function.ts)
 //   0x780  x86: what a CPU that is offline watches, on a line of its own; 0x7c0: its sending of interrupts (irqchip/x2apic.ts)
 //   0x800  x86: NMIs (nmi/data.ts), and how a stop uses them (stop/nmi-data.ts)
-//   0x1800, 0x2000, 0x3000: tops of the idle, work and stopper stacks; above: stacks for NMI, double fault, machine check
+//   0x1800, 0x2800, 0x3000: tops of the idle, work and stopper stacks; above: stacks for NMI, double fault, machine check
 
 import { code, perCpu, ptr, self, struct, u16, u32, u64 } from "../asm/index.ts";
 import { CpuMask } from "./lib/mask.ts";
@@ -165,7 +165,7 @@ export const mwaitCpuDead = perCpu("mwait_cpu_dead", MwaitCpuDead, { offset: 0x7
 
 export const STACK_TOP = {
   idle: 0x1800,
-  work: 0x2000,
+  work: 0x2800,
   stop: 0x3000,
   nmi: 0x3800,
   doubleFault: 0x3c00,

@@ -6,6 +6,7 @@ import { AllstopError } from "../errors.ts";
 import type { Policy } from "./policy.ts";
 import { cpuOfflinePolicy, fromInactiveCpuPolicy } from "./hotplug.ts";
 import { ipiBenchmarkPolicy } from "./ipi-benchmark.ts";
+import { stopMachineNmiPolicies } from "./stop-machine-nmi.ts";
 import { stopMachineCpuslockedPolicy, stopMachinePolicy } from "./stop-machine.ts";
 import { stopCorePolicy, stopOneCpuNowaitPolicy, stopOneCpuPolicy, stopTwoCpusPolicy } from "./stop-some.ts";
 
@@ -21,6 +22,7 @@ export const policies: readonly Policy[] = [
   fromInactiveCpuPolicy,
   cpuOfflinePolicy,
   ipiBenchmarkPolicy,
+  ...stopMachineNmiPolicies,
 ];
 
 /** @throws NAME_UNKNOWN */

@@ -1,7 +1,8 @@
 // x86-64 entry: one 16-byte stub per vector, and the path that they share (Intel SDM 3A 6.14 has the frame).
 
-import { asmRoutine, x64, type X64Assembler } from "../../asm/index.ts";
+import { asmRoutine, offsetOf, x64, type X64Assembler } from "../../asm/index.ts";
 import { X86Vector } from "../../abi.ts";
+import { NmiLocal, nmi } from "../nmi/data.ts";
 import { NMI_STACK_BYTES } from "../percpu.ts";
 import { x64Interrupt } from "./interrupt.ts";
 import { X64Regs } from "./regs.ts";
@@ -35,6 +36,16 @@ const FRAME_WORDS = 7;
 /** Kept free at the top of the NMI stack, where the processor pushes the frame of any NMI: its frame, and what moving it takes. */
 const LANDING_BYTES = 128;
 const MOVING = [x64.rax, x64.rcx, x64.rdx];
+/** This CPU's word that says so. */
+const STAY_BLOCKED = x64.memory(32, {
+  segment: "gs",
+  displacement: nmi.symbol.offset + offsetOf(NmiLocal, "stay_blocked"),
+});
+/** Ways behind the stubs that differ from the others'. */
+const PATHS = new Map<number, string>([
+  [X86Vector.NMI, "nmi"],
+  [X86Vector.BREAKPOINT, "breakpoint"],
+]);
 
 /**
  * The processor pushes the frame of every NMI at the top of the NMI stack, so that one which interrupts a handler (after an IRET there has
@@ -59,6 +70,28 @@ function moveNmiFrame(a: X64Assembler): void {
   for (const register of MOVING.toReversed()) a.pop(register);
 }
 
+/** Calls the handler with the interrupted registers saved. */
+function handleSaved(a: X64Assembler): void {
+  for (const register of SAVED) a.push(register);
+  a.mov(x64.rdi, x64.at(x64.rsp, VECTOR_OFFSET)).mov(x64.rsi, x64.rsp).cld().call(x64Interrupt);
+  for (const register of SAVED.toReversed()) a.pop(register);
+}
+
+/**
+ * Returns to the same code segment, stack segment and privilege by POPFQ and RET: RFLAGS and RIP move below the interrupted stack pointer,
+ * where the frame's own SS and RSP may lie, which have been read by then. NMIs stay blocked, as only IRET lets them in.
+ */
+function returnWithoutIret(a: X64Assembler): void {
+  const { rax, rcx, rsp } = x64;
+  const pushed = (word: number) => x64.at(rsp, (2 + word) * WORD);
+  a.push(rax).push(rcx);
+  a.mov(rax, pushed(5)).sub(rax, 2 * WORD);
+  a.mov(rcx, pushed(2)).mov(x64.at(rax, WORD), rcx);
+  a.mov(rcx, pushed(4)).mov(x64.at(rax), rcx);
+  a.mov(pushed(0), rax);
+  a.pop(rcx).pop(rax).pop(rsp).popfq().ret();
+}
+
 /** Stub n stands at STUB_BYTES * n. */
 export const x64VectorStubs = asmRoutine(
   "x64_vector_stubs",
@@ -67,16 +100,20 @@ export const x64VectorStubs = asmRoutine(
       for (let vector = 0; vector < VECTORS; vector++) {
         if (!WITH_ERROR_CODE.has(vector)) a.push(0);
         a.push(vector)
-          .jmp(vector === Number(X86Vector.NMI) ? "nmi" : "common")
+          .jmp(PATHS.get(vector) ?? "common")
           .align(STUB_BYTES);
       }
       a.label("nmi");
       moveNmiFrame(a);
       a.label("common");
-      for (const register of SAVED) a.push(register);
-      a.mov(x64.rdi, x64.at(x64.rsp, VECTOR_OFFSET)).mov(x64.rsi, x64.rsp).cld().call(x64Interrupt);
-      for (const register of SAVED.toReversed()) a.pop(register);
-      a.add(x64.rsp, 16).iretq();
+      handleSaved(a);
+      a.add(x64.rsp, 2 * WORD).iretq();
+      a.label("breakpoint");
+      handleSaved(a);
+      a.cmp(STAY_BLOCKED, 0).jcc("ne", "blocked");
+      a.add(x64.rsp, 2 * WORD).iretq();
+      a.label("blocked");
+      returnWithoutIret(a);
     },
   },
   { section: "vectors", align: 2048 },

@@ -14,6 +14,7 @@ import {
   type Value,
 } from "../../asm/index.ts";
 import { observed } from "../observe.ts";
+import { keep } from "./keep.ts";
 
 /** Counter ticks of a microsecond: of the TSC, or of CNTVCT_EL0. */
 export const ticksPerMicrosecond = imageOption("ticksPerMicrosecond", u32, 1000);
@@ -67,5 +68,6 @@ export function waitUpTo(k: Builder, name: string, patience: Patience, condition
     },
   );
   k.mark(observed("waited", { which: name, locals: ["left"] }));
+  keep(k, left);
   return left;
 }

@@ -3,7 +3,7 @@
 import { cast, i32, routine, u64 } from "../../asm/index.ts";
 import { observed } from "../observe.ts";
 import { Request, counters, load, local } from "../percpu.ts";
-import { functionTurns } from "./parameters.ts";
+import { functionBreakpoint, functionTurns } from "./parameters.ts";
 import { relaxFor } from "./work.ts";
 
 /** Rounds from this one on have one bit of `result_rounds`. */
@@ -15,6 +15,7 @@ export const stoppedFunction = routine("stopped_function", { data: u64 }, i32, (
   k.set(counters.here.calls, counters.here.calls.add(1));
   k.set(counters.here.called_with, local.here.preempt_count.shl(1).or(k.irqsDisabled()));
   k.atomicAdd(cast(data, Request).calls, 1);
+  k.if(functionBreakpoint.ne(0), () => k.arch({ x64: (a) => void a.int3(), arm64: () => undefined }));
   relaxFor(k, functionTurns);
   const round = k.let("round", cast(data, Request).rounds_done);
   k.if(round.gt(LAST_ROUND), () => k.set(round, LAST_ROUND));

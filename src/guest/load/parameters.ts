@@ -17,3 +17,5 @@ export const activeCpus = imageOption("activeCpus", u32, 0);
 
 /** The `cpus` argument of stop_machine(): NULL, the online mask, or the mask in memory that the host has filled. */
 export const ActiveCpus = { Null: 0, All: 1, Mask: 2 } as const;
+/** 1: the function takes a breakpoint on its way, as code does that is being traced or patched. x86-64 only. */
+export const functionBreakpoint = imageOption("functionBreakpoint", u32, 0);

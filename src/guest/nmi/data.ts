@@ -32,7 +32,7 @@ export const NmiDesc = struct(
 export const nmiDesc = global("nmi_desc", array(NmiDesc, NMI_TYPES), { align: 64 });
 
 /** What each CPU keeps: nmi_state, nmi_cr2, nmi_dr7; last_nmi_rip, swallow_nmi; struct nmi_stats, and what tells a stalled handler. */
-const NmiLocal = struct("nmi_local", {
+export const NmiLocal = struct("nmi_local", {
   state: u32,
   swallow_nmi: u32,
   cr2: u64,
@@ -48,6 +48,8 @@ const NmiLocal = struct("nmi_local", {
   idt_seq: u64,
   idt_nmi_seq: u64,
   idt_ignored: u64,
+  /** While it isn't 0, exceptions return without IRET, which would let NMIs in again (entry/x64.ts). */
+  stay_blocked: u32,
 });
 export const nmi = perCpu("nmi_state", NmiLocal, { offset: 0x800 });
 

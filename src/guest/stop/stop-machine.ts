@@ -10,6 +10,8 @@ import {
   routine,
   u64,
   type Builder,
+  type Callable,
+  type CodeValue,
   type Pointer,
   type Value,
 } from "../../asm/index.ts";
@@ -23,11 +25,26 @@ import { CpuStopFunction, multiCpuStop, setState } from "./multi-stop.ts";
 import { stopCpusUnlocked } from "./stopper.ts";
 
 /** stop_cpus(): one at a time, since each CPU has one embedded work. */
-function stopCpus(k: Builder, cpus: Pointer<typeof CpuMask>, msdata: Pointer<typeof MultiStopData>): Value<"i32"> {
+export function stopCpus(
+  k: Builder,
+  cpus: Pointer<typeof CpuMask>,
+  msdata: Pointer<typeof MultiStopData>,
+  multiStop: Callable = multiCpuStop,
+): Value<"i32"> {
   k.call(mutexLock, addressOf(stopCpusMutex));
-  const ret = k.let("ret", k.call(stopCpusUnlocked, cpus, codeOf(multiCpuStop), asInteger(msdata)));
+  const ret = k.let("ret", k.call(stopCpusUnlocked, cpus, codeOf(multiStop), asInteger(msdata)));
   k.call(mutexUnlock, addressOf(stopCpusMutex));
   return ret;
+}
+
+/** Early in boot, before the stoppers exist, there is one CPU: it needs no rendezvous. Calls the function, and has the routine return. */
+export function callEarly(k: Builder, fn: CodeValue, data: Value<"u64">, returning: (ret: Value<"i32">) => void): void {
+  k.if(stopMachineInitialized.eq(0), () => {
+    const flags = k.irqSave();
+    const ret = k.let("ret", k.callPointer(fn, CpuStopFunction, data));
+    k.irqRestore(flags);
+    returning(ret);
+  });
 }
 
 /** For callers that hold the hotplug lock already. */
@@ -42,13 +59,7 @@ export const stopMachineCpuslocked = routine(
     k.set(msdata.data, data);
     k.set(msdata.num_threads, numOnlineCpus);
     k.set(msdata.active_cpus, cpus);
-    // Early in boot, before the stoppers exist, there is one CPU: it needs no rendezvous.
-    k.if(stopMachineInitialized.eq(0), () => {
-      const flags = k.irqSave();
-      const ret = k.let("ret", k.callPointer(fn, CpuStopFunction, data));
-      k.irqRestore(flags);
-      k.return(ret);
-    });
+    callEarly(k, fn, data, (ret) => k.return(ret));
     k.call(setState, msdata, MultiStopState.Prepare);
     k.mark("prepared");
     const ret = k.let("ret", stopCpus(k, onlineMaskPointer, msdata));

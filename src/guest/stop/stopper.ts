@@ -12,6 +12,7 @@ import {
   opaque,
   ptr,
   routine,
+  slot,
   u32,
   u64,
   type Builder,
@@ -123,7 +124,38 @@ const nextWork = routine("cpu_stopper_next_work", [], ptr(CpuStopWork), (k) => {
   k.return(work);
 });
 
-/** Runs one work with preemption off, and reports to whoever waits for it. The last error wins. */
+/** What becomes of an error when there may be others (S6). */
+export const mergeError = slot("cpu_stop_merge_error", [{ done: ptr(CpuStopDone) }, { ret: i32 }], nothing);
+
+/** Mainline: the last error wins. */
+export const overwriteError = routine(
+  "cpu_stop_overwrite_error",
+  [{ done: ptr(CpuStopDone) }, { ret: i32 }],
+  nothing,
+  (k, { done, ret }) => k.set(done.ret, ret.to(u32)),
+);
+
+/** Version 2 of the NMI series: all errors or'ed, by a plain load and store on a word that others change, too. */
+export const accumulateError = routine(
+  "cpu_stop_accumulate_error",
+  [{ done: ptr(CpuStopDone) }, { ret: i32 }],
+  nothing,
+  (k, { done, ret }) => {
+    const before = k.let("before", done.ret);
+    k.mark("loaded");
+    k.set(done.ret, before.or(ret.to(u32)));
+  },
+);
+
+/** Ours: the first error stays, so that what is returned is what one function returned. */
+export const keepFirstError = routine(
+  "cpu_stop_keep_first_error",
+  [{ done: ptr(CpuStopDone) }, { ret: i32 }],
+  nothing,
+  (k, { done, ret }) => void k.cmpxchg(done.ret, 0, ret.to(u32)),
+);
+
+/** Runs one work with preemption off, and reports to whoever waits for it. */
 const runWork = routine("cpu_stopper_run_work", { work: ptr(CpuStopWork) }, nothing, (k, { work }) => {
   const mine = k.let("stopper", addressOf(stopper.here));
   const done = k.let("done", work.done);
@@ -136,7 +168,7 @@ const runWork = routine("cpu_stopper_run_work", { work: ptr(CpuStopWork) }, noth
   const ret = k.callPointer(work.fn, CpuStopFunction, arg);
   k.mark("ran");
   k.if(isNull(done).not(), () => {
-    k.if(ret.ne(0), () => k.set(done.ret, ret.to(u32)));
+    k.if(ret.ne(0), () => k.call(mergeError, done, ret));
     k.call(signalDone, done);
   });
   k.call(preemptEnable);
