@@ -168,6 +168,8 @@ const schema = v.strictObject({
       ),
     }),
   ),
+  /** Simulated time by which the machine goes on when the call is through, so that what comes too late is seen. */
+  afterUs: v.optional(within(0, scenarioLimits.limitUs), 0),
   /** Simulated time after which the run is given up. */
   limitUs: v.optional(within(1, scenarioLimits.limitUs), 1_000_000),
   seed: v.optional(whole(0, 2 ** 32 - 1), 1),

@@ -65,6 +65,7 @@ export async function executeScenario(document: ScenarioInput, options: RunOptio
   machine.probe(expanded.policy.marks.done, { break: true });
   machine.probe(expanded.policy.marks.fatal, { break: true });
   const end = runToEnd(machine, expanded, options.onProgress);
+  if (end.kind === "probe") machine.run(machine.cycle + cyclesOf(expanded.timing, expanded.scenario.afterUs * 1000, 0));
   return { expanded, machine, end, ...read(), wallMs: performance.now() - started };
 }
 

@@ -340,7 +340,7 @@ describe.concurrent("wrong usage: exit code 2, a message on stderr, nothing on s
   }
 
   it.each<[readonly string[], RegExp]>([
-    [["nope"], /unknown command 'nope'.*run, exec, litmus, list, topology/],
+    [["nope"], /unknown command 'nope'.*run, exec, litmus, scenarios, list, topology/],
     [["--nope"], /unknown option '--nope'/],
     [["run", "--cpu", "4"], /unknown option '--cpu'.*\n.*--cpus/],
     [["run", "a.json", "b.json"], /too many arguments/],
