@@ -28,7 +28,7 @@ import {
   logical64,
 } from "./integer.ts";
 import { leaveAfter, leaveForAbort, leaveForAccess, save } from "./leave.ts";
-import { A64, A64_BYTES, Op } from "./operations.ts";
+import { A64, A64_BYTES, Op, leavesRoutine } from "./operations.ts";
 import { executeRare } from "./rare.ts";
 import { branchTarget, isMemory, pcAt, pcBaseOf, recordAt } from "./records.ts";
 import { Step } from "./step.ts";
@@ -468,7 +468,7 @@ export function arm64Execute(cpu: Cpu, must: bool): Leave {
       const pc = pcAt(record, pcBase);
       if (next != 0) target = pcAt(next, pcBase);
       else if (kind < Op.BR) target = pc + <u64>d.immediate;
-      if (target <= pc && loopEdge(cpu, target)) {
+      if (target <= pc && !leavesRoutine(kind) && loopEdge(cpu, target)) {
         save(cpu, target, clock, retired);
         const leave = comeRound(cpu);
         if (leave != Leave.NONE) return leave;

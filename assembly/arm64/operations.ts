@@ -257,3 +257,10 @@ export enum AddressMode {
   POST_INDEX = 2,
   REGISTER = 3,
 }
+
+/** Calls, returns and other jumps to registers: a loop may hold them, and comes round by none of them. */
+// @ts-ignore: decorator
+@inline
+export function leavesRoutine(operation: i32): bool {
+  return operation == Op.BL || operation == Op.BR || operation == Op.BLR;
+}

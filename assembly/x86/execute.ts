@@ -44,7 +44,7 @@ import {
   zeroOf,
 } from "./flags.ts";
 import { alu32, alu64 } from "./integer.ts";
-import { Alu, Op, X86, X86Flag, wide } from "./operations.ts";
+import { Alu, Op, X86, X86Flag, leavesRoutine, wide } from "./operations.ts";
 import { executeRare } from "./rare.ts";
 import { Step } from "./step.ts";
 import { leaveWait } from "./wait.ts";
@@ -383,7 +383,7 @@ export function x86Execute(cpu: Cpu, must: bool): Leave {
     retired++;
     must = false;
     resumed = false;
-    if (nextPc <= pc && !single && loopEdge(cpu, nextPc)) {
+    if (nextPc <= pc && !single && !leavesRoutine(<i32>d.operation) && loopEdge(cpu, nextPc)) {
       save(cpu, nextPc, clock, retired);
       const leave = comeRound(cpu);
       if (leave != Leave.NONE) return leave;

@@ -474,3 +474,11 @@ export enum Bmi {
   PDEP = 6,
   BEXTR = 7,
 }
+
+/** Calls, returns and other jumps to registers: a loop may hold them, and comes round by none of them. */
+// @ts-ignore: decorator
+@inline
+export function leavesRoutine(operation: i32): bool {
+  if (operation == Op.CALL || operation == Op.RET) return true;
+  return operation == Op.JMP_R || operation == Op.CALL_R || operation == Op.CALL_M || operation == Op.RET_I;
+}
