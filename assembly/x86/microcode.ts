@@ -1,6 +1,6 @@
 // Microcode updates (SDM 3A 10.11.6 and 10.11.7, rev. 083): a write to IA32_BIOS_UPDT_TRIG takes its time, in which the CPU executes
 // nothing and takes no interrupt, NMI or SMI: they wait for the end of the instruction. The threads of a core share their
-// microcode, so siblings learn of the new revision by a message.
+// microcode, so siblings learn of the new revision by a message that arrives when the update ends.
 //
 // What an update contains isn't looked at: it has the revision that the host has said, or is refused, which nothing but the
 // unchanged revision tells. What an update does to a sibling that executes meanwhile is for the observer to judge.
@@ -20,7 +20,8 @@ export const FIRST_REVISION: u32 = 1;
 export function updateMicrocode(cpu: Cpu): void {
   const state = x86(cpu);
   const duration = state.updateCycles != 0 ? state.updateCycles : <u64>timing(Timing.MICROCODE_UPDATE);
-  const done = startCycle(cpu) + duration;
+  const started = startCycle(cpu);
+  const done = started + duration;
   cpu.clock = ticksOf(done);
   if (state.updateRefused != 0) return;
   state.microcodeRevision = MICROCODE_REVISION;
@@ -28,7 +29,7 @@ export function updateMicrocode(cpu: Cpu): void {
   for (let thread: u32 = 0; thread < core.threadCount; thread++) {
     const sibling = threadOf(core, thread);
     if (sibling == cpu) continue;
-    const arrival = done + interruptLatency(cpu, sibling);
+    const arrival = max(done, started + interruptLatency(cpu, sibling));
     send(sibling, (<u64>Message.MICROCODE) | ((<u64>MICROCODE_REVISION) << 32), arrival);
     shrinkLimits(arrival);
   }
