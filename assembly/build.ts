@@ -25,6 +25,7 @@ import { openPl011 } from "./devices/pl011.ts";
 import { openApics, resetApic } from "./interrupts/apic/record.ts";
 import { openGics, resetGic } from "./interrupts/gic/gic.ts";
 import { openDelivery } from "./interrupts/delivery.ts";
+import { openHeld } from "./interrupts/held.ts";
 import { openIdle } from "./interrupts/idle.ts";
 import { openDistributor, resetDistributor } from "./interrupts/gic/spi.ts";
 import { enterHardwareId, openHardwareIds } from "./interrupts/hardwareIds.ts";
@@ -142,7 +143,7 @@ function openRegions(): bool {
   )
     return false;
   if (!openHardwareIds() || !openTargets() || !openDelivery()) return false;
-  if (!openStolen() || !openIdle()) return false;
+  if (!openStolen() || !openIdle() || !openHeld()) return false;
   if (m.architecture == Architecture.X86_64) return openApics();
   if (!openGics() || !openDistributor() || !openFirmware() || !openPl011()) return false;
   configureFirmware();

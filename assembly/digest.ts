@@ -7,6 +7,7 @@ import { firmwareCpuDigest, firmwareDigest } from "./firmware/firmware.ts";
 import { pl011Digest } from "./devices/pl011.ts";
 import { Cpu, Pending, coreAt, cpuAt, threadOf } from "./cpu.ts";
 import { deliveryDigest } from "./interrupts/delivery.ts";
+import { heldDigest } from "./interrupts/held.ts";
 import { idleDigest } from "./interrupts/idle.ts";
 import { apicDigest } from "./interrupts/apic/record.ts";
 import { gicDigest } from "./interrupts/gic/gic.ts";
@@ -94,6 +95,7 @@ function digestCpu(cpu: Cpu): void {
   deliveryDigest(cpu);
   stolenDigest(cpu);
   idleDigest(cpu);
+  heldDigest(cpu);
   if (m.architecture == Architecture.ARM64) firmwareCpuDigest(cpu);
   if (cpu.state == CpuState.OFFLINE) return;
   mix(cpu.waitKind);

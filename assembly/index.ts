@@ -13,13 +13,14 @@ import {
   Warmth,
 } from "../src/abi.ts";
 import { allocate, initialize } from "./build.ts";
-import { cpuAt } from "./cpu.ts";
+import { Cpu, cpuAt } from "./cpu.ts";
 import { perturb } from "./memory/perturbation.ts";
 import { digestMachine, digestOfCpu } from "./digest.ts";
 import { deliveryDelay, deliveryLosses, setDelivery } from "./interrupts/delivery.ts";
 import { driveLine } from "./interrupts/gic/stream.ts";
 import { Arrival } from "./firmware/call.ts";
 import { NO_EVENT, eventIndex, isShared } from "./firmware/events.ts";
+import { hold, releaseHeld } from "./interrupts/held.ts";
 import { setIdleExit } from "./interrupts/idle.ts";
 import { Message, send } from "./interrupts/message.ts";
 import { machine } from "./machine.ts";
@@ -217,9 +218,36 @@ export function deliveryLossesOf(index: u32, kind: i32): u32 {
   return deliveryLosses(cpuAt(index), kind);
 }
 
+/**
+ * The next message of the host to a CPU, with the calls below, is held when it arrives: until the CPU stands at an address (0: at once),
+ * and has executed so many instructions from there. @returns false when the CPU has too many such
+ */
+export function holdNext(index: u32, address: u64, instructions: u32): bool {
+  const cpu = cpuAt(index);
+  const slot = hold(cpu, 0, address, instructions);
+  if (slot < 0) return false;
+  releaseHeld(cpu, slot);
+  const m = machine();
+  m.holdsNext = 1;
+  m.holdAddress = address;
+  m.holdInstructions = instructions;
+  return true;
+}
+
+function sendFromHost(cpu: Cpu, argument: u64, cycle: u64): void {
+  const m = machine();
+  if (m.holdsNext == 0) {
+    send(cpu, argument, cycle);
+    return;
+  }
+  m.holdsNext = 0;
+  const slot = hold(cpu, argument, m.holdAddress, m.holdInstructions);
+  if (slot >= 0) send(cpu, (<u64>Message.HELD) | ((<u64>slot) << 8), cycle);
+}
+
 /** x86: a source of a CPU's own, a `LocalInterrupt`, signals at `cycle`, which is behind now. */
 export function signalLocalInterrupt(index: u32, source: u32, cycle: u64): void {
-  send(cpuAt(index), (<u64>Message.LOCAL) | ((<u64>source) << 8), cycle);
+  sendFromHost(cpuAt(index), (<u64>Message.LOCAL) | ((<u64>source) << 8), cycle);
 }
 
 // --- x86: what the host sends to CPUs ---------------------------------------------------------------------------------
@@ -227,12 +255,12 @@ export function signalLocalInterrupt(index: u32, source: u32, cycle: u64): void 
 
 /** A message of any delivery mode reaches a CPU's local APIC. */
 export function sendInterruptAt(index: u32, vector: u32, mode: DeliveryMode, cycle: u64): void {
-  send(cpuAt(index), (<u64>Message.INTERRUPT) | ((<u64>vector) << 8) | ((<u64>mode) << 16), cycle);
+  sendFromHost(cpuAt(index), (<u64>Message.INTERRUPT) | ((<u64>vector) << 8) | ((<u64>mode) << 16), cycle);
 }
 
 /** @param duration cycles in system-management mode, less than 2^32; 0: the timing model's */
 export function sendSmiAt(index: u32, duration: u32, cycle: u64): void {
-  send(cpuAt(index), (<u64>Message.SMI) | ((<u64>duration) << 32), cycle);
+  sendFromHost(cpuAt(index), (<u64>Message.SMI) | ((<u64>duration) << 32), cycle);
 }
 
 /** What an update of a CPU's microcode takes: cycles, or 0 for the timing model's; and whether the CPU refuses it. */
@@ -244,7 +272,7 @@ export function setMicrocodeUpdate(index: u32, cycles: u64, refused: u32): void 
 
 /** @param source SYSTEM_CONTROL_SERR or SYSTEM_CONTROL_IOCHK */
 export function raiseSystemNmiAt(source: u32, cycle: u64): void {
-  send(cpuAt(0), (<u64>Message.SYSTEM_NMI) | ((<u64>source) << 8), cycle);
+  sendFromHost(cpuAt(0), (<u64>Message.SYSTEM_NMI) | ((<u64>source) << 8), cycle);
 }
 
 /** Where a CPU begins by INIT and start-up IPI; the bootstrap processor by INIT. */
@@ -268,14 +296,14 @@ export function triggerEvent(index: u32, number: u32, cycle: u64): bool {
     const argument = (<u64>Device.FIRMWARE) | ((<u64>Arrival.TRIGGER) << 8) | ((<u64>event) << 16);
     schedule(cycle, EventClass.DEVICE, changetype<usize>(cpu), argument);
   } else {
-    send(cpu, (<u64>Message.EL3) | ((<u64>event) << 8), cycle);
+    sendFromHost(cpu, (<u64>Message.EL3) | ((<u64>event) << 8), cycle);
   }
   return true;
 }
 
 /** From `cycle` on, which is behind now, a CPU executes nothing for `duration` cycles, less than 2^56. */
 export function suspendAt(index: u32, duration: u64, cycle: u64): void {
-  send(cpuAt(index), (<u64>Message.SUSPEND) | (duration << 8), cycle);
+  sendFromHost(cpuAt(index), (<u64>Message.SUSPEND) | (duration << 8), cycle);
 }
 
 /** Cycles that a CPU takes to leave a deep idle state; 0: as the shallow ones. */

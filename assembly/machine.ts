@@ -143,6 +143,13 @@ export class Machine {
   /** By CPU: exit latencies of deep idle states, and whether any was ever set (interrupts/idle.ts). */
   idleExits: usize;
   idleExitsSet: u32;
+  /** Messages held until a CPU comes to an instruction, and whether there ever were any (interrupts/held.ts). */
+  held: usize;
+  heldSet: u32;
+  /** The next message of the host is to be held: until the CPU is so many instructions behind an address. */
+  holdsNext: u32;
+  holdInstructions: u32;
+  holdAddress: u64;
 }
 
 // @ts-ignore: AssemblyScript reserves the bytes at compile time

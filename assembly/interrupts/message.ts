@@ -21,6 +21,7 @@ import { trace } from "../trace/ring.ts";
 import { microcodeUpdated } from "../x86/microcode.ts";
 import { smiArrives } from "../x86/systemEvents.ts";
 import { isDiverted } from "./delivery.ts";
+import { heldArrives } from "./held.ts";
 import { MESSAGE_MODE, apicAccept } from "./apic/accept.ts";
 import { signalLocally } from "./apic/lvt.ts";
 import { gicAccept, gicSetDistributor } from "./gic/interface.ts";
@@ -56,6 +57,8 @@ export enum Message {
   SUSPEND = 11,
   /** x86: a thread of the CPU's core has updated their microcode; bits 63:32: its revision. */
   MICROCODE = 12,
+  /** A message for an instruction of the CPU; second byte: its slot (held.ts). */
+  HELD = 13,
 }
 
 export const MESSAGE_KIND: i32 = 0x7f;
@@ -144,14 +147,21 @@ export function deliver(node: EventNode, cycle: u64): void {
   }
   land(cpu);
   if (isDiverted(cpu, argument, cycle)) return;
+  if (((<i32>argument) & MESSAGE_KIND) == Message.ANSWER) {
+    answerDevice(cpu, cycle);
+    runCompleted(cpu, cycle);
+    return;
+  }
+  accept(cpu, argument, cycle);
+  runCore(cpu.core, cycle, true);
+}
+
+/** What a message does to its target; not of answers. */
+export function accept(cpu: Cpu, argument: u64, cycle: u64): void {
   switch ((<i32>argument) & MESSAGE_KIND) {
     case Message.INTERRUPT:
       acceptInterrupt(cpu, (<u32>(argument >>> 8)) & 0xff, (<u32>(argument >>> 16)) & 0xffff, cycle);
       break;
-    case Message.ANSWER:
-      answerDevice(cpu, cycle);
-      runCompleted(cpu, cycle);
-      return;
     case Message.FORWARD:
       acceptForwarded(cpu, (<u32>(argument >>> 8)) & 0xffff, <u32>(argument >>> 24), cycle);
       break;
@@ -184,11 +194,13 @@ export function deliver(node: EventNode, cycle: u64): void {
     case Message.MICROCODE:
       microcodeUpdated(cpu, <u32>(argument >>> 32));
       break;
+    case Message.HELD:
+      heldArrives(cpu, (<u32>(argument >>> 8)) & 0xff, cycle);
+      break;
     default:
       startCpu(cpu, cycle);
       break;
   }
-  runCore(cpu.core, cycle, true);
 }
 
 function acceptInterrupt(cpu: Cpu, vector: u32, mode: u32, cycle: u64): void {

@@ -8,8 +8,9 @@
 
 import { Acceleration } from "../../src/abi.ts";
 import { Core, Cpu, threadOf } from "../cpu.ts";
+import { isHeld } from "../interrupts/held.ts";
 import { machine } from "../machine.ts";
-import { cycleOf, setLimits } from "./limits.ts";
+import { cycleOf, setLimits, shrinkToTicks } from "./limits.ts";
 import { parkedUntil } from "./spin.ts";
 import { quietUntil } from "./wheel.ts";
 
@@ -52,6 +53,7 @@ export function computeLimits(cpu: Cpu, cycle: u64, delivering: bool): void {
     observe = min(observe, sibling);
   }
   setLimits(min(hit, other), other, observe);
+  if (isHeld(cpu)) shrinkToTicks(cpu.clock + 1);
 }
 
 /** The least of several arrivals goes stale when its message lands before others: then it says nothing. */

@@ -74,7 +74,10 @@ export function restoreLimits(): void {
  * sets going shares the core's copies, so no latency of a line is in between.
  */
 export function shrinkLimits(arrival: u64): void {
-  const ticks = ticksOf(arrival);
+  shrinkToTicks(ticksOf(arrival));
+}
+
+export function shrinkToTicks(ticks: u64): void {
   if (ticks < hitLimit) hitLimit = ticks;
   if (ticks < otherLimit) otherLimit = ticks;
   if (ticks < observeLimit) observeLimit = ticks;

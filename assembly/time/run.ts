@@ -4,10 +4,12 @@
 import { Acceleration, CpuState } from "../../src/abi.ts";
 import { Core, Cpu, NEVER, cpuAt, threadOf } from "../cpu.ts";
 import { execute, takePending } from "../architecture.ts";
+import { dueHeld, isHeld, releaseHeld } from "../interrupts/held.ts";
+import { accept } from "../interrupts/message.ts";
 import { machine } from "../machine.ts";
 import { settleMembers } from "../memory/member.ts";
 import { computeLimits, coreIsStepping, isStepping, precedes, startCycle } from "./bounds.ts";
-import { hitLimit, limitTo, limitToTicks, otherLimit } from "./limits.ts";
+import { hitLimit, limitTo, limitToTicks, observeLimit, otherLimit } from "./limits.ts";
 import { Leave } from "./leave.ts";
 import { parkedUntil, unpark } from "./spin.ts";
 import { EventClass, EventNode, cancel, schedule } from "./wheel.ts";
@@ -117,6 +119,17 @@ function runThread(cpu: Cpu, cycle: u64, delivering: bool, must: bool): Leave {
   if (!isStepping(cpu)) return Leave.WAITING;
   computeLimits(cpu, cycle, delivering);
   while (must || cpu.clock < otherLimit) {
+    if (!must && machine().heldSet != 0 && cpu.delivery == 0) {
+      const slot = dueHeld(cpu);
+      if (slot >= 0) {
+        // Whatever else reaches the CPU before this boundary has come.
+        if (cpu.clock >= observeLimit) return Leave.LIMIT;
+        accept(cpu, releaseHeld(cpu, slot), startCycle(cpu));
+        computeLimits(cpu, cycle, delivering);
+        continue;
+      }
+    }
+    const before = cpu.clock;
     if (cpu.delivery != 0 || (!must && (cpu.pending & ~cpu.masked) != 0)) {
       if (!must && cpu.clock >= hitLimit) return Leave.LIMIT;
       takePending(cpu);
@@ -136,7 +149,8 @@ function runThread(cpu: Cpu, cycle: u64, delivering: bool, must: bool): Leave {
       if (must && leave == Leave.SIBLING) continue;
       // An access to the local APIC may have let an interrupt through.
       const unlimited = onlyThis || (cpu.pending & ~cpu.masked) != 0;
-      if (leave != Leave.RECHECK && !(unlimited && leave == Leave.LIMIT)) return leave;
+      const stepped = leave == Leave.LIMIT && cpu.clock != before && isHeld(cpu);
+      if (leave != Leave.RECHECK && !(unlimited && leave == Leave.LIMIT) && !stepped) return leave;
     }
     must = false;
     computeLimits(cpu, cycle, delivering);

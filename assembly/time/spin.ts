@@ -6,6 +6,7 @@
 import { Acceleration, CPU_BYTES, CPU_REGISTERS } from "../../src/abi.ts";
 import { stateWords } from "../architecture.ts";
 import { Cpu, NEVER } from "../cpu.ts";
+import { isHeld } from "../interrupts/held.ts";
 import { machine, reserve } from "../machine.ts";
 import { loadBytes } from "../memory/access.ts";
 import { ramAt } from "../memory/map.ts";
@@ -131,7 +132,7 @@ export function comeRound(cpu: Cpu): Leave {
   if (changetype<usize>(cpu) == m.shadow) return Leave.CAME_ROUND;
   cpu.loopVisits = 0;
   // A parked CPU has no stores that wait, and draws no delays.
-  if (catchingUp || cpu.storing != 0) return Leave.NONE;
+  if (catchingUp || cpu.storing != 0 || isHeld(cpu)) return Leave.NONE;
   if ((m.accelerations & Acceleration.SPIN_ELISION) == 0) {
     cpu.loopPatience = u32.MAX_VALUE;
     return Leave.NONE;

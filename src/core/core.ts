@@ -33,6 +33,7 @@ type CoreExports = {
   sendSmiAt(cpu: number, duration: number, cycle: bigint): void;
   setMicrocodeUpdate(cpu: number, cycles: bigint, refused: number): void;
   raiseSystemNmiAt(source: number, cycle: bigint): void;
+  holdNext(cpu: number, address: bigint, instructions: number): number;
   suspendAt(cpu: number, duration: bigint, cycle: bigint): void;
   setIdleExitOf(cpu: number, cycles: number): void;
   setStartupEntry(cpu: number, pc: bigint, stack: bigint, argument: bigint): void;
@@ -151,6 +152,14 @@ export class Core {
   /** x86. @param duration cycles; 0: the timing model's */
   sendSmi(cpu: number, duration: number, cycle: bigint): void {
     this.#call("sendSmiAt", (raw) => raw.sendSmiAt(cpu, duration, cycle));
+  }
+
+  /**
+   * The next message that the host sends to a CPU is held when it arrives: until the CPU stands at an address (0n: at once), and has
+   * executed so many instructions from there. @returns false when the CPU has too many such
+   */
+  holdNext(cpu: number, address: bigint, instructions: number): boolean {
+    return this.#call("holdNext", (raw) => raw.holdNext(cpu, address, instructions)) !== 0;
   }
 
   /** A CPU executes nothing from a cycle behind now on, for `duration` cycles. */

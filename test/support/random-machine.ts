@@ -74,6 +74,14 @@ export interface RandomMachine {
   readonly tscOffsets: readonly bigint[];
   /** What a hypervisor takes from CPUs. */
   readonly suspensions: readonly { readonly cpu: number; readonly cycle: number; readonly duration: number }[];
+  /** Messages for instructions of a CPU; without a mode: suspensions. */
+  readonly heldMessages: readonly {
+    readonly cpu: number;
+    readonly address: number;
+    readonly instructions: number;
+    readonly mode: DeliveryMode | undefined;
+    readonly cycle: number;
+  }[];
   /** Cycles that deep idle states take to leave, by CPU; none where they are as the shallow ones. */
   readonly idleExits: readonly number[];
   /** arm64: of virtual counters. Small ones let them wrap soon. */
@@ -124,6 +132,7 @@ export function randomMachine(
     fatal,
     featNmi: architecture === "arm64" && random.chance(40),
   };
+  const guest = architecture === "x86-64" ? x86Guest(random, layout) : arm64Guest(random, layout);
   return {
     seed,
     fatal,
@@ -133,7 +142,8 @@ export function randomMachine(
     timing: randomTiming(architecture, random, most),
     featNmi: layout.featNmi,
     coreLatencies: (core) => coreLatency[core] ?? 1,
-    guest: architecture === "x86-64" ? x86Guest(random, layout) : arm64Guest(random, layout),
+    guest,
+    heldMessages: randomHeldMessages(random, guest, architecture),
     ...(architecture === "x86-64" ? randomPlatform(random, topology, most) : { events: [], tscOffsets: [] }),
     lines: architecture === "x86-64" ? [] : randomLines(random, latencies),
     virtualCounterOffsets: architecture === "x86-64" ? [] : randomVirtualOffsets(random, topology),
@@ -181,6 +191,20 @@ function randomSuspensions(random: Random, { cpus }: Topology, most: number): Ra
     cpu: random.between(0, cpus.length - 1),
     cycle: random.between(2, 12_000),
     duration: random.between(0, random.chance(70) ? 10 * most : 3_000),
+  }));
+}
+
+function randomHeldMessages(random: Random, guest: Guest, architecture: Architecture): RandomMachine["heldMessages"] {
+  return Array.from({ length: random.chance(50) ? 0 : random.between(1, 12) }, () => ({
+    cpu: random.between(0, guest.starts.length - 1),
+    address: random.chance(50) ? 0 : random.pick(guest.marks),
+    instructions: random.between(0, 40),
+    mode: random.chance(30)
+      ? undefined
+      : architecture === "arm64"
+        ? DeliveryMode.FIXED
+        : random.pick([DeliveryMode.FIXED, DeliveryMode.NMI, DeliveryMode.SMI, DeliveryMode.INIT]),
+    cycle: random.between(2, 12_000),
   }));
 }
 
@@ -260,6 +284,11 @@ export function build(machine: RandomMachine, options: BuildOptions = {}): BareM
   for (const { cpu, mode, cycle } of events) bare.core.sendInterrupt(cpu, 0x10, mode, BigInt(cycle));
   if (events.length > 6) bare.core.raiseSystemNmi(SYSTEM_CONTROL_SERR, BigInt(events[0]!.cycle));
   for (const { intid, change, cycle } of machine.lines) bare.core.changeLine(intid, change, BigInt(cycle));
+  for (const { cpu, address, instructions, mode, cycle } of machine.heldMessages) {
+    if (!bare.core.holdNext(cpu, BigInt(address), instructions)) continue;
+    if (mode === undefined) bare.core.suspend(cpu, 50n, BigInt(cycle));
+    else bare.core.sendInterrupt(cpu, 0x50, mode, BigInt(cycle));
+  }
   for (const { cpu, cycle, duration } of machine.suspensions) bare.core.suspend(cpu, BigInt(duration), BigInt(cycle));
   machine.idleExits.forEach((cycles, cpu) => bare.core.setIdleExit(cpu, cycles));
   bare.core.setPerturbation(machine.perturbation);
