@@ -53,6 +53,7 @@ import {
   microcodeCycles,
   smmCycles,
   systemNmiSource,
+  type Arrival,
   type InterruptMessage,
   type MicrocodeUpdate,
   type ShutdownMode,
@@ -67,6 +68,8 @@ export type { CounterOffsets } from "./counter-offsets.ts";
 export type { MemoryUse } from "./ram.ts";
 export type { LocalApicMode, LocalInterruptSource } from "./local-apic.ts";
 export type {
+  Arrival,
+  InstructionPlace,
   InterruptMessage,
   MicrocodeUpdate,
   ShutdownMode,
@@ -121,6 +124,7 @@ const NO_REGISTER = 0xff;
 const MOST_TRACE_RECORDS = 2 ** 24;
 const MOST_PROBE_VALUES = 2;
 const MOST_SUSPENDED_CYCLES = 2 ** 48;
+const MOST_INSTRUCTIONS = 1_000_000;
 const ALWAYS_TRACED = (1 << TraceKind.PROBE) | (1 << TraceKind.CONSOLE);
 
 export class Machine {
@@ -369,11 +373,12 @@ export class Machine {
    * @param options.cycle when; the next cycle if not given
    * @throws OPTION_INVALID
    */
-  signalLocalInterrupt(cpu: number, source: LocalInterruptSource, options: { readonly cycle?: number } = {}): void {
+  signalLocalInterrupt(cpu: number, source: LocalInterruptSource, options: Arrival = {}): void {
     this.#record(cpu);
     const which = localInterruptOf(this.image.architecture, source);
     const cycle = options.cycle ?? this.cycle + 1;
     checkWhole("cycle of the interrupt", cycle, this.cycle + 1, Number.MAX_SAFE_INTEGER);
+    this.#hold(cpu, options);
     this.#core.signalLocalInterrupt(cpu, which, BigInt(cycle));
   }
 
@@ -383,10 +388,12 @@ export class Machine {
    * end it is seen later. Caches answer for the CPU, and timers count. What overlaps counts once. A CPU that is off comes up no sooner.
    * @throws OPTION_INVALID
    */
-  suspend(cpu: number, options: { readonly durationCycles: number; readonly cycle?: number }): void {
+  suspend(cpu: number, options: Arrival & { readonly durationCycles: number }): void {
     this.#present(cpu);
     checkWhole("cycles without the CPU", options.durationCycles, 1, MOST_SUSPENDED_CYCLES);
-    this.#core.suspend(cpu, BigInt(options.durationCycles), this.#nextCycle(options.cycle));
+    const cycle = this.#nextCycle(options.cycle);
+    this.#hold(cpu, options);
+    this.#core.suspend(cpu, BigInt(options.durationCycles), cycle);
   }
 
   /**
@@ -402,22 +409,27 @@ export class Machine {
   // --- what comes from outside (x86-64) -----------------------------------------------------------------------------------------
 
   /**
-   * A message that no CPU has sent reaches a CPU's local APIC, at a cycle that has not been run yet; the next one if not given.
-   * The CPU takes it at an instruction boundary, or not, as it does one of another CPU.
+   * A message that no CPU has sent reaches a CPU's local APIC, or its redistributor, at a cycle that has not been run yet. The CPU takes it at an instruction boundary, or not, as it does one of another CPU.
    * @throws OPTION_INVALID
    */
-  sendInterrupt(cpu: number, message: InterruptMessage, options: { cycle?: number } = {}): void {
+  sendInterrupt(cpu: number, message: InterruptMessage, options: Arrival = {}): void {
     const { vector, mode } = messageOf(message);
-    this.#core.sendInterrupt(this.#target(cpu, "local APICs"), vector, mode, this.#nextCycle(options.cycle));
+    if (message.kind === "private") checkArchitecture(this.image.architecture, "arm64", "SGIs and PPIs");
+    else this.#target(cpu, "local APICs");
+    const cycle = this.#nextCycle(options.cycle);
+    this.#hold(this.#present(cpu), options);
+    this.#core.sendInterrupt(cpu, vector, mode, cycle);
   }
 
   /**
    * An SMI of the platform reaches a CPU, which spends `durationCycles`, 1 to 2^32 - 1, in system-management mode; those of the
    * timing model if not given. SMM is stolen time: what comes meanwhile waits. @throws OPTION_INVALID
    */
-  sendSmi(cpu: number, options: { cycle?: number; durationCycles?: number } = {}): void {
+  sendSmi(cpu: number, options: Arrival & { durationCycles?: number } = {}): void {
     const duration = smmCycles(options.durationCycles);
-    this.#core.sendSmi(this.#target(cpu, "SMIs"), duration, this.#nextCycle(options.cycle));
+    const cycle = this.#nextCycle(options.cycle);
+    this.#hold(this.#target(cpu, "SMIs"), options);
+    this.#core.sendSmi(cpu, duration, cycle);
   }
 
   /**
@@ -435,10 +447,11 @@ export class Machine {
    * The platform signals a system error: port 0x61 shows its reason, and CPU 0 gets an NMI, unless the guest has disabled that
    * source there, or has not cleared an earlier one. @throws OPTION_INVALID
    */
-  raiseSystemNmi(reason: SystemNmiReason, options: { cycle?: number } = {}): void {
+  raiseSystemNmi(reason: SystemNmiReason, options: Arrival = {}): void {
     const source = systemNmiSource(reason);
-    this.#target(0, "system NMIs");
-    this.#core.raiseSystemNmi(source, this.#nextCycle(options.cycle));
+    const cycle = this.#nextCycle(options.cycle);
+    this.#hold(this.#target(0, "system NMIs"), options);
+    this.#core.raiseSystemNmi(source, cycle);
   }
 
   /**
@@ -476,6 +489,19 @@ export class Machine {
     throw new AllstopError("OPTION_INVALID", "no such CPU", { value: cpu, allowed: "present CPUs" });
   }
 
+  /** What the host sends next to a CPU waits for an instruction, if it is to. */
+  #hold(cpu: number, { at }: Arrival): void {
+    if (at === undefined) return;
+    const { place, instructions = 0 } = at;
+    const address = this.address(place);
+    checkWhole("instructions behind a place", instructions, 0, MOST_INSTRUCTIONS);
+    if (this.#core.holdNext(cpu, BigInt(address), instructions)) return;
+    throw new AllstopError("CAPACITY_EXCEEDED", "too many messages that wait for an instruction of one CPU", {
+      value: cpu,
+      allowed: "4",
+    });
+  }
+
   /** A cycle at which the host can still let something happen. */
   #nextCycle(cycle = this.cycle + 1): bigint {
     checkWhole("cycle", cycle, this.cycle + 1, Number.MAX_SAFE_INTEGER);
@@ -486,7 +512,7 @@ export class Machine {
    * arm64: lets the interrupt of an SDEI event other than 0 come, in the next cycle or a later one, to a CPU; that of a shared
    * event goes to another one if that CPU can't take it. @throws OPTION_INVALID
    */
-  triggerEvent(cpu: number, event: number, options: { cycle?: number } = {}): void {
+  triggerEvent(cpu: number, event: number, options: { readonly cycle?: number } = {}): void {
     const one = this.topology.cpus[cpu];
     if (one === undefined || one.state === "absent") {
       throw new AllstopError("OPTION_INVALID", "no such CPU to interrupt", { value: cpu, allowed: "present CPUs" });

@@ -17,7 +17,27 @@ export type InterruptMessage =
   | { readonly kind: "smi" }
   | { readonly kind: "init" }
   /** `page`: address over 4096 at which real mode would begin. It isn't modelled: the entry finds the page in RSI. */
-  | { readonly kind: "startup"; readonly page?: number };
+  | { readonly kind: "startup"; readonly page?: number }
+  /** arm64: an SGI or PPI becomes pending, INTID 0 to 31, as if somebody had sent it. */
+  | { readonly kind: "private"; readonly intid: number };
+
+/** An instruction of a CPU: the one at a symbol, mark or address when the CPU next comes there, or so many executed from there on. */
+export interface InstructionPlace {
+  readonly place: string | number;
+  /** Instructions that the CPU executes from there on, those of handlers included; 0 if not given. */
+  readonly instructions?: number;
+}
+
+/** When something of the host reaches a CPU. */
+export interface Arrival {
+  /** The next cycle if not given. */
+  readonly cycle?: number;
+  /**
+   * From that cycle on it waits until the CPU is about to execute an instruction: exact also where several of them start in one cycle.
+   * Up to four can wait for one CPU.
+   */
+  readonly at?: InstructionPlace;
+}
 
 /** Sources of the platform's NMI that port 0x61 tells of. */
 export type SystemNmiReason = "serr" | "iochk";
@@ -58,10 +78,13 @@ export function messageOf(message: InterruptMessage): { readonly vector: number;
       checkWhole("page of the start-up IPI", page, 0, 255);
       return { vector: page, mode: DeliveryMode.STARTUP };
     }
+    case "private":
+      checkWhole("INTID of an SGI or PPI", message.intid, 0, 31);
+      return { vector: message.intid, mode: DeliveryMode.FIXED };
     default:
       throw new AllstopError("OPTION_INVALID", "no such message", {
         value: (message as { readonly kind: unknown }).kind,
-        allowed: "fixed, nmi, smi, init, startup",
+        allowed: "fixed, nmi, smi, init, startup, private",
       });
   }
 }
