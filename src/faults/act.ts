@@ -65,20 +65,17 @@ export function canWait({ kind }: Act): boolean {
 
 /** Does it. @throws OPTION_INVALID */
 export function act(machine: Machine, what: Act, cpus: readonly number[], arrival: Arrival): void {
-  switch (what.kind) {
-    case "spi":
-      machine.changeLine(what.intid, "pulse", arrival.cycle);
-      return;
-    case "serr":
-    case "iochk":
-      machine.raiseSystemNmi(what.kind, arrival);
-      return;
-    default:
-      for (const cpu of cpus) actOn(machine, what, cpu, arrival);
-  }
+  if (what.kind === "spi") machine.changeLine(what.intid, "pulse", arrival.cycle);
+  else if (what.kind === "serr" || what.kind === "iochk") machine.raiseSystemNmi(what.kind, arrival);
+  else for (const cpu of cpus) actOn(machine, what, cpu, arrival);
 }
 
-function actOn(machine: Machine, what: Act, cpu: number, arrival: Arrival): void {
+function actOn(
+  machine: Machine,
+  what: Exclude<Act, { readonly kind: "spi" | "serr" | "iochk" }>,
+  cpu: number,
+  arrival: Arrival,
+): void {
   switch (what.kind) {
     case "interrupt":
       machine.sendInterrupt(cpu, { kind: "fixed", vector: what.vector }, arrival);
@@ -107,8 +104,6 @@ function actOn(machine: Machine, what: Act, cpu: number, arrival: Arrival): void
       return;
     case "delivery":
       machine.setDelivery(cpu, what.of, what.delivery);
-      return;
-    default:
       return;
   }
 }

@@ -4,6 +4,7 @@ import { AllstopError, placed } from "../errors.ts";
 import { deliveryKind, deliveryWords, type Delivery, type DeliveryKindName } from "../machine/delivery.ts";
 import { cyclesOf, type TimingModel } from "../timing/index.ts";
 import { parseCpuList, type Topology } from "../topology/index.ts";
+import type { PlacementFields } from "./placement.ts";
 
 /** One entry of `faults.delivery`. */
 export interface DeliveryFault {
@@ -12,6 +13,8 @@ export interface DeliveryFault {
   /** By how much messages come later, in one unit or the other. */
   readonly delayNs?: number | undefined;
   readonly delayCycles?: number | undefined;
+  /** From when on; from the start if not given. */
+  readonly at?: PlacementFields | undefined;
   /** How many are lost, from the start of the run on. */
   readonly lost?: number | "all" | undefined;
 }
@@ -23,13 +26,14 @@ export interface CpuDelivery {
   readonly delivery: Delivery;
 }
 
-/** Later entries replace earlier ones of the same CPU and kind. @throws SCENARIO_INVALID, OPTION_INVALID, naming the entry */
+/** What holds from the start. Later entries replace earlier ones of the same CPU and kind. @throws SCENARIO_INVALID, OPTION_INVALID, naming the entry */
 export function expandDeliveries(
   faults: readonly DeliveryFault[],
   topology: Topology,
   timing: TimingModel,
 ): CpuDelivery[] {
   return faults.flatMap((fault, index) => {
+    if (fault.at !== undefined) return [];
     const at = `faults.delivery.${index}`;
     placed(`${at}.kind`, () => deliveryKind(fault.kind, timing.architecture));
     const delivery = deliveryIn(fault, at, timing);
@@ -39,7 +43,11 @@ export function expandDeliveries(
   });
 }
 
-function deliveryIn({ delayNs, delayCycles, lost = 0 }: DeliveryFault, at: string, timing: TimingModel): Delivery {
+export function deliveryIn(
+  { delayNs, delayCycles, lost = 0 }: DeliveryFault,
+  at: string,
+  timing: TimingModel,
+): Delivery {
   if (delayNs !== undefined && delayCycles !== undefined) {
     throw new AllstopError("SCENARIO_INVALID", "a delay in two units", { at, allowed: "delayNs or delayCycles" });
   }

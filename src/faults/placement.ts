@@ -16,6 +16,17 @@ export interface AtMark {
 /** From the machine's first cycle on, or behind a mark. */
 export type Placement = { readonly us: number } | { readonly cycle: number } | AtMark;
 
+/** `at` of a document. */
+export interface PlacementFields {
+  readonly us?: number | undefined;
+  readonly cycle?: number | undefined;
+  readonly mark?: string | undefined;
+  readonly cpu?: number | undefined;
+  readonly hit?: number | undefined;
+  readonly instructions?: number | undefined;
+  readonly delayNs?: number | undefined;
+}
+
 /**
  * Every instruction boundary of what a CPU executes from a mark on: `count` placements, the first right before the marked instruction.
  * One run each is an exhaustive search.

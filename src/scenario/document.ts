@@ -4,6 +4,8 @@
 import * as v from "valibot";
 import { AllstopError } from "../errors.ts";
 import { firmwareSwitches } from "../firmware/index.ts";
+import { GIC_INTID_END } from "../abi.ts";
+import { actKinds, fieldAllowed, type ActKind } from "../faults/act.ts";
 import { loadKinds, type LoadKind } from "../faults/load.ts";
 import { deliveryKinds, type DeliveryKindName } from "../machine/delivery.ts";
 
@@ -17,6 +19,9 @@ export const scenarioLimits = {
   functionUs: 10_000_000,
   also: 15,
   lost: 1_000_000,
+  inject: 1000,
+  hits: 1_000_000,
+  instructions: 1_000_000,
 } as const;
 
 function whole(least: number, most: number, allowed = `a whole number from ${least} to ${most}`) {
@@ -37,6 +42,8 @@ function text(what: string) {
   return v.pipe(v.string(allowed), v.minLength(1, allowed), v.maxLength(4096, allowed));
 }
 
+const actNames = Object.keys(actKinds) as ActKind[];
+const injectMost = `a list of at most ${scenarioLimits.inject} entries`;
 const deliveryNames = Object.keys(deliveryKinds) as DeliveryKindName[];
 const lostAllowed = `a whole number from 1 to ${scenarioLimits.lost}, or "all"`;
 
@@ -77,6 +84,23 @@ const firmware = v.strictObject({
   criticalEvents: eventCounts,
 });
 const firmwareName = text("a firmware personality, or an object");
+
+const cpusText = text("CPUs such as 0,4-7");
+const placeAllowed = "an object with us, cycle, or mark";
+const placed = v.strictObject({
+  us: v.optional(within(0, scenarioLimits.limitUs)),
+  cycle: v.optional(whole(0, Number.MAX_SAFE_INTEGER)),
+  /** A mark of the guest "routine:mark", or a symbol. */
+  mark: v.optional(text("a mark such as multi_cpu_stop:enter, or a routine")),
+  /** Who has to come by; any CPU if not given. */
+  cpu: v.optional(cpuNumber),
+  hit: v.optional(whole(1, scenarioLimits.hits)),
+  instructions: v.optional(whole(0, scenarioLimits.instructions)),
+  delayNs: v.optional(within(0, scenarioLimits.limitUs * 1000)),
+});
+/** Where something goes wrong. What of it goes together is looked at when it is expanded (faults/expand.ts). */
+const placement = v.lazy((input): typeof placed | typeof noPlacement => (isObject(input) ? placed : noPlacement));
+const noPlacement = v.object({}, placeAllowed);
 
 const schema = v.strictObject({
   format: v.literal(SCENARIO_FORMAT, `"${SCENARIO_FORMAT}"`),
@@ -156,7 +180,9 @@ const schema = v.strictObject({
       delivery: v.optional(
         v.array(
           v.strictObject({
-            cpus: text("CPUs such as 0,4-7"),
+            cpus: cpusText,
+            /** From when on; from the start if not given. */
+            at: v.optional(placement),
             kind: v.picklist(deliveryNames, deliveryNames.join(", ")),
             delayNs: v.optional(within(0, scenarioLimits.limitUs * 1000)),
             delayCycles: v.optional(whole(0, Number.MAX_SAFE_INTEGER)),
@@ -164,6 +190,26 @@ const schema = v.strictObject({
             lost: v.optional(v.union([whole(1, scenarioLimits.lost, lostAllowed), v.literal("all")], lostAllowed)),
           }),
           "a list",
+        ),
+      ),
+      /** What happens to CPUs, and when. */
+      inject: v.optional(
+        v.pipe(
+          v.array(
+            v.strictObject({
+              kind: v.picklist(actNames, actNames.join(", ")),
+              at: placement,
+              /** Behind a mark: by default who has come by. */
+              cpus: v.optional(cpusText),
+              vector: v.optional(whole(16, 255, fieldAllowed.vector)),
+              intid: v.optional(whole(0, GIC_INTID_END - 1, fieldAllowed.intid)),
+              /** How long, microseconds. */
+              us: v.optional(within(0.001, scenarioLimits.limitUs)),
+              event: v.optional(whole(1, 2 ** 31 - 1, fieldAllowed.event)),
+            }),
+            injectMost,
+          ),
+          v.maxLength(scenarioLimits.inject, injectMost),
         ),
       ),
     }),

@@ -1,6 +1,7 @@
 // From a document to what a run needs: topology, timing model, policy, loads, who does what.
 
 import { AllstopError, placed } from "../errors.ts";
+import { expandInjections, type PlacedInjection } from "../faults/expand.ts";
 import { expandDeliveries, type CpuDelivery } from "../faults/delivery.ts";
 import { assignLoads, checkLoad, isOffline, relaxTurns, type CpuLoad, type LoadKind } from "../faults/load.ts";
 import type { Policy, PolicyOption } from "../policies/index.ts";
@@ -27,6 +28,8 @@ export interface ExpandedScenario {
   readonly active: readonly number[] | undefined;
   readonly functionTurns: number;
   readonly deliveries: readonly CpuDelivery[];
+  /** What goes wrong on the way. */
+  readonly injections: readonly PlacedInjection[];
   /** Of the requests' policies: constants of the guest's image. */
   readonly options: Readonly<Record<string, number>>;
   /** By CPU: what the function returns there. */
@@ -88,6 +91,7 @@ export function expandScenario(scenario: Scenario, given?: Topology): ExpandedSc
     active,
     options: optionsOf(scenario, requests),
     results: resultsOf(scenario, topology),
+    injections: expandInjections(scenario.faults ?? {}, topology, timing),
     deliveries: expandDeliveries(scenario.faults?.delivery ?? [], topology, timing),
     functionTurns: scenario.policy.functionUs === 0 ? 0 : relaxTurns(timing, scenario.policy.functionUs * 1000),
   };

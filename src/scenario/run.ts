@@ -1,7 +1,8 @@
 // Runs a scenario: builds the kernel and the machine, lets the requester call, and observes.
 
 import type { Image } from "../asm/index.ts";
-import { AllstopError } from "../errors.ts";
+import { AllstopError, placed } from "../errors.ts";
+import { runWithFaults, type Advance, type FaultyRun, type Injected } from "../faults/inject.ts";
 import { xapicBindings } from "../guest/irqchip/xapic.ts";
 import { buildKernel, kernelSymbols, perCpuOffsets, requestOffsets } from "../guest/kernel.ts";
 import { StartKind } from "../guest/percpu.ts";
@@ -45,6 +46,8 @@ export interface RunResult {
   readonly expanded: ExpandedScenario;
   readonly machine: Machine;
   readonly end: RunEnd;
+  /** When each of `expanded.injections` took place, if it did. */
+  readonly injected: readonly Injected[];
   /** One per call of the stop path. */
   readonly timelines: readonly Timeline[];
   /** What happened, in events; of a policy that measures interrupts, nothing. */
@@ -64,9 +67,9 @@ export async function executeScenario(document: ScenarioInput, options: RunOptio
   const read = observation(machine, expanded);
   machine.probe(expanded.policy.marks.done, { break: true });
   machine.probe(expanded.policy.marks.fatal, { break: true });
-  const end = runToEnd(machine, expanded, options.onProgress);
+  const { end, injected } = runToEnd(machine, expanded, options.onProgress);
   if (end.kind === "probe") machine.run(machine.cycle + cyclesOf(expanded.timing, expanded.scenario.afterUs * 1000, 0));
-  return { expanded, machine, end, ...read(), wallMs: performance.now() - started };
+  return { expanded, machine, end, injected, ...read(), wallMs: performance.now() - started };
 }
 
 /** Sets the probes, and returns what reads them when the run is over. */
@@ -219,20 +222,33 @@ function writeMask(machine: Machine, address: number, members: readonly number[]
   for (const [word, value] of words) machine.writeUint64(address + 8 * word, value);
 }
 
-/** Runs until the requester is through, something fatal happens, or the limit. */
-function runToEnd(machine: Machine, expanded: ExpandedScenario, onProgress: RunOptions["onProgress"]): RunEnd {
-  const { scenario, timing, online, policy, requests } = expanded;
+/** Runs until the requester is through, something fatal happens, or the limit. What is to go wrong on the way does. */
+function runToEnd(machine: Machine, expanded: ExpandedScenario, onProgress: RunOptions["onProgress"]): FaultyRun {
+  const { scenario, timing, injections } = expanded;
   const limit = cyclesOf(timing, scenario.limitUs * 1000);
-  if (onProgress === undefined) return machine.run(limit);
+  const advance = onProgress === undefined ? undefined : tellingProgress(machine, expanded, onProgress);
+  if (injections.length === 0) return { end: advance?.(limit) ?? machine.run(limit), injected: [] };
+  for (const { at, from } of injections) if ("mark" in at) placed(`${from}.at.mark`, () => machine.address(at.mark));
+  return runWithFaults(machine, injections, limit, advance);
+}
+
+/** Runs on to a cycle, and tells of the progress. */
+function tellingProgress(
+  machine: Machine,
+  { timing, online, policy, requests }: ExpandedScenario,
+  onProgress: NonNullable<RunOptions["onProgress"]>,
+): Advance {
   // Each round, every CPU passes: signalled, interrupted, entered, each phase, left. About what the trace will hold. A benchmark of
   // interrupts reaches every CPU by each of its ways.
   const marksPassed = policy.measures === undefined ? policy.phases.length + 4 : fanOutCases.length;
   const expectedRecords = online.length * requests[0].rounds * marksPassed;
   const slice = cyclesOf(timing, SLICE_NS);
-  while (true) {
-    const end = machine.run(Math.min(limit, machine.cycle + slice));
-    if (end.kind === "quiescent") return machine.run(limit);
-    if (end.kind !== "reached" || machine.cycle >= limit) return end;
-    onProgress(Math.min(1, machine.trace.length / expectedRecords));
-  }
+  return (until) => {
+    while (true) {
+      const end = machine.run(Math.min(until, machine.cycle + slice));
+      if (end.kind === "quiescent") return machine.run(until);
+      if (end.kind !== "reached" || machine.cycle >= until) return end;
+      onProgress(Math.min(1, machine.trace.length / expectedRecords));
+    }
+  };
 }

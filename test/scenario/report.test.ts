@@ -169,7 +169,7 @@ describe("an exception that the guest does not handle", () => {
     const end = machine.run(5_000_000);
     const timelines = readTimelines(machine, probes, expanded.policy);
     const history = { observations: [], records: [] };
-    const report = makeReport({ expanded, machine, end, timelines, history, wallMs: 0 });
+    const report = makeReport({ expanded, machine, end, injected: [], timelines, history, wallMs: 0 });
     expect(report.outcome.verdict).toBe("unhandled");
     expect(report.outcome.story).toMatch(story);
   });
