@@ -19,6 +19,8 @@ export const observedEvents = {
   function_end: "it ends there, with its (result)",
   /** Which: the source's name. (cpu): whom for. A source is counted once until it is handled. */
   raise: "this CPU makes a source of NMIs pending for another, or for itself",
+  /** The same for all others that are online. */
+  broadcast: "this CPU makes a source of NMIs pending for all others",
   handle: "this CPU's NMI handler has served a source",
   nmi_enter: "the NMI handler, or what takes its place, starts",
   nmi_leave: "it ends",
@@ -37,7 +39,7 @@ export const observedEvents = {
   hold_end: "it leaves that wait",
   update_start: "this CPU starts a microcode update",
   update_end: "it ends the update",
-  /** (pc): of the interrupted context. */
+  /** (pc): of the interrupted context. Which: `self`, where the CPU saves its own. */
   note: "this CPU has saved its registers in its crash note",
   /** Which: the wait's name. (left): iterations that are left. */
   wait: "a wait with a time limit starts",

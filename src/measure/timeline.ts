@@ -41,7 +41,7 @@ export function probeRendezvous(machine: Machine, { marks }: Policy): Rendezvous
   return {
     call: machine.probe(marks.call, { values: [marks.request] }),
     return: machine.probe(marks.return, { values: [marks.request] }),
-    enter: machine.probe(marks.enter, { values: [marks.caller] }),
+    enter: machine.probe(marks.enter, { values: marks.caller === undefined ? [] : [marks.caller] }),
     acknowledge: machine.probe(mark, { values: typeof state === "string" ? [state] : [] }),
     further: (marks.further ?? []).map((one) => ({ probe: machine.probe(one.mark), state: one.state })),
     functionStart: optional(marks.functionStart),
@@ -153,7 +153,8 @@ class TimelineReader {
   }
 
   #enter({ cpu, cycle, value }: TraceRecord, current: Timeline | undefined): void {
-    if (current === undefined || !this.#isOurs(value)) return;
+    const isOurs = this.#policy.marks.caller === undefined || this.#isOurs(value);
+    if (current === undefined || !isOurs) return;
     this.#inside.add(cpu);
     first(current.enter, cpu, cycle);
   }

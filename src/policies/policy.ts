@@ -21,8 +21,11 @@ export interface PolicyMarks {
   readonly request: string;
   /** A CPU enters the rendezvous, acknowledges a state, leaves. */
   readonly enter: string;
-  /** Local of the mark `enter` that points into the memory of whoever calls: that tells concurrent calls apart. */
-  readonly caller: string;
+  /**
+   * Local of the mark `enter` that points into the memory of whoever calls: that tells concurrent calls apart. Not of a path that works
+   * once per boot.
+   */
+  readonly caller?: string;
   /** The state: a local of the mark, or always the same one. Of a path that stops CPUs for good: how a CPU reports. */
   readonly acknowledge: { readonly mark: string; readonly state: string | number };
   /** Marks of later phases. */

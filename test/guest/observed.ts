@@ -1,7 +1,7 @@
-// What happened in a run, by the guest's own events ($marks): for tests that need to know no routine.
+// What happened in a run, by the guest's own events (guest/observe.ts): for tests that need to know no routine.
 
-import type { ProbeOptions } from "../../src/machine/machine.ts";
-import { parseObserved } from "../../src/guest/observe.ts";
+import { nsOf } from "../../src/timing/index.ts";
+import { readWaits, type WaitReport } from "../../src/measure/waits.ts";
 import type { StopRun } from "./stop-run.ts";
 
 export interface Happening {
@@ -10,29 +10,17 @@ export interface Happening {
   readonly cycle: number;
   readonly cpu: number;
   /** Of the first local that the event names. */
-  readonly value: bigint;
-}
-
-/** Probes on every event of an image, by the mark's whole name. */
-export function eventProbes(
-  marks: readonly { readonly name: string }[],
-): Record<string, { readonly place: string } & ProbeOptions> {
-  const probes: Record<string, { readonly place: string } & ProbeOptions> = {};
-  for (const { name } of marks) {
-    const parsed = parseObserved(name);
-    if (parsed !== undefined) probes[name] = { place: name, values: parsed.locals };
-  }
-  return probes;
+  readonly value: bigint | undefined;
 }
 
 /** All events of a run that was started with `events`, in the order of time. */
 export function happenings(run: StopRun): readonly Happening[] {
-  return run.inOrder().flatMap(({ name, cycle, cpu, value }) => {
-    const parsed = parseObserved(name);
-    if (parsed === undefined) return [];
-    const what = parsed.which === undefined ? parsed.event : `${parsed.event}.${parsed.which}`;
-    return [{ what, cycle, cpu, value }];
-  });
+  return run.history.observations.map(({ event, which, cycle, cpu, values }) => ({
+    what: which === undefined ? event : `${event}.${which}`,
+    cycle,
+    cpu,
+    value: values[0],
+  }));
 }
 
 /** "what cpu" of the events that are asked for, in the order of time. */
@@ -40,4 +28,24 @@ export function story(run: StopRun, ...whats: readonly string[]): string[] {
   return happenings(run)
     .filter(({ what }) => whats.includes(what))
     .map(({ what, cpu }) => `${what} ${cpu}`);
+}
+
+/** CPUs that an event names, in ascending order, each as often as it happened. */
+export function cpusOf(run: StopRun, what: string): number[] {
+  return happenings(run)
+    .filter((happening) => happening.what === what)
+    .map(({ cpu }) => cpu)
+    .toSorted((a, b) => a - b);
+}
+
+/** When it first happened, microseconds. */
+export function firstUs(run: StopRun, what: string, cpu?: number): number {
+  const found = happenings(run).find(
+    (happening) => happening.what === what && (cpu ?? happening.cpu) === happening.cpu,
+  );
+  return found === undefined ? NaN : nsOf(run.expanded.timing, found.cycle) / 1000;
+}
+
+export function waitsOf(run: StopRun): readonly WaitReport[] {
+  return readWaits(run.history.observations, run.expanded.timing);
 }

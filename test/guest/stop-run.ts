@@ -4,17 +4,15 @@
 import { readFile } from "node:fs/promises";
 import { TraceKind } from "../../src/abi.ts";
 import type { Binding, Callable } from "../../src/asm/index.ts";
+import { observeEvents, type History } from "../../src/measure/observations.ts";
 import type { LocalApicMode, Machine, ProbeOptions, RunEnd } from "../../src/machine/machine.ts";
 import type { TraceRecord } from "../../src/machine/trace-log.ts";
 import type { Accelerations } from "../../src/machine/accelerations.ts";
-// Declares ticksPerMicrosecond, which every run here gives.
-import "../../src/guest/lib/delay.ts";
 import { SCENARIO_FORMAT, parseScenario, type ScenarioInput } from "../../src/scenario/document.ts";
 import { expandScenario, type ExpandedScenario } from "../../src/scenario/expand.ts";
 import { prepareMachine } from "../../src/scenario/run.ts";
 import { cyclesOf, timingParameters, type TimingModel } from "../../src/timing/index.ts";
 import type { Topology } from "../../src/topology/index.ts";
-import { eventProbes } from "./observed.ts";
 
 /** The core with its assertions compiled in. */
 export const checkedCore = await WebAssembly.compile(
@@ -69,13 +67,26 @@ export class StopRun {
   readonly end: RunEnd;
   readonly records: readonly TraceRecord[];
   readonly #numbers: ReadonlyMap<string, number>;
+  readonly #readHistory: () => History;
 
-  constructor(machine: Machine, expanded: ExpandedScenario, end: RunEnd, numbers: ReadonlyMap<string, number>) {
+  constructor(
+    machine: Machine,
+    expanded: ExpandedScenario,
+    end: RunEnd,
+    numbers: ReadonlyMap<string, number>,
+    readHistory: () => History,
+  ) {
+    this.#readHistory = readHistory;
     this.machine = machine;
     this.expanded = expanded;
     this.end = end;
     this.records = [...machine.trace];
     this.#numbers = numbers;
+  }
+
+  /** Events so far, of a run with `events`. */
+  get history(): History {
+    return this.#readHistory();
   }
 
   /** Hits of one probe in the order of time. */
@@ -88,15 +99,6 @@ export class StopRun {
   /** The passings of one CPU, of one round. */
   passedBy(name: string, cpu: number): Passing[] {
     return this.passed(name).filter((passing) => passing.cpu === cpu);
-  }
-
-  /** All hits by the names of their probes, in the order of time; of one cycle, in the order in which they happened. */
-  inOrder(): (Passing & { readonly name: string })[] {
-    const names = new Map([...this.#numbers].map(([name, number]) => [number, name]));
-    return this.records.flatMap(({ kind, subject, ...passing }) => {
-      const name = kind === TraceKind.PROBE ? names.get(subject) : undefined;
-      return name === undefined ? [] : [{ ...passing, name }];
-    });
   }
 
   events(kind: TraceKind, cpu?: number): TraceRecord[] {
@@ -175,7 +177,7 @@ export async function runStop(document: Omit<ScenarioInput, "format">, options: 
     { ...expanded, policy, requests: call === undefined ? expanded.requests : calling(expanded.requests, call) },
     {
       core: checkedCore,
-      parameters: { ticksPerMicrosecond: plain.timing.counterHz.value / 1e6, ...parameters },
+      ...(parameters === undefined ? {} : { parameters }),
       ...(accelerations === undefined ? {} : { accelerations }),
       ...(localApic === undefined ? {} : { localApic }),
     },
@@ -188,15 +190,15 @@ export async function runStop(document: Omit<ScenarioInput, "format">, options: 
     TraceKind.WAKE,
   ]);
   const numbers = new Map<string, number>();
-  const watched = { ...marks, ...(events ? eventProbes(machine.image.marks) : {}), ...probes };
-  for (const [name, { place, ...rest }] of Object.entries(watched)) {
+  for (const [name, { place, ...rest }] of Object.entries({ ...marks, ...probes })) {
     numbers.set(name, machine.probe(place, rest).number);
   }
-  machine.probe(until, { break: true, record: false });
+  const readHistory = events ? observeEvents(machine) : () => ({ observations: [], records: [] });
+  machine.probe(until, { break: true, ...(events ? {} : { record: false }) });
   before?.(machine, expanded);
   const end = machine.run(cyclesOf(expanded.timing, scenario.limitUs * 1000));
   if (machine.recordsLost > 0) throw new Error(`${machine.recordsLost} trace records lost`);
-  return new StopRun(machine, expanded, end, numbers);
+  return new StopRun(machine, expanded, end, numbers, readHistory);
 }
 
 /** What a run did against the rules of reference/linux-stop-paths.md, section 3; empty for a good run. */

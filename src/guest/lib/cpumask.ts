@@ -107,7 +107,7 @@ export function setCpuOnline(k: Builder, cpu: Value<"u32">): void {
   k.atomicInc(numOnlineCpus);
 }
 
+/** A CPU that is offline already isn't counted again. */
 export function clearCpuOnline(k: Builder, cpu: Value<"u32">): void {
-  k.clearBit(onlineMaskPointer, cpu);
-  k.atomicDec(numOnlineCpus);
+  k.if(k.testAndClearBit(onlineMaskPointer, cpu), () => k.atomicDec(numOnlineCpus));
 }

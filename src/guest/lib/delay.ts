@@ -14,7 +14,6 @@ import {
   type Value,
 } from "../../asm/index.ts";
 import { observed } from "../observe.ts";
-import { keep } from "./keep.ts";
 
 /** Counter ticks of a microsecond: of the TSC, or of CNTVCT_EL0. */
 export const ticksPerMicrosecond = imageOption("ticksPerMicrosecond", u32, 1000);
@@ -48,6 +47,8 @@ export interface Patience {
   /** Steps until the wait is given up. */
   readonly iterations: Operand<"u32">;
   readonly stepUs: Operand<"u32">;
+  /** What each step does before it lets the time pass. */
+  readonly inStep?: () => void;
 }
 
 /**
@@ -56,18 +57,28 @@ export interface Patience {
  * @returns steps that are left: 0 when the wait was given up
  */
 export function waitUpTo(k: Builder, name: string, patience: Patience, condition: () => Condition): Value<"u32"> {
-  const { iterations, stepUs } = patience;
+  const { iterations, stepUs, inStep } = patience;
   const left = k.let("left", iterations, u32);
   k.mark(observed("wait", { which: name, locals: ["left"] }));
   k.while(
     () => left.ne(0),
     () => {
       k.if(condition(), () => k.break());
+      inStep?.();
       k.call(udelay, stepUs);
       k.set(left, left.sub(1));
     },
   );
   k.mark(observed("waited", { which: name, locals: ["left"] }));
-  keep(k, left);
+  // An instruction of the mark's own, which is passed by nobody else, and for which the local is still in its register.
+  k.arch({ x64: (a) => void a.nop(), arm64: (a) => void a.nop() }, { uses: { left } });
   return left;
+}
+
+/** `while (!condition) udelay(step)`: what a wait is whose caller wants no time limit. */
+export function waitWithoutLimit(k: Builder, stepUs: Operand<"u32">, condition: () => Condition): void {
+  k.while(
+    () => condition().not(),
+    () => k.call(udelay, stepUs),
+  );
 }

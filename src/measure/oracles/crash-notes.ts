@@ -25,9 +25,11 @@ export const crashNotes: Oracle = {
     for (const [cpu, own] of notes) {
       if (own.length > 1) violations.push(`CPU ${cpu} wrote its note ${own.length} times`);
       const ack = acks.get(cpu)?.[0];
-      for (const { cycle, values } of own) {
+      for (const { cycle, which, values } of own) {
         const pc = Number(values[0]);
         if (ack !== undefined && ack.cycle < cycle) violations.push(`CPU ${cpu} reported before its note was written`);
+        // The CPU that crashes saves where it is itself.
+        if (which === "self") continue;
         const interrupted = taken
           .get(cpu)
           ?.filter((record) => record.cycle < cycle && !isHandler(Number(record.value)))

@@ -20,9 +20,12 @@ export const endState: Oracle = {
       return { violations, judged: `${run.online.length} CPUs go on` };
     }
     const targets = new Set(run.requests.flatMap(({ stopped }) => stopped));
-    // Of several that stop each other one is left.
-    const survivor = run.requests.find(({ requester }) => !acks.has(requester));
-    if (survivor !== undefined) targets.delete(survivor.requester);
+    // Of several that stop each other one is left: the one that came to the path's end.
+    const survivor =
+      run.completed && run.end.kind === "probe"
+        ? run.end.cpu
+        : run.requests.find(({ requester }) => !acks.has(requester))?.requester;
+    if (survivor !== undefined) targets.delete(survivor);
     for (const cpu of targets) {
       const { state } = run.machine.cpu(cpu);
       if (!acks.has(cpu)) violations.push(`CPU ${cpu} has not stopped: ${placeOf(run, cpu)}`);

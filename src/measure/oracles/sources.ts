@@ -10,9 +10,19 @@ interface Step {
 /** In the order of time; a source that is raised and served in one cycle was raised before. */
 function stepsOf(run: ObservedRun): Step[] {
   const steps: Step[] = run.raised.map(({ cycle, cpu, source }) => ({ kind: "raise", cycle, cpu, source }));
-  for (const { event, cycle, cpu, which = "", values } of ofEvent(run, "raise", "handle", "unknown", "ack")) {
+  for (const { event, cycle, cpu, which = "", values } of ofEvent(
+    run,
+    "raise",
+    "broadcast",
+    "handle",
+    "unknown",
+    "ack",
+  )) {
     if (event === "raise") {
       steps.push({ kind: "raise", cycle, cpu: values.length === 0 ? cpu : Number(values[0]), source: which });
+    } else if (event === "broadcast") {
+      const others = run.online.filter((other) => other !== cpu);
+      steps.push(...others.map((other) => ({ kind: "raise" as const, cycle, cpu: other, source: which })));
     } else if (event === "handle") steps.push({ kind: "handle", cycle, cpu, source: which });
     else if (event === "unknown" || event === "ack") steps.push({ kind: event, cycle, cpu, source: "" });
   }
