@@ -52,6 +52,7 @@ import {
   x2apicWritePerformanceLvt,
 } from "./irqchip/x2apic.ts";
 import { apicSmtUpdate, presentMask } from "./irqchip/shorthand.ts";
+import { lockHolderWork } from "./lib/console-lock.ts";
 import { onlineMask } from "./lib/cpumask.ts";
 import "./lib/delay.ts";
 import { callStopMachine, startQuietly } from "./load/calls.ts";
@@ -106,6 +107,7 @@ export const kernelSymbols = {
   computeWork: computeWork.name,
   irqsOffWork: irqsOffWork.name,
   wedgedWork: wedgedWork.name,
+  lockHolderWork: lockHolderWork.name,
   outcome: "request_outcome",
   requestedMask: "request_mask",
   onlineMask: "__cpu_online_mask",
@@ -198,7 +200,7 @@ const DEFAULT_BINDINGS: Readonly<Record<KernelOptions["architecture"], readonly 
 export function buildKernel(options: KernelOptions): Image {
   const { architecture, cpus, entry = secondaryEntry, parameters = {}, bindings = [], calls = [], flavour } = options;
   const bound = new Set(bindings.map(({ slot }) => slot.name));
-  const works: readonly Callable[] = [busyWork, computeWork, irqsOffWork, wedgedWork];
+  const works: readonly Callable[] = [busyWork, computeWork, irqsOffWork, wedgedWork, lockHolderWork];
   return buildImage({
     architecture,
     roots: [

@@ -8,14 +8,13 @@ import { IdleKind } from "../sched/idle.ts";
 import { disableInterrupts } from "./cpu-down.ts";
 
 /** CPUDEAD_MWAIT_WAIT, CPUDEAD_MWAIT_KEXEC_HLT */
-const WAIT = 0xdead_beef;
-const KEXEC_HLT = 0x4a17_dead;
+export const CpuDeadMwait = { Wait: 0xdead_beef, KexecHlt: 0x4a17_dead } as const;
 
 /** mwait_play_dead: returns when it is told to use HLT, since a new kernel is about to overwrite this memory. */
 const mwaitPlayDead = routine("mwait_play_dead", [], nothing, (k) => {
   const dead = k.let("md", addressOf(mwaitCpuDead.here));
-  k.set(dead.status, WAIT);
-  k.set(dead.control, WAIT);
+  k.set(dead.status, CpuDeadMwait.Wait);
+  k.set(dead.control, CpuDeadMwait.Wait);
   k.loop(() => {
     k.arch(
       {
@@ -28,8 +27,8 @@ const mwaitPlayDead = routine("mwait_play_dead", [], nothing, (k) => {
       },
       { uses: { dead }, clobbers: { x64: ["rax", "rcx", "rdx"] } },
     );
-    k.if(k.readOnce(dead.control).eq(KEXEC_HLT), () => {
-      k.set(dead.status, KEXEC_HLT);
+    k.if(k.readOnce(dead.control).eq(CpuDeadMwait.KexecHlt), () => {
+      k.set(dead.status, CpuDeadMwait.KexecHlt);
       k.return();
     });
   });

@@ -5,7 +5,7 @@ import { addressOf, global, imageOption, nothing, routine, u32 } from "../../asm
 import { relaxFor } from "../load/work.ts";
 import { observed } from "../observe.ts";
 import { counters, load } from "../percpu.ts";
-import { rawSpinLock, rawSpinLockIrqsave, rawSpinUnlock, rawSpinUnlockIrqrestore } from "./spinlock.ts";
+import { rawSpinLock, rawSpinLockIrqsave, rawSpinTrylock, rawSpinUnlock, rawSpinUnlockIrqrestore } from "./spinlock.ts";
 
 const consoleLock = global("console_lock", u32, { align: 64 });
 const lock = addressOf(consoleLock);
@@ -15,11 +15,13 @@ const bustSpinlocks = imageOption("bustSpinlocks", u32, 1);
 
 /** What a shutdown path does with it when the others have been stopped: one try, then by force. */
 export const useConsole = routine("console_flush_on_panic", [], nothing, (k) => {
-  const free = k.let("free", 0, u32);
-  k.if(k.tryCmpxchg(consoleLock, free, 1, "acquire").not(), () =>
+  k.if(rawSpinTrylock(k, lock).not(), () =>
     k.if(
       bustSpinlocks.ne(0),
-      () => k.mark(observed("say", { which: "lock_busted" })),
+      () => {
+        k.mark(observed("say", { which: "lock_busted" }));
+        k.writeOnce(consoleLock, 1);
+      },
       () => {
         k.mark("waiting");
         k.call(rawSpinLock, lock);
