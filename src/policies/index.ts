@@ -7,6 +7,9 @@ import type { Policy } from "./policy.ts";
 import { cpuOfflinePolicy, fromInactiveCpuPolicy } from "./hotplug.ts";
 import { ipiBenchmarkPolicy } from "./ipi-benchmark.ts";
 import { stopMachineNmiPolicies } from "./stop-machine-nmi.ts";
+import { kdumpPolicies } from "./kdump.ts";
+import { panicPolicies } from "./panic.ts";
+import { rebootPolicies } from "./reboot.ts";
 import { stopMachineCpuslockedPolicy, stopMachinePolicy } from "./stop-machine.ts";
 import { stopCorePolicy, stopOneCpuNowaitPolicy, stopOneCpuPolicy, stopTwoCpusPolicy } from "./stop-some.ts";
 
@@ -23,6 +26,9 @@ export const policies: readonly Policy[] = [
   cpuOfflinePolicy,
   ipiBenchmarkPolicy,
   ...stopMachineNmiPolicies,
+  ...rebootPolicies,
+  ...panicPolicies,
+  ...kdumpPolicies,
 ];
 
 /** @throws NAME_UNKNOWN */

@@ -7,13 +7,13 @@ import { otherInterrupt } from "../../src/guest/entry/interrupt.ts";
 import { IPI_CALL_FUNC } from "../../src/guest/irqchip/gicv3.ts";
 import { LinuxVector } from "../../src/abi.ts";
 import { CrashNote, crashNotes, crashSaveSelf } from "../../src/guest/panic/crash-note.ts";
-import { crashKernelLoaded } from "../../src/guest/panic/kexec.ts";
+import { crashKernelLoaded, noCrashKernel } from "../../src/guest/panic/kexec.ts";
 import { observed } from "../../src/guest/observe.ts";
 import { callPanic } from "../../src/guest/panic/requests.ts";
 import { crashSmpSendStop, kexecCrashImage, machineCrashShutdown, smpSendStop } from "../../src/guest/panic/slots.ts";
 import { callFunctionInterrupt } from "../../src/guest/smp/call-function.ts";
 import { buildTopology } from "../../src/topology/index.ts";
-import { happenings, story } from "./observed.ts";
+import { cpusOf, happenings, story, waitsOf } from "./observed.ts";
 import { architectures, runStop, type Arch } from "./stop-run.ts";
 
 const plainStop = routine("test_smp_send_stop", [], nothing, (k) => k.mark(observed("phase", { which: "plain_stop" })));
@@ -131,5 +131,44 @@ describe.each(architectures)("panic() on %s", (architecture) => {
     ]);
     const own = await runStop({ machine }, { ...panicking, parameters: { panicForceCpu: 0 } });
     expect(story(own, "say.redirecting", "say.panic", "phase.end")).toEqual(["say.panic 0", "phase.end 0"]);
+  });
+});
+
+describe("panics of two CPUs at a time on x86-64, without a crash kernel", () => {
+  const machine = { architecture: "x86-64" as const, cpus: 4 };
+  const both = (name: string) => ({ name, requester: 0, also: [{ name, requester: 2 }] });
+  const watched = { events: true, until: "panic_done:done" };
+
+  it("the loser has interrupts off, so that the winner waits the whole second before the NMI gets it", async () => {
+    const run = await runStop({ machine, policy: both("panic_2023"), limitUs: 1_400_000 }, watched);
+    const [winner] = cpusOf(run, "say.panic");
+    const loser = winner === 0 ? 2 : 0;
+    expect(run.end).toMatchObject({ kind: "probe", cpu: winner });
+    expect(story(run, "park.spin", "raise.reboot", "handle.reboot")).toEqual([
+      `park.spin ${loser}`,
+      `raise.reboot ${winner}`,
+      `handle.reboot ${loser}`,
+    ]);
+    expect(waitsOf(run)).toMatchObject([
+      { name: "reboot_irq", iterations: 1_000_000, expired: true },
+      { name: "reboot_nmi", expired: false },
+    ]);
+    expect(cpusOf(run, "ack")).toEqual([0, 1, 2, 3].filter((cpu) => cpu !== winner));
+  });
+
+  it("a loser that is in an NMI is beyond reach: 1.010 s, and the winner goes on without it", async () => {
+    const run = await runStop(
+      { machine, policy: both("nmi_panic_2025"), limitUs: 1_400_000 },
+      { ...watched, bindings: [bind(kexecCrashImage, noCrashKernel)] },
+    );
+    const [winner] = cpusOf(run, "say.panic");
+    const loser = winner === 0 ? 2 : 0;
+    expect(run.end).toMatchObject({ kind: "probe", cpu: winner });
+    expect(waitsOf(run)).toMatchObject([
+      { name: "reboot_irq", iterations: 1_000_000 },
+      { name: "reboot_nmi", iterations: 10_000, expired: true },
+    ]);
+    expect(cpusOf(run, "ack")).toEqual([1, 3]);
+    expect(run.machine.cpu(loser).at).toMatch(/^nmi_panic_self_stop_polling/);
   });
 });

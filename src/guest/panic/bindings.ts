@@ -2,14 +2,13 @@
 
 import { bind, type Binding } from "../../asm/index.ts";
 import { noCrashKernel } from "./kexec.ts";
-import { nmiPanicClaiming, panicOnTarget } from "./panic.ts";
+import { panicOnTarget } from "./panic.ts";
 import { panicThere } from "./redirect.ts";
 import { nmiPlainSelfStop, relaxForEver } from "./self-stop.ts";
-import { kexecCrashImage, nmiPanic, nmiPanicSelfStop, panicSmpSelfStop } from "./slots.ts";
+import { kexecCrashImage, nmiPanicSelfStop, panicSmpSelfStop } from "./slots.ts";
 
 export const panicBindings: readonly Binding[] = [
   bind(panicThere, panicOnTarget),
-  bind(nmiPanic, nmiPanicClaiming),
   bind(panicSmpSelfStop, relaxForEver),
   bind(nmiPanicSelfStop, nmiPlainSelfStop),
   bind(kexecCrashImage, noCrashKernel),

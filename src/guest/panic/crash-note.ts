@@ -43,7 +43,12 @@ interface Context {
   readonly flags: Operand<"u64">;
 }
 
-function writeNote(k: Builder, context: Context, registers: (note: Pointer<typeof CrashNote>) => void): void {
+function writeNote(
+  k: Builder,
+  context: Context,
+  registers: (note: Pointer<typeof CrashNote>) => void,
+  which?: "self",
+): void {
   const note = k.let("note", addressOf(crashNotes.here));
   const pc = k.let("pc", context.pc);
   registers(note);
@@ -51,7 +56,7 @@ function writeNote(k: Builder, context: Context, registers: (note: Pointer<typeo
   k.set(note.flags, context.flags);
   k.set(note.cpu, local.here.cpu);
   k.set(note.writes, note.writes.add(1));
-  k.mark(observed("note", { locals: ["pc"] }));
+  k.mark(observed("note", { ...(which === undefined ? {} : { which }), locals: ["pc"] }));
   k.set(note.pc, pc);
 }
 
@@ -85,5 +90,5 @@ export const crashSaveSelf = routine("crash_save_self", [], nothing, (k) => {
     },
     { result: u64 },
   );
-  writeNote(k, { pc: here, sp, flags: 0 }, () => undefined);
+  writeNote(k, { pc: here, sp, flags: 0 }, () => undefined, "self");
 });

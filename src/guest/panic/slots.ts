@@ -19,6 +19,3 @@ export const kexecCrashImage = slot("kexec_crash_image", {}, u32);
 
 /** machine_crash_shutdown(): stops the others, quietens the machine, saves this CPU's registers. */
 export const machineCrashShutdown = slot("machine_crash_shutdown", {}, nothing);
-
-/** nmi_panic(), which NMI handlers call: how it claims the panic differs by version. */
-export const nmiPanic = slot("nmi_panic", { regs: u64 }, nothing);

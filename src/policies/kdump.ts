@@ -1,0 +1,107 @@
+// x86 panics with a crash kernel: nmi_shootdown_cpus() by version, from a task or from an NMI.
+
+import { bind, type Binding } from "../asm/index.ts";
+import { kdumpSmpSendStop, nativeMachineCrashShutdown } from "../guest/crash/crash-shutdown.ts";
+import { x64NmiPanicRedirecting } from "../guest/crash/panic.ts";
+import { callNmiPanic } from "../guest/crash/requests.ts";
+import { installCrashHandler, installEmergencyHandler, registerCrashHandler } from "../guest/crash/shootdown.ts";
+import { pollingNmiSelfStop, runCrashIpiCallback } from "../guest/crash/target.ts";
+import { nmiPanic } from "../guest/nmi/panic.ts";
+import { pollCrashIpi } from "../guest/nmi/entry.ts";
+import { crashKernelLoaded } from "../guest/panic/kexec.ts";
+import { callPanic } from "../guest/panic/requests.ts";
+import { crashSmpSendStop, kexecCrashImage, machineCrashShutdown, nmiPanicSelfStop } from "../guest/panic/slots.ts";
+import { panicMarks, panicOptions, x64PanicBindings } from "./panic.ts";
+import type { Policy } from "./policy.ts";
+import { stopGenerations, stopOptions, stoppedPhases, stopsForGood } from "./reboot.ts";
+
+const SHOOTDOWN_US = 1_000_000;
+
+const crashBindings: readonly Binding[] = [
+  ...x64PanicBindings(stopGenerations[2023]),
+  bind(crashSmpSendStop, kdumpSmpSendStop),
+  bind(machineCrashShutdown, nativeMachineCrashShutdown),
+  bind(kexecCrashImage, crashKernelLoaded),
+];
+
+/** CPUs that are in an NMI already look for the shootdown: since Linux 4.5. */
+const polling: readonly Binding[] = [
+  bind(pollCrashIpi, runCrashIpiCallback),
+  bind(nmiPanicSelfStop, pollingNmiSelfStop),
+];
+
+interface Shootdown {
+  readonly name: string;
+  readonly title: string;
+  readonly bindings: readonly Binding[];
+}
+
+const shootdowns: readonly Shootdown[] = [
+  {
+    name: "2015",
+    title: "its handler registered on the list; CPUs that are in an NMI already do not look for it",
+    bindings: [bind(installCrashHandler, registerCrashHandler)],
+  },
+  {
+    name: "2024",
+    title: "its handler registered on the list, under the list's lock",
+    bindings: [...polling, bind(installCrashHandler, registerCrashHandler)],
+  },
+  {
+    name: "2025",
+    title: "its handler as the emergency handler, which takes one store",
+    bindings: [...polling, bind(installCrashHandler, installEmergencyHandler)],
+  },
+];
+
+function kdumpPolicy({ name, title, bindings }: Shootdown): Policy {
+  return {
+    name: `kdump_${name}`,
+    title: `x86 panic with a crash kernel: an NMI to all others, for up to 1 s, ${title}`,
+    architectures: ["x86-64"],
+    source: "arch/x86/kernel/reboot.c and crash.c, kernel/panic.c; reference sections 7 and 8",
+    bindings: [...crashBindings, ...bindings],
+    request: { ...stopsForGood, call: callPanic },
+    marks: {
+      ...panicMarks,
+      enter: "crash_nmi_callback:$handle.crash",
+      acknowledge: { mark: "crash_nmi_callback:$ack", state: 1 },
+    },
+    phases: stoppedPhases,
+    stoppedState: 1,
+    promises: { end: "stopped", boundUs: SHOOTDOWN_US, crashNotes: true },
+    options: { ...stopOptions, ...panicOptions },
+  };
+}
+
+/** The same where an NMI handler panics. */
+function nmiPanicPolicy(shootdown: Shootdown): Policy {
+  const policy = kdumpPolicy(shootdown);
+  return {
+    ...policy,
+    name: `nmi_panic_${shootdown.name}`,
+    title: `${policy.title}; from a handler of an NMI that the requester sends itself`,
+    request: { ...policy.request, call: callNmiPanic },
+    options: {
+      ...policy.options,
+      panicInListLock: {
+        what: "the NMI comes while its CPU holds the lock of the list of NMI handlers",
+        default: 0,
+        least: 0,
+        most: 1,
+      },
+    },
+  };
+}
+
+const current: Shootdown = {
+  name: "redirect",
+  title: "its handler as the emergency handler; nmi_panic() looks at panic_force_cpu first, as proposed in July 2026",
+  bindings: [...polling, bind(installCrashHandler, installEmergencyHandler), bind(nmiPanic, x64NmiPanicRedirecting)],
+};
+
+export const kdumpPolicies: readonly Policy[] = [
+  ...shootdowns.map(kdumpPolicy),
+  ...shootdowns.map(nmiPanicPolicy),
+  nmiPanicPolicy(current),
+];
