@@ -6,6 +6,7 @@ import { AllstopError } from "../errors.ts";
 import type { Policy } from "./policy.ts";
 import { cpuOfflinePolicy, fromInactiveCpuPolicy } from "./hotplug.ts";
 import { ipiBenchmarkPolicy } from "./ipi-benchmark.ts";
+import { microcodePolicies } from "./microcode.ts";
 import { stopMachineNmiPolicies } from "./stop-machine-nmi.ts";
 import { kdumpPolicies } from "./kdump.ts";
 import { panicPolicies } from "./panic.ts";
@@ -25,6 +26,7 @@ export const policies: readonly Policy[] = [
   fromInactiveCpuPolicy,
   cpuOfflinePolicy,
   ipiBenchmarkPolicy,
+  ...microcodePolicies,
   ...stopMachineNmiPolicies,
   ...rebootPolicies,
   ...panicPolicies,

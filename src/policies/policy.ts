@@ -1,6 +1,7 @@
 // What a stop path is to the rest of the library: its guest side, the marks of its phases, and how they are to be read.
 
 import type { Binding, Callable } from "../asm/index.ts";
+import type { Machine } from "../machine/machine.ts";
 import type { Topology } from "../topology/index.ts";
 
 /** A moment of the rendezvous that every captured CPU passes, in order. */
@@ -101,6 +102,8 @@ export interface Policy {
   readonly promises?: Promises;
   /** By name of the image's option. */
   readonly options?: Readonly<Record<string, PolicyOption>>;
+  /** Fills what the guest finds in memory of the machine that it runs on, before the first cycle. */
+  readonly prepare?: (machine: Machine) => void;
   /** It stops nobody: what it measures is reported instead (measure/ipi-benchmark.ts). */
   readonly measures?: "interrupts";
 }

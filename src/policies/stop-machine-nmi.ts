@@ -31,8 +31,19 @@ interface Design {
   readonly boundUs?: number;
 }
 
-function nmiPolicy(letter: string, { name, title, source, bindings, boundUs }: Design): Policy {
+/** Of a design's multi_cpu_stop(), whichever function it runs. */
+export function nmiRendezvousMarks(letter: string) {
   const rendezvous = `multi_cpu_stop_nmi_${letter}`;
+  return {
+    ...requesterMarks,
+    enter: `${rendezvous}:enter`,
+    caller: "msdata",
+    acknowledge: { mark: `${rendezvous}:ack`, state: "curstate" },
+    leave: `${rendezvous}:leave`,
+  } as const;
+}
+
+function nmiPolicy(letter: string, { name, title, source, bindings, boundUs }: Design): Policy {
   return {
     name,
     title,
@@ -41,11 +52,7 @@ function nmiPolicy(letter: string, { name, title, source, bindings, boundUs }: D
     bindings,
     request: { ...stopMachinePolicy.request, call: callStopMachineNmi },
     marks: {
-      ...requesterMarks,
-      enter: `${rendezvous}:enter`,
-      caller: "msdata",
-      acknowledge: { mark: `${rendezvous}:ack`, state: "curstate" },
-      leave: `${rendezvous}:leave`,
+      ...nmiRendezvousMarks(letter),
       functionStart: "stopped_function:$function_start+data",
       functionEnd: "stopped_function:$function_end+result",
     },

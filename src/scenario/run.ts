@@ -8,6 +8,7 @@ import { buildKernel, kernelSymbols, perCpuOffsets, requestOffsets } from "../gu
 import { StartKind } from "../guest/percpu.ts";
 import { ActiveCpus } from "../guest/load/parameters.ts";
 import { CpuMask } from "../guest/lib/mask.ts";
+import { relaxTurns } from "../faults/load.ts";
 import { Machine, type LocalApicMode, type RunEnd } from "../machine/machine.ts";
 import type { Accelerations } from "../machine/accelerations.ts";
 import { fanOutCases, probeBenchmark, readBenchmark, type InterruptMeasurement } from "../measure/ipi-benchmark.ts";
@@ -114,6 +115,7 @@ export function kernelFor(
       activeCpus: expanded.active === undefined ? ActiveCpus.Null : ActiveCpus.Mask,
       settleTurns: Math.round(cyclesOf(timing, SETTLE_NS) / (timing.parameters.relax.value + 1)),
       functionTurns: expanded.functionTurns,
+      relaxesPerMicrosecond: relaxTurns(timing, 1000),
       ticksPerMicrosecond: Math.round(counterMhz(timing)),
       ...expanded.options,
       ...parameters,
@@ -149,6 +151,7 @@ export function buildMachine(
   });
   const present = topology.cpus.filter(({ state }) => state !== "absent").map(({ number }) => number);
   writeMask(machine, machine.address(kernelSymbols.presentMask), present);
+  for (const policy of new Set(requests.map((request) => request.policy))) policy.prepare?.(machine);
   for (const cpu of online) machine.start(cpu, kernelSymbols.entry, { argument: BigInt(cpu) });
   placeOffline(machine, expanded);
   for (const { cpu, kind, delivery } of expanded.deliveries) machine.setDelivery(cpu, kind, delivery);

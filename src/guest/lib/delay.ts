@@ -18,6 +18,9 @@ import { observed } from "../observe.ts";
 /** Counter ticks of a microsecond: of the TSC, or of CNTVCT_EL0. */
 export const ticksPerMicrosecond = imageOption("ticksPerMicrosecond", u32, 1000);
 
+/** Turns of a cpu_relax() loop that come to a microsecond. */
+export const relaxesPerMicrosecond = imageOption("relaxesPerMicrosecond", u32, 60);
+
 /**
  * __udelay(): TPAUSE on x86-64, in C0.2 (arch/x86/lib/delay.c: delay_halt_tpause), and where an interrupt, masked or not, ends it early,
  * PAUSE and RDTSC for the rest (delay_tsc): the kernel halts again, which a masked interrupt that stays pending makes a busy loop as

@@ -52,7 +52,7 @@ export const ackState = routine("ack_state", { msdata: ptr(MultiStopData) }, not
 });
 
 /** touch_nmi_watchdog(): keeps the others' watchdogs quiet, so that only the CPU at fault is reported. */
-const touchNmiWatchdog = routine("touch_nmi_watchdog", [], nothing, (k) => {
+export const touchNmiWatchdog = routine("touch_nmi_watchdog", [], nothing, (k) => {
   k.set(counters.here.watchdog_touched, 1);
 });
 
