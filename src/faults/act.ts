@@ -65,18 +65,19 @@ export function canWait({ kind }: Act): boolean {
 
 /** Does it. @throws OPTION_INVALID */
 export function act(machine: Machine, what: Act, cpus: readonly number[], arrival: Arrival): void {
-  if (what.kind === "spi") machine.changeLine(what.intid, "pulse", arrival.cycle);
-  else if (what.kind === "serr" || what.kind === "iochk") machine.raiseSystemNmi(what.kind, arrival);
-  else for (const cpu of cpus) actOn(machine, what, cpu, arrival);
+  const description: ActDescription = actKinds[what.kind === "delivery" ? "nmi" : what.kind];
+  for (const cpu of description.everywhere ? [0] : cpus) actOn(machine, what, cpu, arrival);
 }
 
-function actOn(
-  machine: Machine,
-  what: Exclude<Act, { readonly kind: "spi" | "serr" | "iochk" }>,
-  cpu: number,
-  arrival: Arrival,
-): void {
+function actOn(machine: Machine, what: Act, cpu: number, arrival: Arrival): void {
   switch (what.kind) {
+    case "spi":
+      machine.changeLine(what.intid, "pulse", arrival.cycle);
+      return;
+    case "serr":
+    case "iochk":
+      machine.raiseSystemNmi(what.kind, arrival);
+      return;
     case "interrupt":
       machine.sendInterrupt(cpu, { kind: "fixed", vector: what.vector }, arrival);
       return;
@@ -150,7 +151,7 @@ export function actOf(fields: ActFields, at: string, timing: TimingModel, cpus: 
   }
   checkIntid(fields, at);
   const { vector = 0, intid = 0, us = 0, event = 0 } = fields;
-  return { kind, vector, intid, us, event, ...(cpus === undefined ? {} : { cpus }) } as Act;
+  return { kind, vector, intid, us, event, ...(cpus === undefined ? {} : { cpus }) };
 }
 
 export const fieldAllowed = {

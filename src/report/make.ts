@@ -3,7 +3,7 @@
 import { TraceKind } from "../abi.ts";
 import { publishedInterrupts } from "../measure/published-interrupts.ts";
 import { readWaits } from "../measure/waits.ts";
-import { judgeRun } from "../scenario/judge.ts";
+import { judgeRun, raisedBy } from "../scenario/judge.ts";
 import { latest, spreadOf } from "../measure/statistics.ts";
 import type { Timeline } from "../measure/timeline.ts";
 import { kernelSymbols, perCpuOffsets, requestOffsets } from "../guest/kernel.ts";
@@ -92,7 +92,8 @@ function judgementOf(
   const { timing, policy } = expanded;
   const culprits = missing.map(({ cpu }) => cpu);
   return {
-    oracles: policy.measures === undefined ? judgeRun({ ...result, raised: [] }, culprits) : [],
+    oracles:
+      policy.measures === undefined ? judgeRun({ ...result, raised: result.injected.flatMap(raisedBy) }, culprits) : [],
     waits: readWaits(history.observations, timing).slice(0, MOST_TOLD),
     messages: history.observations
       .filter(({ event }) => event === "say")

@@ -2,16 +2,33 @@
 
 import { request as requestBlock } from "../guest/percpu.ts";
 import type { History } from "../measure/observations.ts";
-import { judge, type ObservedRequest, type OracleResult, type RaisedSource } from "../measure/oracles/index.ts";
+import type { Injected } from "../faults/inject.ts";
+import {
+  NO_SOURCE,
+  judge,
+  type ObservedRequest,
+  type OracleResult,
+  type RaisedSource,
+} from "../measure/oracles/index.ts";
 import type { Machine, RunEnd } from "../machine/machine.ts";
 import type { ExpandedScenario } from "./expand.ts";
 import { startsTarget, type ExpandedRequest } from "./requests.ts";
+
+/** Sources of NMIs that faults raise. */
+const sourceOf: Readonly<Record<string, string>> = {
+  pmu: "pmu",
+  serr: "serr",
+  iochk: "iochk",
+  nmi: NO_SOURCE,
+  lint1: NO_SOURCE,
+};
 
 export interface Judged {
   readonly expanded: ExpandedScenario;
   readonly machine: Machine;
   readonly end: RunEnd;
   readonly history: History;
+  /** Sources of NMIs that were raised by other than the guest. */
   readonly raised: readonly RaisedSource[];
 }
 
@@ -34,6 +51,13 @@ export function judgeRun(
     online,
     missing,
   });
+}
+
+/** What a fault has raised. */
+export function raisedBy({ injection, cycle, cpus }: Injected): RaisedSource[] {
+  const source = sourceOf[injection.act.kind];
+  if (source === undefined || cycle === undefined) return [];
+  return cpus.map((cpu) => ({ cycle, cpu, source }));
 }
 
 function observedRequest(machine: Machine, expanded: ExpandedScenario, request: ExpandedRequest): ObservedRequest {

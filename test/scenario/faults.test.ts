@@ -76,7 +76,10 @@ describe("a document with faults", () => {
     [{ cpus: "1", kind: "nmi", delayCycles: 0.5 }, /faults\.delivery\.0\.delayCycles.*0\.5/],
     [{ cpus: "1", kind: "nmi", lost: 0 }, /faults\.delivery\.0\.lost.*allowed: a whole number from 1.*or "all"/],
     [{ cpus: "1", kind: "nmi", lost: "some" }, /faults\.delivery\.0\.lost.*"some"/],
-    [{ cpus: "1", kind: "nmi", often: 1 }, /faults\.delivery\.0\.often.*no such field; allowed: cpus, at, kind, delayNs/],
+    [
+      { cpus: "1", kind: "nmi", often: 1 },
+      /faults\.delivery\.0\.often.*no such field; allowed: cpus, at, kind, delayNs/,
+    ],
   ])("is refused for %j", async (fault, message) => {
     await expect(run("x86-64", [fault as Faults[number]])).rejects.toThrow(message);
   });

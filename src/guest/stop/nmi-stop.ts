@@ -26,7 +26,8 @@ import { keep } from "../lib/keep.ts";
 import { CpuMask } from "../lib/mask.ts";
 import { observed } from "../observe.ts";
 import { local } from "../percpu.ts";
-import { MultiStopData, MultiStopState } from "./data.ts";
+import type { MultiStopData } from "./data.ts";
+import { MultiStopState } from "./data.ts";
 import { multiCpuStopRoutine, setState } from "./multi-stop.ts";
 import { callEarly, stopCpus } from "./stop-machine.ts";
 
@@ -110,9 +111,9 @@ export function nmiStopRoutines<S extends typeof MultiStopData>(design: NmiDesig
   const whole = routine(`stop_machine_nmi_${name}`, interfaceParameters, i32, (k, { fn, data, cpus }) => {
     k.mark("call");
     k.call(cpusReadLock);
-    enable?.(k as unknown as Builder);
+    enable?.(k);
     const ret = k.let("ret", k.call(cpuslocked, fn, data, cpus));
-    disable?.(k as unknown as Builder);
+    disable?.(k);
     k.call(cpusReadUnlock);
     k.mark("return");
     k.return(ret);

@@ -10,6 +10,7 @@ import { resultOf, type ObservedRun, type Oracle, type OracleResult } from "./ru
 import { sourcesServed } from "./sources.ts";
 import { updateWindow } from "./update-window.ts";
 
+export { NO_SOURCE } from "./sources.ts";
 export type { ObservedRequest, ObservedRun, Oracle, OracleResult, RaisedSource } from "./run.ts";
 
 export const oracles: readonly Oracle[] = [

@@ -7,6 +7,9 @@ interface Step {
   readonly source: string;
 }
 
+/** Of an NMI that no source claims: to be called unknown is what it is served by. */
+export const NO_SOURCE = "none";
+
 /** In the order of time; a source that is raised and served in one cycle was raised before. */
 function stepsOf(run: ObservedRun): Step[] {
   const steps: Step[] = run.raised.map(({ cycle, cpu, source }) => ({ kind: "raise", cycle, cpu, source }));
@@ -44,6 +47,7 @@ export const sourcesServed: Oracle = {
       const own = pending.get(cpu) ?? new Map<string, number>();
       pending.set(cpu, own);
       if (step.kind === "raise") own.set(step.source, own.get(step.source) ?? cycle);
+      else if (step.kind === "unknown" && own.delete(NO_SOURCE)) served++;
       else if (step.kind === "unknown") violations.push(`an NMI on CPU ${cpu} was nobody's, cycle ${cycle}`);
       else if (step.kind === "ack") stopped.add(cpu);
       else if (own.delete(step.source)) served++;
