@@ -2,11 +2,12 @@
 
 import { bind, type Binding } from "../asm/index.ts";
 import { callStopMachineNmi, callStopMachineNmiCpuslocked } from "../guest/load/nmi-calls.ts";
+import { callStopMachineNmiSleeping } from "../guest/load/sleeping-function.ts";
 import { accountNmi, stopMachineNmiHandler } from "../guest/nmi/entry.ts";
 import { designA, handlerA } from "../guest/stop/nmi-a.ts";
 import { designB, handlerB } from "../guest/stop/nmi-b.ts";
 import { designC, handlerC } from "../guest/stop/nmi-c.ts";
-import { DELIVERY_LIMIT_US, accountD, designD, handlerD, isNmiSafe, onlyStoppedFunction } from "../guest/stop/nmi-d.ts";
+import { SENDINGS, accountD, designD, handlerD, isNmiSafe, onlyStoppedFunction } from "../guest/stop/nmi-d.ts";
 import { stopMachineNmi, stopMachineNmiCpuslocked } from "../guest/stop/nmi-stop.ts";
 import { accumulateError, keepFirstError, mergeError } from "../guest/stop/stopper.ts";
 import { multiStopPhases, multiStopStopped, requesterMarks } from "./multi-stop.ts";
@@ -14,6 +15,12 @@ import type { Policy, PolicyOption } from "./policy.ts";
 import { stopMachinePolicy } from "./stop-machine.ts";
 
 const options: Readonly<Record<string, PolicyOption>> = {
+  selfNmiIterations: {
+    what: "designs C and D: iterations of 1 us for which a CPU waits for its NMI",
+    default: 1_000_000,
+    least: 1,
+    most: 10_000_000,
+  },
   functionBreakpoint: {
     what: "1: the function takes a breakpoint, whose IRET lets NMIs in",
     default: 0,
@@ -113,8 +120,27 @@ export const stopMachineNmiD = nmiPolicy("d", {
   title: "stop_machine in NMI context, ours: each CPU arms itself, waits, and disarms; other sources are asked, too",
   source: "src/guest/stop/nmi-d.ts",
   bindings: designDBindings,
-  boundUs: DELIVERY_LIMIT_US,
+  boundUs: SENDINGS * DELIVERY_US,
 });
+
+/** A design with a function that takes a mutex. */
+function sleeping(policy: Policy): Policy {
+  return {
+    ...policy,
+    name: `${policy.name}_sleeping`,
+    title: `${policy.name}, called with a function that is not safe in NMIs: it takes a mutex (S11)`,
+    request: { ...policy.request, call: callStopMachineNmiSleeping },
+    marks: {
+      ...policy.marks,
+      functionStart: "sleeping_function:$function_start+data",
+      functionEnd: "sleeping_function:$function_end+result",
+    },
+    options: {
+      ...policy.options,
+      textMutexHeld: { what: "1: the task that calls holds the mutex meanwhile", default: 0, least: 0, most: 1 },
+    },
+  };
+}
 
 export const stopMachineAccumulate: Policy = {
   ...stopMachinePolicy,
@@ -130,5 +156,7 @@ export const stopMachineNmiPolicies: readonly Policy[] = [
   stopMachineNmiB,
   stopMachineNmiC,
   stopMachineNmiD,
+  sleeping(stopMachineNmiC),
+  sleeping(stopMachineNmiD),
   stopMachineAccumulate,
 ];

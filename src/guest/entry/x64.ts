@@ -1,8 +1,8 @@
 // x86-64 entry: one 16-byte stub per vector, and the path that they share (Intel SDM 3A 6.14 has the frame).
 
-import { asmRoutine, offsetOf, x64, type X64Assembler } from "../../asm/index.ts";
+import { asmRoutine, x64, type X64Assembler } from "../../asm/index.ts";
 import { X86Vector } from "../../abi.ts";
-import { NmiLocal, nmi } from "../nmi/data.ts";
+import { STAY_BLOCKED } from "../nmi/data.ts";
 import { NMI_STACK_BYTES } from "../percpu.ts";
 import { x64Interrupt } from "./interrupt.ts";
 import { X64Regs } from "./regs.ts";
@@ -36,11 +36,6 @@ const FRAME_WORDS = 7;
 /** Kept free at the top of the NMI stack, where the processor pushes the frame of any NMI: its frame, and what moving it takes. */
 const LANDING_BYTES = 128;
 const MOVING = [x64.rax, x64.rcx, x64.rdx];
-/** This CPU's word that says so. */
-const STAY_BLOCKED = x64.memory(32, {
-  segment: "gs",
-  displacement: nmi.symbol.offset + offsetOf(NmiLocal, "stay_blocked"),
-});
 /** Ways behind the stubs that differ from the others'. */
 const PATHS = new Map<number, string>([
   [X86Vector.NMI, "nmi"],

@@ -73,14 +73,19 @@ const waitIcrIdleBounded = routine("apic_wait_icr_idle_timeout", [], nothing, (k
   waitUpTo(k, "icr_idle", { iterations: 1000, stepUs: 100 }, () => isBusy(k).not());
 });
 
-/** __default_send_IPI_dest_field: two writes, between which nothing may come. APIC ids are CPU numbers here. */
+/** x86_cpu_to_apicid, as ICR wants it. */
+function destinationOf(cpu: Value<"u32">): Value<"u32"> {
+  return local.of(cpu).hardware_id.to(u32).shl(ID_SHIFT);
+}
+
+/** __default_send_IPI_dest_field: two writes, between which nothing may come. */
 function sendTo(k: Builder, cpu: Value<"u32">, vector: Value<"u32">): void {
   k.if(
     vector.eq(X86Vector.NMI),
     () => k.call(waitIcrIdleBounded),
     () => waitIcrIdle(k),
   );
-  k.writeOnce(xapicRegister(XAPIC_ICR_HIGH), cpu.shl(ID_SHIFT));
+  k.writeOnce(xapicRegister(XAPIC_ICR_HIGH), destinationOf(cpu));
   k.writeOnce(xapicRegister(XAPIC_ICR_LOW), icrVector(k, vector));
 }
 
@@ -88,7 +93,7 @@ function sendTo(k: Builder, cpu: Value<"u32">, vector: Value<"u32">): void {
 const xapicSendReschedule = routine("xapic_send_reschedule", { cpu: u32 }, nothing, (k, { cpu }) => {
   const flags = k.let("flags", k.irqSave());
   waitIcrIdle(k);
-  k.writeOnce(xapicRegister(XAPIC_ICR_HIGH), cpu.shl(ID_SHIFT));
+  k.writeOnce(xapicRegister(XAPIC_ICR_HIGH), destinationOf(cpu));
   k.mark("send");
   k.writeOnce(xapicRegister(XAPIC_ICR_LOW), LinuxVector.RESCHEDULE);
   k.irqRestore(flags);

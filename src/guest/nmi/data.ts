@@ -1,6 +1,6 @@
 // Data of the NMI entry (arch/x86/kernel/nmi.c; reference section 2).
 
-import { array, code, global, perCpu, ptr, signature, struct, i32, u32, u64 } from "../../asm/index.ts";
+import { array, code, global, i32, offsetOf, perCpu, ptr, signature, struct, u32, u64, x64 } from "../../asm/index.ts";
 import { X64Regs } from "../entry/regs.ts";
 import { ListHead } from "../lib/list.ts";
 
@@ -52,6 +52,14 @@ export const NmiLocal = struct("nmi_local", {
   stay_blocked: u32,
 });
 export const nmi = perCpu("nmi_state", NmiLocal, { offset: 0x800 });
+
+function here(field: "last_nmi_rip" | "stay_blocked", width: 32 | 64) {
+  return x64.memory(width, { segment: "gs", displacement: nmi.symbol.offset + offsetOf(NmiLocal, field) });
+}
+
+/** Fields of the calling CPU as operands, for code in instructions. */
+export const LAST_NMI_RIP = here("last_nmi_rip", 64);
+export const STAY_BLOCKED = here("stay_blocked", 32);
 
 /** ignore_nmis: while it isn't 0, NMIs are counted and that's all. */
 export const ignoreNmis = global("ignore_nmis", u32, { align: 64 });

@@ -17,6 +17,7 @@ import {
 } from "../../asm/index.ts";
 import { X64Regs } from "../entry/regs.ts";
 import { onlineMaskPointer } from "../lib/cpumask.ts";
+import { ownPlace } from "../lib/keep.ts";
 import { rawSpinTrylock, rawSpinUnlock } from "../lib/spinlock.ts";
 import { observed } from "../observe.ts";
 import { local } from "../percpu.ts";
@@ -92,6 +93,7 @@ const unknownNmiError = routine("unknown_nmi_error", { regs: ptr(X64Regs) }, not
   k.mark(observed("unknown"));
   k.set(nmi.here.unknown, nmi.here.unknown.add(1));
   k.mark(observed("say", { which: "unknown_nmi" }));
+  ownPlace(k);
   k.if(unknownNmiPanic.ne(0).or(panicOnUnrecoveredNmi.ne(0)), () => k.call(nmiPanic, regs));
 });
 

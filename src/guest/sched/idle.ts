@@ -3,6 +3,7 @@
 import { addressOf, nothing, routine, testBit, x64, type Builder } from "../../asm/index.ts";
 import { idleDead } from "../hotplug/idle-dead.ts";
 import { onlineMaskPointer } from "../lib/cpumask.ts";
+import { LAST_NMI_RIP } from "../nmi/data.ts";
 import { ThreadFlag, load, local, threadFlags } from "../percpu.ts";
 import { needResched, schedule } from "./schedule.ts";
 
@@ -21,6 +22,7 @@ export const doIdle = routine(
         () => {
           k.irqDisable();
           k.if(testBit(onlineMaskPointer, local.here.cpu).not(), () => k.call(idleDead));
+          touchNmi(k);
           k.switch(
             load.here.idle,
             [
@@ -37,6 +39,11 @@ export const doIdle = routine(
   },
   { noReturn: true },
 );
+
+/** arch_cpu_idle_enter() of x86: an NMI of this wait and one of the last interrupt the same place, and are no pair for that. */
+function touchNmi(k: Builder): void {
+  k.arch({ x64: (a) => void a.mov(LAST_NMI_RIP, 0), arm64: () => undefined });
+}
 
 /** cpu_idle_poll: need_resched is polled, so wakers needn't interrupt (where the architecture has the flag). */
 function poll(k: Builder): void {

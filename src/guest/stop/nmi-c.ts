@@ -39,7 +39,7 @@ import { observed } from "../observe.ts";
 import { local } from "../percpu.ts";
 import { MultiStopData } from "./data.ts";
 import { CpuStopFunction } from "./multi-stop.ts";
-import { markAccess, nmiMultiStop, nmiStopRoutines, sendSelfNmi } from "./nmi-stop.ts";
+import { DELIVERY, markAccess, nmiMultiStop, nmiStopRoutines, sendSelfNmi } from "./nmi-stop.ts";
 
 export const MultiStopDataC = extend(
   MultiStopData,
@@ -54,9 +54,6 @@ const NmiStop = struct(
   { size: 16, at: { ret: 8, done: 12 } },
 );
 export const nmiStopC = perCpu("nmi_stop", NmiStop, { offset: 0x880 });
-
-/** The self-NMI has this long to come: iterations are counted, and the handler takes one at most, so the function's time is no part. */
-const DELIVERY = { iterations: 1_000_000, stepUs: 1 } as const;
 
 export const runC = nmiMultiStop("c", (k, msdata) => {
   const mine = k.let("mine", addressOf(nmiStopC.here));

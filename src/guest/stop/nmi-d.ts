@@ -33,16 +33,19 @@ import {
   type Pointer,
   type Value,
 } from "../../asm/index.ts";
+import { X86Vector } from "../../abi.ts";
 import { X64Regs } from "../entry/regs.ts";
+import { sendIpi } from "../irqchip/controller.ts";
 import { ticksPerMicrosecond, waitUpTo } from "../lib/delay.ts";
 import { EINVAL, ETIMEDOUT } from "../lib/errno.ts";
 import { stoppedFunction } from "../load/function.ts";
 import { nmi } from "../nmi/data.ts";
 import { NmiClaim } from "../nmi/entry.ts";
 import { observed } from "../observe.ts";
+import { local } from "../percpu.ts";
 import { CpuStopFunction } from "./multi-stop.ts";
 import { MultiStopData } from "./data.ts";
-import { nmiMultiStop, nmiStopRoutines, sendSelfNmi } from "./nmi-stop.ts";
+import { DELIVERY, markRaise, nmiMultiStop, nmiStopRoutines, selfNmiIterations } from "./nmi-stop.ts";
 
 const NmiStop = struct(
   "nmi_stop_d",
@@ -56,7 +59,7 @@ const NmiStop = struct(
     /** Self-NMIs that have been sent and not been seen; none is waited for beyond this time. */
     expected: u32,
     expected_until: u64,
-    /** 1 if a call has given up on its self-NMI: when it comes, it has come. */
+    /** Whether the last call has given up on its self-NMIs, which will come late, however late; and the first of them has come. */
     given_up: u32,
   },
   { size: 48 },
@@ -64,11 +67,11 @@ const NmiStop = struct(
 export const nmiStopD = perCpu("nmi_stop_d", NmiStop, { offset: 0x880 });
 type Mine = Pointer<typeof NmiStop>;
 
-/** A self-NMI that has not come after one of these is sent again. */
-const DELIVERY = { iterations: 1_000_000, stepUs: 1 } as const;
-const SENDINGS = 10;
-/** All of them, in microseconds; as long as the kernel waits for backtraces. */
-export const DELIVERY_LIMIT_US = SENDINGS * DELIVERY.iterations * DELIVERY.stepUs;
+const GIVEN_UP = 1;
+const GIVEN_UP_AND_CAME = 2;
+
+/** A self-NMI that has not come in time is sent again, so often: together as long as the kernel waits for backtraces. */
+export const SENDINGS = 10;
 
 /** Functions that may run in an NMI: 1 for one that may. */
 export const isNmiSafe = slot("nmi_safe_function", { fn: code }, u32);
@@ -87,10 +90,10 @@ function readTsc(k: Builder): Value<"u64"> {
 
 /** Notes that an NMI is on its way, then sends it. */
 function sendExpected(k: Builder, mine: Mine): void {
-  const until = readTsc(k).add(ticksPerMicrosecond.to(u64).mul(DELIVERY_LIMIT_US));
+  const until = readTsc(k).add(ticksPerMicrosecond.to(u64).mul(selfNmiIterations.to(u64)).mul(SENDINGS));
   k.set(mine.expected_until, until);
   k.atomicInc(mine.expected);
-  sendSelfNmi(k);
+  k.call(sendIpi, local.here.cpu, X86Vector.NMI);
 }
 
 export const runD = nmiMultiStop("d", (k, msdata) => {
@@ -99,18 +102,21 @@ export const runD = nmiMultiStop("d", (k, msdata) => {
   k.set(mine.given_up, 0);
   k.set(mine.fn, msdata.fn);
   k.set(mine.data, msdata.data);
+  markRaise(k);
   k.writeOnce(mine.armed, 1);
   k.mark("armed");
   const result = k.let("nmi_result", -ETIMEDOUT, i32);
   k.for("sending", 0, SENDINGS, () => {
+    // A foreign NMI may have run it already, and then this one would be for nothing.
+    k.if(k.readOnce(mine.done).ne(0), () => k.break());
+    k.mark("send");
     sendExpected(k, mine);
     waitUpTo(k, "self_nmi", DELIVERY, () => k.readOnce(mine.done).ne(0));
-    k.if(mine.done.ne(0), () => k.break());
   });
   const wasArmed = k.let("was_armed", k.xchg(mine.armed, 0));
   k.if(
     wasArmed.ne(0),
-    () => k.set(mine.given_up, 1),
+    () => k.set(mine.given_up, GIVEN_UP),
     () => k.set(result, mine.ret),
   );
   return result;
@@ -133,14 +139,14 @@ export const handlerD = routine("stop_machine_nmi_handler_d", { regs: ptr(X64Reg
 export const accountD = routine("stop_machine_nmi_account_d", { regs: ptr(X64Regs) }, u32, (k) => {
   const mine = k.let("mine", addressOf(nmiStopD.here));
   k.if(mine.expected.eq(0), () => k.return(0));
-  k.if(readTsc(k).gt(mine.expected_until), () => {
+  k.if(mine.given_up.eq(0).and(readTsc(k).gt(mine.expected_until)), () => {
     k.set(mine.expected, 0);
     k.return(0);
   });
   k.atomicDec(mine.expected);
-  k.if(mine.given_up.ne(0), () => {
+  k.if(mine.given_up.eq(GIVEN_UP), () => {
     k.mark(observed("handle", { which: "stop" }));
-    k.set(mine.given_up, 0);
+    k.set(mine.given_up, GIVEN_UP_AND_CAME);
   });
   k.return(1);
 });

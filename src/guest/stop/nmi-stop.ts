@@ -5,6 +5,7 @@ import {
   asInteger,
   code,
   i32,
+  imageOption,
   ptr,
   routine,
   slot,
@@ -22,7 +23,7 @@ import { X86Vector } from "../../abi.ts";
 import { cpusReadLock, cpusReadUnlock } from "../hotplug/lock.ts";
 import { sendIpi } from "../irqchip/controller.ts";
 import { numOnlineCpus, onlineMaskPointer } from "../lib/cpumask.ts";
-import { keep } from "../lib/keep.ts";
+import { keep, ownPlace } from "../lib/keep.ts";
 import { CpuMask } from "../lib/mask.ts";
 import { observed } from "../observe.ts";
 import { local } from "../percpu.ts";
@@ -37,11 +38,21 @@ const interfaceParameters = [{ fn: code }, { data: u64 }, { cpus: ptr(CpuMask) }
 export const stopMachineNmi = slot("stop_machine_nmi", interfaceParameters, i32);
 export const stopMachineNmiCpuslocked = slot("stop_machine_nmi_cpuslocked", interfaceParameters, i32);
 
+/** How long a self-NMI may take to come, in steps of 1 us. Iterations are counted, and the handler takes one at most: its time is no part. */
+export const selfNmiIterations = imageOption("selfNmiIterations", u32, 1_000_000);
+export const DELIVERY = { iterations: selfNmiIterations, stepUs: 1 } as const;
+
 /** The self-NMI: an ordinary send to the own APIC id, since the register for self-IPIs knows only vectors. It arrives some time later. */
 export function sendSelfNmi(k: Builder): void {
+  markRaise(k);
+  k.call(sendIpi, local.here.cpu, X86Vector.NMI);
+}
+
+/** This CPU's handler has something to do from here on. */
+export function markRaise(k: Builder): void {
   const cpu = k.let("self", local.here.cpu);
   k.mark(observed("raise", { which: "stop", locals: ["self"] }));
-  k.call(sendIpi, cpu, X86Vector.NMI);
+  keep(k, cpu);
 }
 
 /** The handler or the stopper is about to use the requester's block. */
@@ -104,6 +115,7 @@ export function nmiStopRoutines<S extends typeof MultiStopData>(design: NmiDesig
       const ret = k.let("result", stopCpus(builder, onlineMaskPointer, msdata, multiStop));
       finish?.({ k: builder, msdata, cpus }, ret);
       k.mark(observed("dead", { locals: ["msdata"] }));
+      ownPlace(builder);
       keep(builder, asInteger(msdata));
       k.return(ret);
     },
