@@ -1,7 +1,8 @@
 // Runs calls of stop_machine() in NMI context on the checked core, with NMIs put wherever a test wants, judged by the library's oracles.
 
 import type { Binding } from "../../src/asm/index.ts";
-import type { Machine, RunEnd } from "../../src/machine/machine.ts";
+import type { Accelerations } from "../../src/machine/accelerations.ts";
+import type { LocalApicMode, Machine, RunEnd } from "../../src/machine/machine.ts";
 import { observeEvents, type History, type Observation } from "../../src/measure/observations.ts";
 import type { OracleResult, RaisedSource } from "../../src/measure/oracles/index.ts";
 import { readWaits, type WaitReport } from "../../src/measure/waits.ts";
@@ -9,7 +10,7 @@ import { SCENARIO_FORMAT, parseScenario, type ScenarioInput } from "../../src/sc
 import { expandScenario, type ExpandedScenario } from "../../src/scenario/expand.ts";
 import { judgeRun } from "../../src/scenario/judge.ts";
 import { prepareMachine } from "../../src/scenario/run.ts";
-import { cyclesOf } from "../../src/timing/index.ts";
+import { cyclesOf, type TimingModel } from "../../src/timing/index.ts";
 import { checkedCore } from "./stop-run.ts";
 
 export const requesterDone = "requester:done";
@@ -25,6 +26,10 @@ export interface NmiOptions {
   readonly drive?: (machine: Machine) => readonly RaisedSource[];
   /** How long the machine goes on after the call is back. */
   readonly afterUs?: number;
+  readonly accelerations?: Partial<Accelerations>;
+  readonly localApic?: LocalApicMode;
+  /** Simple instructions per cycle; that of the timing model if not given. With 1, every instruction has a cycle of its own. */
+  readonly issueWidth?: number;
 }
 
 export class NmiRun {
@@ -80,15 +85,39 @@ export class NmiRun {
   }
 }
 
-/** The scenario's machine, not yet started, with its events observed. */
-export async function prepareNmi(document: Omit<ScenarioInput, "format">, options: NmiOptions = {}) {
-  const { bindings = [], parameters = {}, before } = options;
-  const scenario = parseScenario({ format: SCENARIO_FORMAT, limitUs: 10_000, ...document });
+/** A machine before its first cycle, with its events observed. */
+export interface PreparedNmi {
+  readonly machine: Machine;
+  readonly expanded: ExpandedScenario;
+  /** Cycle at which the run is given up. */
+  readonly limit: number;
+  readonly readHistory: () => History;
+}
+
+function withIssueWidth(timing: TimingModel, issueWidth: number | undefined): TimingModel {
+  return issueWidth === undefined ? timing : { ...timing, issueWidth: { ...timing.issueWidth, value: issueWidth } };
+}
+
+export async function prepareNmi(
+  document: Omit<ScenarioInput, "format">,
+  options: NmiOptions = {},
+): Promise<PreparedNmi> {
+  const { bindings = [], parameters = {}, accelerations, localApic, issueWidth, before } = options;
+  const scenario = parseScenario({ format: SCENARIO_FORMAT, limitUs: 100_000, ...document });
   const plain = expandScenario(scenario);
   const own = new Set(bindings.map(({ slot }) => slot.name));
   const kept = plain.policy.bindings.filter(({ slot }) => !own.has(slot.name));
-  const expanded = { ...plain, policy: { ...plain.policy, bindings: [...bindings, ...kept] } };
-  const machine = await prepareMachine(expanded, { core: checkedCore, parameters });
+  const expanded = {
+    ...plain,
+    timing: withIssueWidth(plain.timing, issueWidth),
+    policy: { ...plain.policy, bindings: [...bindings, ...kept] },
+  };
+  const machine = await prepareMachine(expanded, {
+    core: checkedCore,
+    parameters,
+    ...(accelerations === undefined ? {} : { accelerations }),
+    ...(localApic === undefined ? {} : { localApic }),
+  });
   const readHistory = observeEvents(machine);
   machine.probe(requesterDone, { break: true, record: false });
   machine.probe("bad_exception:fatal", { break: true, record: false });
@@ -97,15 +126,25 @@ export async function prepareNmi(document: Omit<ScenarioInput, "format">, option
   return { machine, expanded, limit, readHistory };
 }
 
-export async function runNmi(document: Omit<ScenarioInput, "format">, options: NmiOptions = {}): Promise<NmiRun> {
-  const { machine, expanded, limit, readHistory } = await prepareNmi(document, options);
-  const raised = options.drive?.(machine) ?? [];
+/** Runs a prepared machine to its end. */
+function finish({ machine, expanded, limit, readHistory }: PreparedNmi, { drive, afterUs }: NmiOptions): NmiRun {
+  const raised = drive?.(machine) ?? [];
   const end = machine.run(limit);
-  if (end.kind === "probe" && options.afterUs !== undefined) {
-    machine.run(machine.cycle + cyclesOf(expanded.timing, options.afterUs * 1000));
+  if (end.kind === "probe" && end.probe === requesterDone && afterUs !== undefined) {
+    machine.run(machine.cycle + cyclesOf(expanded.timing, afterUs * 1000));
   }
   if (machine.recordsLost > 0) throw new Error(`${machine.recordsLost} trace records lost`);
   const history = readHistory();
   const oracles = judgeRun({ expanded, machine, end, history, raised }, []);
   return new NmiRun({ machine, expanded, end, history, oracles });
+}
+
+export async function runNmi(document: Omit<ScenarioInput, "format">, options: NmiOptions = {}): Promise<NmiRun> {
+  return finish(await prepareNmi(document, options), options);
+}
+
+/** Runs a copy of a machine to its end. */
+export function forked(prepared: PreparedNmi, options: NmiOptions): NmiRun {
+  const machine = prepared.machine.fork();
+  return finish({ ...prepared, machine, readHistory: observeEvents(machine) }, options);
 }
