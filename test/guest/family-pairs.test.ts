@@ -2,10 +2,18 @@
 // ALLSTOP_SEEDS asks for more seeds than fit a test run, ALLSTOP_FIRST_SEED for others.
 
 import { describe, expect, it } from "vitest";
-import { policies } from "../../src/policies/index.ts";
 import type { ExpandedRequest } from "../../src/scenario/requests.ts";
 import { Random } from "../support/random.ts";
-import { activeOf, architectures, onlineOf, resultOf, runFamily, stateOf, stopperEnabled } from "./family.ts";
+import {
+  activeOf,
+  architectures,
+  onlineOf,
+  resultOf,
+  runFamily,
+  stateOf,
+  stopperEnabled,
+  familyPolicies,
+} from "./family.ts";
 import type { Architecture, FamilyInput, FamilyRun, PolicyInput } from "./family.ts";
 import { readCalls, type MadeCall } from "./family-oracle.ts";
 
@@ -14,7 +22,7 @@ const ENOENT = -2;
 const seeds = Number(process.env["ALLSTOP_SEEDS"] ?? 3);
 const firstSeed = Number(process.env["ALLSTOP_FIRST_SEED"] ?? 1);
 
-const names = policies.filter(({ measures }) => measures === undefined).map(({ name }) => name);
+const names = familyPolicies.map(({ name }) => name);
 const pairs = names.flatMap((one, index) => names.slice(index).map((other) => [one, other] as const));
 
 const kinds = ["idle", "busy", "poll", "irqs-off"] as const;

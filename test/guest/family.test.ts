@@ -3,7 +3,6 @@
 import { describe, expect, it } from "vitest";
 import { runScenario } from "../../src/run-scenario.ts";
 import type { ScenarioInput } from "../../src/scenario/document.ts";
-import { policies } from "../../src/policies/index.ts";
 import {
   activeOf,
   architectures,
@@ -13,6 +12,7 @@ import {
   runFamily,
   stateOf,
   stopperEnabled,
+  familyPolicies,
 } from "./family.ts";
 import type { Event, FamilyRun, PolicyInput } from "./family.ts";
 import { readCalls, type MadeCall } from "./family-oracle.ts";
@@ -256,8 +256,7 @@ describe.each(architectures)("the stop family on %s", (architecture) => {
     expect(retries).toBeGreaterThan(0);
   });
 
-  const stopPaths = policies.filter(({ measures }) => measures === undefined);
-  it.each(stopPaths.map(({ name }) => name))("reports %s", async (name) => {
+  it.each(familyPolicies.map(({ name }) => name))("reports %s", async (name) => {
     const document: ScenarioInput = {
       format: "allstop.scenario/1",
       machine: { architecture, topology: "1x4x2" },
@@ -265,7 +264,7 @@ describe.each(architectures)("the stop family on %s", (architecture) => {
     };
     const { outcome, phases, latency, scenario } = await runScenario(document);
     expect(outcome).toMatchObject({ verdict: "completed", returned: 0, missingCount: 0 });
-    expect(phases.length).toBe(policies.find((policy) => policy.name === name)?.phases.length);
+    expect(phases.length).toBe(familyPolicies.find((policy) => policy.name === name)?.phases.length);
     for (const { passed, expected } of phases) expect(passed).toBe(expected);
     expect(latency.rendezvousNs).toBeGreaterThan(0);
     expect(latency.totalNs).toBeGreaterThan(latency.rendezvousNs as number);

@@ -7,12 +7,18 @@ import { HotplugStep, hotplug } from "../../src/guest/percpu.ts";
 import type { Machine, RunEnd } from "../../src/machine/machine.ts";
 import { parseScenario, type ScenarioInput } from "../../src/scenario/document.ts";
 import { expandScenario, type ExpandedScenario } from "../../src/scenario/expand.ts";
+import { policies } from "../../src/policies/index.ts";
 import { kernelFor, prepareMachine } from "../../src/scenario/run.ts";
 import { cyclesOf } from "../../src/timing/index.ts";
 import { checkedCore } from "../support/bare-machine.ts";
 
 export type Architecture = "x86-64" | "arm64";
 export const architectures: readonly Architecture[] = ["x86-64", "arm64"];
+
+/** stop_machine() and its kin as in mainline: what these tests are about. */
+export const familyPolicies = policies.filter(
+  ({ source, measures }) => measures === undefined && source.includes("kernel/stop_machine.c, mainline"),
+);
 
 export type PolicyInput = NonNullable<ScenarioInput["policy"]>;
 

@@ -3,7 +3,6 @@
 
 import { describe, expect, it } from "vitest";
 import { TraceKind } from "../../src/abi.ts";
-import { perCpuOffsets } from "../../src/guest/kernel.ts";
 import { accelerationNames } from "../../src/machine/accelerations.ts";
 import type { TraceRecord } from "../../src/machine/trace-log.ts";
 import type { ScenarioInput } from "../../src/scenario/document.ts";
@@ -80,18 +79,8 @@ describe.each(letters)("design %s", (letter) => {
 
 describe("S1: the result is read before the NMI has come", () => {
   async function results(letter: Letter): Promise<number[]> {
-    const values = [0, -5, 0];
-    const run = await runNmi(documentOf(letter, { active: "0", rounds: values.length }), {
-      drive: (built) => {
-        built.probe(`stop_machine_nmi_${letter}:call`, { break: true, record: false });
-        for (const value of values) {
-          built.run(built.cycle + 10_000_000);
-          built.writeUint32(built.image.perCpuStart + perCpuOffsets.functionResult, value >>> 0);
-        }
-        return [];
-      },
-    });
-    return run.returned;
+    const own = [{ cpus: "0", value: -5, rounds: "1" }];
+    return (await runNmi(documentOf(letter, { active: "0", rounds: 3, results: own }))).returned;
   }
 
   it("A returns what the call before should have returned", async () => {
