@@ -128,12 +128,8 @@ function waitForInterrupt(cpu: Cpu, timeout: u64): Step {
 /** Waits for an interrupt unless one is pending. */
 function standBy(cpu: Cpu, timeout: u64): Step {
   if ((cpu.pending & ~Pending.STOLEN) != 0) return Step.NEXT;
-  return waitUntil(cpu, WaitKind.WFI, timeout);
-}
-
-/** What CPU_SUSPEND asks for. */
-function standByDeeply(cpu: Cpu): Step {
-  const step = standBy(cpu, NEVER);
+  const step = waitUntil(cpu, WaitKind.WFI, timeout);
+  // How deep a WFI is, the platform says for each PE.
   if (step == Step.WAIT) deepen(cpu);
   return step;
 }
@@ -204,7 +200,7 @@ function callFirmware(cpu: Cpu, d: A64, conduit: FirmwareConduit): Step {
     writeX(changetype<usize>(cpu), 0, cpu.deviceValue);
     returnFromEl3(cpu);
     // CPU_SUSPEND has asked for standby.
-    return cpu.deviceWrite != 0 ? standByDeeply(cpu) : Step.NEXT;
+    return cpu.deviceWrite != 0 ? standBy(cpu, NEVER) : Step.NEXT;
   }
   if (!reachesFirmware(conduit)) return undefined(cpu);
   markBlocked(cpu);

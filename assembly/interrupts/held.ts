@@ -17,6 +17,7 @@ enum HeldState {
   COUNTING = 3,
 }
 
+
 @unmanaged
 class Held {
   /** The message itself. */
@@ -41,7 +42,7 @@ export function openHeld(): bool {
 }
 
 function heldOf(cpu: Cpu, slot: u32): Held {
-  return changetype<Held>(machine().held + (<usize>(cpu.index * MOST_HELD + slot)) * HELD_BYTES);
+  return changetype<Held>(machine().held + <usize>(cpu.index * MOST_HELD + slot) * HELD_BYTES);
 }
 
 /** @returns the slot that keeps the message, or -1 when all are in use */

@@ -1,4 +1,4 @@
-// Deep idle states: MWAIT with a hint beyond C1, standby by PSCI CPU_SUSPEND. How long a CPU takes to leave them is a matter of
+// Deep idle states: MWAIT with a hint beyond C1; WFI, also of PSCI CPU_SUSPEND, which has no hint. How long a CPU takes to leave them is a matter of
 // the CPU, told by the host; without that, they are as deep as the shallow ones.
 
 import { Cpu } from "../cpu.ts";

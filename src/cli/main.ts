@@ -66,7 +66,7 @@ program
   .option("--feat-nmi", "the arm64 machine has FEAT_NMI: non-maskable interrupts of GICv3.3")
   .option("--firmware <name>", "arm64 firmware: see allstop list firmware (default compliant)")
   .option(
-    "--load <kind[:cpus]>",
+    "--load <kind[=us][:cpus]>",
     "what CPUs are doing: see allstop list loads; may be repeated (default idle)",
     collect,
   )

@@ -36,7 +36,7 @@ export function optionPlaces(options: RunArguments, base: ScenarioInput | undefi
     if (base === undefined || options[name as keyof RunArguments] !== undefined) places.set(place, flag(name));
   }
   const { load = [], wedge } = options;
-  const lists = load.filter((text) => text.includes(":"));
+  const lists = load.filter((text) => /[:=]/.test(text));
   if (base === undefined || lists.length < load.length) places.set("load.common", "--load");
   const first = base?.load?.particular?.length ?? 0;
   lists.forEach((_, index) => places.set(`load.particular.${first + index}`, "--load"));

@@ -2,7 +2,7 @@
 
 import { readFile } from "node:fs/promises";
 import { AllstopError } from "../errors.ts";
-import type { LoadKind } from "../faults/load.ts";
+import { loadParameters, type LoadChoice, type LoadKind } from "../faults/load.ts";
 import { scenariosOf } from "../scenario/case.ts";
 import { findCase } from "../scenario/catalogue.ts";
 import { reportLines } from "../report/text.ts";
@@ -100,15 +100,21 @@ function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], 
   };
 }
 
-/** --load KIND for all, --load KIND:CPUS for some; --wedge CPUS. */
+/** A kind with its main figure, if it has one. */
+function choiceOf(kind: LoadKind, value: string | undefined): LoadChoice {
+  return value === undefined ? { kind } : { kind, [loadParameters[kind]?.[0] ?? "us"]: Number(value) };
+}
+
+/** --load KIND or KIND=US for all, --load KIND:CPUS or KIND=US:CPUS for some; --wedge CPUS. */
 function loadOf({ load = [], wedge }: RunArguments, base: ScenarioInput["load"]): NonNullable<ScenarioInput["load"]> {
   const particular = [...(base?.particular ?? [])];
   let common = base?.common;
   for (const text of load) {
     const colon = text.indexOf(":");
     // Which kinds there are is the document's to say.
-    if (colon < 0) common = text as LoadKind;
-    else particular.push({ cpus: text.slice(colon + 1), kind: text.slice(0, colon) as LoadKind });
+    const [kind = "", value] = (colon < 0 ? text : text.slice(0, colon)).split("=");
+    if (colon < 0 && value === undefined) common = kind as LoadKind;
+    else particular.push({ cpus: colon < 0 ? "all" : text.slice(colon + 1), ...choiceOf(kind as LoadKind, value) });
   }
   if (wedge !== undefined) particular.push({ cpus: wedge, kind: "wedged" });
   return { ...defined({ common }), particular };

@@ -41,22 +41,30 @@ export const actKinds = {
 
 export type ActKind = keyof typeof actKinds;
 
-/** An act with its figures; `cpus` undefined: whoever came by the mark. */
-export type Act =
-  | {
-      readonly kind: Exclude<ActKind, "interrupt" | "sgi" | "spi" | "smi" | "suspend" | "event">;
-      readonly cpus?: readonly number[];
-    }
-  | { readonly kind: "interrupt"; readonly vector: number; readonly cpus?: readonly number[] }
-  | { readonly kind: "sgi" | "spi"; readonly intid: number; readonly cpus?: readonly number[] }
-  | { readonly kind: "smi" | "suspend"; readonly us: number; readonly cpus?: readonly number[] }
-  | { readonly kind: "event"; readonly event: number; readonly cpus?: readonly number[] }
+interface OnCpus {
+  /** Undefined: whoever came by the mark. */
+  readonly cpus?: readonly number[];
+}
+
+/** Of the platform as a whole. */
+type PlatformAct =
+  (OnCpus & { readonly kind: "spi"; readonly intid: number }) | (OnCpus & { readonly kind: "serr" | "iochk" });
+
+type CpuAct =
+  | (OnCpus & { readonly kind: "nmi" | "pmu" | "lint1" | "spurious" })
+  | (OnCpus & { readonly kind: "interrupt"; readonly vector: number })
+  | (OnCpus & { readonly kind: "sgi"; readonly intid: number })
+  | (OnCpus & { readonly kind: "smi" | "suspend"; readonly us: number })
+  | (OnCpus & { readonly kind: "event"; readonly event: number })
   | {
       readonly kind: "delivery";
       readonly of: DeliveryKindName;
       readonly delivery: Delivery;
       readonly cpus: readonly number[];
     };
+
+/** An act with its figures. */
+export type Act = PlatformAct | CpuAct;
 
 /** Whether it reaches a CPU as a message of its own, which can wait for an instruction. */
 export function canWait({ kind }: Act): boolean {
@@ -65,19 +73,17 @@ export function canWait({ kind }: Act): boolean {
 
 /** Does it. @throws OPTION_INVALID */
 export function act(machine: Machine, what: Act, cpus: readonly number[], arrival: Arrival): void {
-  const description: ActDescription = actKinds[what.kind === "delivery" ? "nmi" : what.kind];
-  for (const cpu of description.everywhere ? [0] : cpus) actOn(machine, what, cpu, arrival);
+  if (!isPlatformAct(what)) for (const cpu of cpus) actOn(machine, what, cpu, arrival);
+  else if (what.kind === "spi") machine.changeLine(what.intid, "pulse", arrival.cycle);
+  else machine.raiseSystemNmi(what.kind, arrival);
 }
 
-function actOn(machine: Machine, what: Act, cpu: number, arrival: Arrival): void {
+function isPlatformAct(what: Act): what is PlatformAct {
+  return what.kind === "spi" || what.kind === "serr" || what.kind === "iochk";
+}
+
+function actOn(machine: Machine, what: CpuAct, cpu: number, arrival: Arrival): void {
   switch (what.kind) {
-    case "spi":
-      machine.changeLine(what.intid, "pulse", arrival.cycle);
-      return;
-    case "serr":
-    case "iochk":
-      machine.raiseSystemNmi(what.kind, arrival);
-      return;
     case "interrupt":
       machine.sendInterrupt(cpu, { kind: "fixed", vector: what.vector }, arrival);
       return;

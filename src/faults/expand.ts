@@ -6,6 +6,7 @@ import type { TimingModel } from "../timing/index.ts";
 import { actOf, deliveryAct, type ActFields } from "./act.ts";
 import { deliveryIn, type DeliveryFault } from "./delivery.ts";
 import type { Injection } from "./inject.ts";
+import type { CpuLoad } from "./load.ts";
 import type { Placement, PlacementFields } from "./placement.ts";
 
 /** One entry of `faults.inject`. */
@@ -47,6 +48,23 @@ export function expandInjections(faults: Faults, topology: Topology, timing: Tim
     return [{ at, act: deliveryAct(fault.kind, deliveryIn(fault, from, timing), cpus, from, timing), from }];
   });
   return [...injected, ...delivered];
+}
+
+/** Time that loads lose to the platform; all that lose alike do so at once. */
+export function stolenByLoads(loads: readonly CpuLoad[], call: string): PlacedInjection[] {
+  const groups = new Map<string, { readonly stolen: NonNullable<CpuLoad["stolen"]>; readonly cpus: number[] }>();
+  loads.forEach(({ stolen }, cpu) => {
+    if (stolen === undefined) return;
+    const key = JSON.stringify(stolen);
+    const group = groups.get(key) ?? { stolen, cpus: [] };
+    group.cpus.push(cpu);
+    groups.set(key, group);
+  });
+  return [...groups.values()].map(({ stolen: { kind, us, fromUs }, cpus }) => ({
+    at: fromUs === undefined ? { mark: call } : { us: fromUs },
+    act: { kind, us, cpus },
+    from: "load",
+  }));
 }
 
 function needsCpus(kind: ActFields["kind"]): boolean {

@@ -12,11 +12,19 @@ export const loadKinds = {
   hlt: "idle in HLT (x86-64)",
   mwait: "idle in MWAIT on the thread flags, woken by a store (x86-64)",
   wfi: "idle in WFI (arm64)",
+  "idle-deep": "idle in a state that takes `us` to leave: C6 of MWAIT on x86-64; WFI with power management on arm64",
   poll: "idle, polling need_resched",
   busy: "runs a preemptible task that counts, in registers and in private memory",
+  preemptible: "as busy",
   compute:
     "runs a preemptible task whose every step needs the last: nothing of it can be skipped (slow on large machines)",
-  "irqs-off": "runs a task that keeps interrupts off for 20 us, then on for 5 us, in turn",
+  "irqs-off": "runs a task that keeps interrupts off for `offUs` (20), then on for `onUs` (5), in turn",
+  "nmi-blocked":
+    "runs a task that is in an NMI handler for `us` (20), then out of it for `onUs` (5), in turn; on arm64 with PSTATE.DAIF masked",
+  "lock-holder":
+    "runs a task that holds the console's lock, interrupts off, for `us` (20), then not for `onUs` (5), in turn",
+  smm: "runs the busy task, and is in system-management mode for `us` (100) from `fromUs` on, or from the call on (x86-64)",
+  descheduled: "runs the busy task, and gets no time for `us` (1000) from `fromUs` on, or from the call on, as a vCPU",
   wedged: "masks everything and never answers",
   "offline-mwait": "offline, in MWAIT with interrupts off and its local APIC disabled by software (x86-64)",
   "offline-hlt": "offline, in HLT likewise (x86-64)",
@@ -36,10 +44,43 @@ export interface CpuLoad {
   readonly idle: number;
   readonly irqsOffTurns: number;
   readonly irqsOnTurns: number;
+  /** Cycles that its idle state takes to leave, where that is deep. */
+  readonly idleExitCycles?: number;
+  /** What the platform does to it, from a time on, or from the call on. */
+  readonly stolen?: { readonly kind: "smi" | "suspend"; readonly us: number; readonly fromUs: number | undefined };
 }
 
-const IRQS_OFF_NS = 20_000;
-const IRQS_ON_NS = 5_000;
+/** Figures of a load that a document may choose. */
+export interface LoadParameters {
+  readonly us?: number | undefined;
+  readonly offUs?: number | undefined;
+  readonly onUs?: number | undefined;
+  readonly fromUs?: number | undefined;
+}
+
+export interface LoadChoice extends LoadParameters {
+  readonly kind: LoadKind;
+}
+
+/** The figures that kinds take, the main one first. */
+export const loadParameters: Partial<Record<LoadKind, readonly (keyof LoadParameters)[]>> = {
+  "idle-deep": ["us"],
+  "irqs-off": ["offUs", "onUs"],
+  "nmi-blocked": ["us", "onUs"],
+  "lock-holder": ["us", "onUs"],
+  smm: ["us", "fromUs"],
+  descheduled: ["us", "fromUs"],
+};
+
+const OFF_US = 20;
+const ON_US = 5;
+const SMM_US = 100;
+const DESCHEDULED_US = 1000;
+/**
+ * Exit latency of C6 of Intel's servers, Skylake-SP (drivers/idle/intel_idle.c); of arm64 the device trees of servers have 100 to
+ * 1200 us for a CPU's power-down state, and next to nothing for standby: the lower end.
+ */
+const DEEP_EXIT_US = { "x86-64": 133, arm64: 100 } as const;
 /** Weights of "mixed". */
 const mixture = [
   [50, "idle"],
@@ -52,6 +93,7 @@ const onlyOn: Partial<Record<LoadKind, "x86-64" | "arm64">> = {
   hlt: "x86-64",
   mwait: "x86-64",
   wfi: "arm64",
+  smm: "x86-64",
   "offline-mwait": "x86-64",
   "offline-hlt": "x86-64",
   "wait-for-sipi": "x86-64",
@@ -73,15 +115,15 @@ export function isOffline({ kind }: CpuLoad): boolean {
 export function assignLoads(
   cpus: number,
   common: LoadKind,
-  particular: ReadonlyMap<number, LoadKind>,
+  particular: ReadonlyMap<number, LoadChoice>,
   timing: TimingModel,
   seed: number,
 ): CpuLoad[] {
   const random = new SeededRandom(seed, "load");
   return Array.from({ length: cpus }, (_, cpu) => {
     const drawn = random.choose(mixture);
-    const kind = particular.get(cpu) ?? common;
-    return cpuLoad(kind === "mixed" ? drawn : kind, timing);
+    const { kind, ...parameters } = particular.get(cpu) ?? { kind: common };
+    return cpuLoad(kind === "mixed" ? drawn : kind, timing, parameters);
   });
 }
 
@@ -94,8 +136,29 @@ export function checkLoad(kind: LoadKind, timing: TimingModel): void {
   });
 }
 
-function cpuLoad(kind: CpuLoad["kind"], timing: TimingModel): CpuLoad {
+/** Refuses figures that a load doesn't take. @throws OPTION_INVALID naming the field */
+export function checkParameters({ kind, ...parameters }: LoadChoice, at: string): void {
+  const taken = loadParameters[kind] ?? [];
+  for (const [field, value] of Object.entries(parameters)) {
+    if (value === undefined || taken.includes(field as keyof LoadParameters)) continue;
+    throw new AllstopError("SCENARIO_INVALID", `load ${kind} takes no such figure`, {
+      at: `${at}.${field}`,
+      value,
+      allowed: taken.join(", ") || "none",
+    });
+  }
+}
+
+function cpuLoad(kind: CpuLoad["kind"], timing: TimingModel, parameters: LoadParameters): CpuLoad {
   checkLoad(kind, timing);
+  const { us, offUs, onUs = ON_US, fromUs } = parameters;
+  const inTurn = (work: string, off: number): CpuLoad => ({
+    kind,
+    work,
+    idle: IdleKind.Wait,
+    irqsOffTurns: relaxTurns(timing, off * 1000),
+    irqsOnTurns: relaxTurns(timing, onUs * 1000),
+  });
   const idleLoad = { kind, work: undefined, irqsOffTurns: 0, irqsOnTurns: 0 } as const;
   switch (kind) {
     case "idle":
@@ -111,6 +174,20 @@ function cpuLoad(kind: CpuLoad["kind"], timing: TimingModel): CpuLoad {
       return { ...idleLoad, idle: IdleKind.Mwait };
     case "poll":
       return { ...idleLoad, idle: IdleKind.Poll };
+    case "idle-deep": {
+      const exitUs = us ?? DEEP_EXIT_US[timing.architecture];
+      const idle = timing.architecture === "x86-64" ? IdleKind.MwaitDeep : IdleKind.Deep;
+      return { ...idleLoad, idle, idleExitCycles: cyclesOf(timing, exitUs * 1000) };
+    }
+    case "smm":
+    case "descheduled": {
+      const stolen =
+        kind === "smm"
+          ? ({ kind: "smi", us: us ?? SMM_US } as const)
+          : ({ kind: "suspend", us: us ?? DESCHEDULED_US } as const);
+      return { ...idleLoad, idle: IdleKind.Wait, work: kernelSymbols.busyWork, stolen: { ...stolen, fromUs } };
+    }
+    case "preemptible":
     case "busy":
       return { ...idleLoad, idle: IdleKind.Wait, work: kernelSymbols.busyWork };
     case "compute":
@@ -118,13 +195,14 @@ function cpuLoad(kind: CpuLoad["kind"], timing: TimingModel): CpuLoad {
     case "wedged":
       return { ...idleLoad, idle: IdleKind.Wait, work: kernelSymbols.wedgedWork };
     case "irqs-off":
-      return {
-        kind,
-        work: kernelSymbols.irqsOffWork,
-        idle: IdleKind.Wait,
-        irqsOffTurns: relaxTurns(timing, IRQS_OFF_NS),
-        irqsOnTurns: relaxTurns(timing, IRQS_ON_NS),
-      };
+      return inTurn(kernelSymbols.irqsOffWork, offUs ?? OFF_US);
+    case "nmi-blocked":
+      return inTurn(
+        timing.architecture === "x86-64" ? kernelSymbols.x64MaskedWork : kernelSymbols.arm64MaskedWork,
+        us ?? OFF_US,
+      );
+    case "lock-holder":
+      return inTurn(kernelSymbols.lockHolderWork, us ?? OFF_US);
   }
 }
 

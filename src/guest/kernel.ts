@@ -57,6 +57,7 @@ import { onlineMask } from "./lib/cpumask.ts";
 import "./lib/delay.ts";
 import { callStopMachine, startQuietly } from "./load/calls.ts";
 import { carryOn, outcome, requestedMask, requester, requestsDone } from "./load/requester.ts";
+import { arm64MaskedWork, x64MaskedWork } from "./load/masked.ts";
 import { busyWork, computeWork, irqsOffWork, wedgedWork } from "./load/work.ts";
 import { panicBindings } from "./panic/bindings.ts";
 import { Counters, Request, counters, hotplug, load, request } from "./percpu.ts";
@@ -94,6 +95,8 @@ export interface KernelOptions {
   readonly parameters?: Readonly<Record<string, number | bigint>>;
   /** Routines of load/calls.ts that the run's requests name, besides stop_machine(). */
   readonly calls?: readonly Callable[];
+  /** Work tasks beside those of every image, by symbol. */
+  readonly works?: readonly string[];
   /** What the policy binds; a slot that it leaves out is bound as in mainline. */
   readonly bindings?: readonly Binding[];
   readonly flavour?: Partial<Arm64Flavour>;
@@ -108,6 +111,8 @@ export const kernelSymbols = {
   irqsOffWork: irqsOffWork.name,
   wedgedWork: wedgedWork.name,
   lockHolderWork: lockHolderWork.name,
+  x64MaskedWork: x64MaskedWork.name,
+  arm64MaskedWork: arm64MaskedWork.name,
   outcome: "request_outcome",
   requestedMask: "request_mask",
   onlineMask: "__cpu_online_mask",
@@ -201,6 +206,7 @@ export function buildKernel(options: KernelOptions): Image {
   const { architecture, cpus, entry = secondaryEntry, parameters = {}, bindings = [], calls = [], flavour } = options;
   const bound = new Set(bindings.map(({ slot }) => slot.name));
   const works: readonly Callable[] = [busyWork, computeWork, irqsOffWork, wedgedWork, lockHolderWork];
+  const otherWorks = [x64MaskedWork, arm64MaskedWork].filter(({ name }) => options.works?.includes(name));
   return buildImage({
     architecture,
     roots: [
@@ -209,6 +215,7 @@ export function buildKernel(options: KernelOptions): Image {
       callStopMachine,
       ...calls,
       ...works,
+      ...otherWorks,
       onlineMask,
       presentMask,
       outcome,

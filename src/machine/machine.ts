@@ -397,7 +397,7 @@ export class Machine {
   }
 
   /**
-   * How long a CPU takes to leave a deep idle state: MWAIT with a hint beyond C1 (EAX 7:4 not 0), or PSCI CPU_SUSPEND to standby. 0,
+   * How long a CPU takes to leave a deep idle state: MWAIT with a hint beyond C1 (EAX 7:4 not 0); WFI, also that of PSCI CPU_SUSPEND, which has no hint. 0,
    * as at first: as long as the timing model says of MWAIT, or of WFI. @throws OPTION_INVALID
    */
   setIdleExit(cpu: number, cycles: number): void {

@@ -50,6 +50,8 @@ const lostAllowed = `a whole number from 1 to ${scenarioLimits.lost}, or "all"`;
 const kinds = Object.keys(loadKinds) as LoadKind[];
 const loadKind = v.picklist(kinds, kinds.join(", "));
 
+const loadUs = v.optional(within(0.001, scenarioLimits.limitUs));
+
 const policyName = v.optional(text("a policy"), "stop_machine");
 /** Who runs the function: the first online CPU (NULL in the kernel), all, or a list of CPUs. */
 const active = v.optional(text("first, all, or CPUs such as 0,4-7"), "first");
@@ -167,7 +169,18 @@ const schema = v.strictObject({
     v.strictObject({
       common: v.optional(loadKind, "idle"),
       particular: v.optional(
-        v.array(v.strictObject({ cpus: text("CPUs such as 0,4-7"), kind: loadKind }), "a list"),
+        v.array(
+          v.strictObject({
+            cpus: cpusText,
+            kind: loadKind,
+            /** Figures of kinds that take some: see loadParameters. */
+            us: loadUs,
+            offUs: loadUs,
+            onUs: loadUs,
+            fromUs: v.optional(within(0, scenarioLimits.limitUs)),
+          }),
+          "a list",
+        ),
         [],
       ),
     }),

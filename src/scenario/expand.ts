@@ -1,9 +1,17 @@
 // From a document to what a run needs: topology, timing model, policy, loads, who does what.
 
 import { AllstopError, placed } from "../errors.ts";
-import { expandInjections, type PlacedInjection } from "../faults/expand.ts";
+import { expandInjections, stolenByLoads, type PlacedInjection } from "../faults/expand.ts";
 import { expandDeliveries, type CpuDelivery } from "../faults/delivery.ts";
-import { assignLoads, checkLoad, isOffline, relaxTurns, type CpuLoad, type LoadKind } from "../faults/load.ts";
+import {
+  assignLoads,
+  checkLoad,
+  checkParameters,
+  isOffline,
+  relaxTurns,
+  type CpuLoad,
+  type LoadChoice,
+} from "../faults/load.ts";
 import type { Policy, PolicyOption } from "../policies/index.ts";
 import { DEFAULT_PERSONALITY, personalityOf, type Personality } from "../firmware/index.ts";
 import { findTimingModel, type TimingModel } from "../timing/index.ts";
@@ -91,7 +99,10 @@ export function expandScenario(scenario: Scenario, given?: Topology): ExpandedSc
     active,
     options: optionsOf(scenario, requests),
     results: resultsOf(scenario, topology),
-    injections: expandInjections(scenario.faults ?? {}, topology, timing),
+    injections: [
+      ...stolenByLoads(loads, policy.marks.call),
+      ...expandInjections(scenario.faults ?? {}, topology, timing),
+    ],
     deliveries: expandDeliveries(scenario.faults?.delivery ?? [], topology, timing),
     functionTurns: scenario.policy.functionUs === 0 ? 0 : relaxTurns(timing, scenario.policy.functionUs * 1000),
   };
@@ -202,10 +213,11 @@ function checkFeatNmi({ machine: { featNmi } }: Scenario, timing: TimingModel): 
 
 function loadsOf({ load, seed }: Scenario, topology: Topology, timing: TimingModel): CpuLoad[] {
   placed("load.common", () => checkLoad(load.common, timing));
-  const particular = new Map<number, LoadKind>();
-  load.particular.forEach(({ cpus, kind }, index) => {
-    placed(`load.particular.${index}.kind`, () => checkLoad(kind, timing));
-    for (const cpu of particularCpus(cpus, index, topology)) particular.set(cpu, kind);
+  const particular = new Map<number, LoadChoice>();
+  load.particular.forEach(({ cpus, ...choice }, index) => {
+    placed(`load.particular.${index}.kind`, () => checkLoad(choice.kind, timing));
+    checkParameters(choice, `load.particular.${index}`);
+    for (const cpu of particularCpus(cpus, index, topology)) particular.set(cpu, choice);
   });
   return assignLoads(topology.cpus.length, load.common, particular, timing, seed);
 }

@@ -106,6 +106,7 @@ export function kernelFor(
     architecture: timing.architecture,
     cpus: topology.cpus.length,
     bindings: [...new Map(bindings.map((binding) => [binding.slot.name, binding])).values()],
+    works: [...new Set(expanded.loads.flatMap(({ work }) => work ?? []))],
     calls: [...new Set(requests.map((request) => request.policy.request.call))],
     parameters: {
       onlineWanted: online.length - requests.filter(startsTarget).length,
@@ -154,6 +155,9 @@ export function buildMachine(
   for (const policy of new Set(requests.map((request) => request.policy))) policy.prepare?.(machine);
   for (const cpu of online) machine.start(cpu, kernelSymbols.entry, { argument: BigInt(cpu) });
   placeOffline(machine, expanded);
+  expanded.loads.forEach(({ idleExitCycles }, cpu) => {
+    if (idleExitCycles !== undefined) machine.setIdleExit(cpu, idleExitCycles);
+  });
   for (const { cpu, kind, delivery } of expanded.deliveries) machine.setDelivery(cpu, kind, delivery);
   return machine;
 }

@@ -40,11 +40,11 @@ export const lockHolderWork = routine(
     k.loop(() => {
       const flags = rawSpinLockIrqsave(k, lock);
       k.mark("held");
-      relaxFor(k, load.here.irqs_off_turns);
+      relaxFor(k, k.let("off_turns", load.here.irqs_off_turns));
       k.mark("release");
       rawSpinUnlockIrqrestore(k, lock, flags);
       k.irqEnable();
-      relaxFor(k, load.here.irqs_on_turns);
+      relaxFor(k, k.let("on_turns", load.here.irqs_on_turns));
       k.set(counters.here.work, counters.here.work.add(1));
     });
   },

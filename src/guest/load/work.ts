@@ -51,10 +51,10 @@ export const irqsOffWork = routine(
     k.loop(() => {
       k.irqDisable();
       k.mark("off");
-      relaxFor(k, load.here.irqs_off_turns);
+      relaxFor(k, k.let("off_turns", load.here.irqs_off_turns));
       k.irqEnable();
       k.mark("on");
-      relaxFor(k, load.here.irqs_on_turns);
+      relaxFor(k, k.let("on_turns", load.here.irqs_on_turns));
       k.set(counters.here.work, counters.here.work.add(1));
     });
   },

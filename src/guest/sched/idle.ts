@@ -7,8 +7,12 @@ import { LAST_NMI_RIP } from "../nmi/data.ts";
 import { ThreadFlag, load, local, threadFlags } from "../percpu.ts";
 import { needResched, schedule } from "./schedule.ts";
 
-/** How an idle CPU waits: `cpu_load.idle`. */
-export const IdleKind = { Wait: 0, Poll: 1, Mwait: 2 } as const;
+/** How an idle CPU waits: `cpu_load.idle`. Deep: in a state that takes long to leave (x86-64: MWAIT with the hint of C6). */
+export const IdleKind = { Wait: 0, Poll: 1, Mwait: 2, Deep: 3, MwaitDeep: 4 } as const;
+
+/** EAX of MWAIT: C1; and C6 of Intel's servers (drivers/idle/intel_idle.c). */
+const MWAIT_C1 = 0;
+const MWAIT_C6 = 0x20;
 
 /** Runs with preemption off; interrupts only come while it waits or polls. */
 export const doIdle = routine(
@@ -27,7 +31,8 @@ export const doIdle = routine(
             load.here.idle,
             [
               [IdleKind.Poll, () => poll(k)],
-              [IdleKind.Mwait, () => mwait(k)],
+              [IdleKind.Mwait, () => mwait(k, MWAIT_C1)],
+              [IdleKind.MwaitDeep, () => mwait(k, MWAIT_C6)],
             ],
             () => wait(k),
           );
@@ -62,7 +67,7 @@ function wait(k: Builder): void {
 }
 
 /** mwait_idle: waits on the line of the thread flags, which a waker writes. Polls on arm64. */
-function mwait(k: Builder): void {
+function mwait(k: Builder, hint: number): void {
   setPolling(k);
   const flags = k.let("flags", addressOf(threadFlags.here));
   k.arch(
@@ -73,10 +78,10 @@ function mwait(k: Builder): void {
     { uses: { flags }, clobbers: { x64: ["rax", "rcx", "rdx"] } },
   );
   k.if(needResched(k).eq(0), () => {
-    k.mark("mwait");
+    k.mark(hint === MWAIT_C1 ? "mwait" : "mwait_deep");
     k.arch(
       {
-        x64: (a) => void a.mov(x64.eax, 0).mov(x64.ecx, 0).sti().mwait(),
+        x64: (a) => void a.mov(x64.eax, hint).mov(x64.ecx, 0).sti().mwait(),
         arm64: (a) => void a.daifClr(3).yield(),
       },
       { clobbers: { x64: ["rax", "rcx"] } },
