@@ -98,7 +98,10 @@ export {
   type LitmusTest,
   type Placement,
 } from "./litmus/index.ts";
-export { loadKinds, type LoadKind } from "./faults/load.ts";
+export { actKinds, type Act, type ActKind } from "./faults/act.ts";
+export { runWithFaults, type FaultyRun, type Injected, type Injection } from "./faults/inject.ts";
+export { loadKinds, loadParameters, type LoadKind, type LoadParameters } from "./faults/load.ts";
+export { everyBoundary, type AtMark, type Placement as FaultPlacement } from "./faults/placement.ts";
 export { calibrate, type Calibration, type CalibrationOptions } from "./calibrate/calibration.ts";
 export { calibrationLines } from "./calibrate/text.ts";
 export { findPolicy, policies, type Phase, type Policy, type RequestKind } from "./policies/index.ts";

@@ -15,7 +15,7 @@ export const loadKinds = {
   "idle-deep": "idle in a state that takes `us` to leave: C6 of MWAIT on x86-64; WFI with power management on arm64",
   poll: "idle, polling need_resched",
   busy: "runs a preemptible task that counts, in registers and in private memory",
-  preemptible: "as busy",
+  preemptible: "runs the busy task: another name for it",
   compute:
     "runs a preemptible task whose every step needs the last: nothing of it can be skipped (slow on large machines)",
   "irqs-off": "runs a task that keeps interrupts off for `offUs` (20), then on for `onUs` (5), in turn",

@@ -94,7 +94,7 @@ describe("a document", () => {
         },
       }),
       "load.particular.1.cpu",
-      /no such field; allowed: cpus, kind$/,
+      /no such field; allowed: cpus, kind, us, offUs, onUs, fromUs$/,
     ],
     [
       "a missing one in a list",
