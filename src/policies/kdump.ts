@@ -8,7 +8,7 @@ import { installCrashHandler, installEmergencyHandler, registerCrashHandler } fr
 import { pollingNmiSelfStop, runCrashIpiCallback } from "../guest/crash/target.ts";
 import { nmiPanic } from "../guest/nmi/panic.ts";
 import { pollCrashIpi } from "../guest/nmi/entry.ts";
-import { crashKernelLoaded } from "../guest/panic/kexec.ts";
+import { crashKernelLoaded, noCrashKernel } from "../guest/panic/kexec.ts";
 import { callPanic } from "../guest/panic/requests.ts";
 import { crashSmpSendStop, kexecCrashImage, machineCrashShutdown, nmiPanicSelfStop } from "../guest/panic/slots.ts";
 import { panicMarks, panicOptions, x64PanicBindings } from "./panic.ts";
@@ -100,8 +100,21 @@ const current: Shootdown = {
   bindings: [...polling, bind(installCrashHandler, installEmergencyHandler), bind(nmiPanic, x64NmiPanicRedirecting)],
 };
 
+/** In an NMI without a crash kernel: the others are stopped as for a reboot, by the interrupt first. */
+const nmiPanicWithoutKexec: Policy = {
+  ...nmiPanicPolicy({
+    name: "without_kexec",
+    title: "its handler as the emergency handler",
+    bindings: [...polling, bind(installCrashHandler, installEmergencyHandler), bind(kexecCrashImage, noCrashKernel)],
+  }),
+  title: `x86 panic in an NMI, without a crash kernel: stops all others ${stopGenerations[2023].title}`,
+  marks: { ...panicMarks, ...stopGenerations[2023].marks },
+  promises: { end: "stopped", boundUs: stopGenerations[2023].boundUs },
+};
+
 export const kdumpPolicies: readonly Policy[] = [
   ...shootdowns.map(kdumpPolicy),
   ...shootdowns.map(nmiPanicPolicy),
   nmiPanicPolicy(current),
+  nmiPanicWithoutKexec,
 ];
