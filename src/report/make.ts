@@ -132,7 +132,8 @@ function sinceCall({ expanded }: RunResult, timeline: Timeline, cycle: number | 
 /** CPUs that a call has to capture: those that it did, once it has returned; until then, those that are still online. */
 function capturedBy({ expanded, machine }: RunResult, timeline: Timeline | undefined): readonly number[] {
   const { online, requests, topology } = expanded;
-  const [{ policy, targets }] = requests;
+  const [{ policy, targets, requester }] = requests;
+  if (policy.promises?.end === "stopped") return online.filter((cpu) => cpu !== requester);
   if (timeline !== undefined && !Number.isNaN(timeline.return)) {
     return online.filter((cpu) => !Number.isNaN(timeline.enter[cpu]));
   }
@@ -279,6 +280,15 @@ const errorNames = new Map([
   [-16, "EBUSY"],
 ]);
 
+/** Of a path that stops all others for good: how many it did. */
+function stoppedStory(result: RunResult, last: Timeline | undefined): string {
+  const reports = last?.acknowledge[result.expanded.policy.stoppedState - 1];
+  const others = capturedBy(result, last);
+  const left = others.filter((cpu) => Number.isNaN(reports?.[cpu] ?? NaN));
+  const exceptions = left.length === 0 ? "" : `; not stopped: ${formatCpuList(left)}`;
+  return `${formatCount(others.length - left.length)} of ${plural(others.length, "other CPU")} stopped for good${exceptions}`;
+}
+
 /** What the last call did, and how often it was made. */
 function completedStory(result: RunResult, returned: number | null): string {
   const { expanded, timelines, machine } = result;
@@ -288,6 +298,7 @@ function completedStory(result: RunResult, returned: number | null): string {
     const rounds = plural(result.interrupts.cases[0]?.rounds ?? 0, "round");
     return `every interrupt of ${policy.name} has been answered, ${rounds} of each case`;
   }
+  if (policy.promises?.end === "stopped") return stoppedStory(result, last);
   const captured = capturedBy(result, last).length;
   const error = returned === null || returned === 0 ? "" : `, which returned ${errorNames.get(returned) ?? returned}`;
   if (captured === 0) return `no CPU stopped for ${policy.name}${error}`;

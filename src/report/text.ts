@@ -189,7 +189,8 @@ function stragglerLines(report: Report, palette: Palette): string[] {
 function whyLate(straggler: Straggler, { scenario }: Report): string {
   const { cpu, load, signalledNs, interruptedNs, wokenNs, enteredNs } = straggler;
   if (cpu === scenario.policy.requester) return "it calls; its own stopper takes over once all others are queued";
-  const arrival = (since: number): string => `in its stopper thread after ${formatNs(enteredNs - since)} more`;
+  const where = findPolicy(scenario.policy.name).promises?.end === "stopped" ? "at its stop" : "in its stopper thread";
+  const arrival = (since: number): string => `${where} after ${formatNs(enteredNs - since)} more`;
   if (signalledNs === null) {
     if (wokenNs !== null)
       return `no interrupt: woken by the store to its flags after ${formatNs(wokenNs)}, ${arrival(wokenNs)}`;

@@ -137,7 +137,7 @@ describe.each(architectures)("panic() on %s", (architecture) => {
 describe("panics of two CPUs at a time on x86-64, without a crash kernel", () => {
   const machine = { architecture: "x86-64" as const, cpus: 4 };
   const both = (name: string) => ({ name, requester: 0, also: [{ name, requester: 2 }] });
-  const watched = { events: true, until: "panic_done:done" };
+  const watched = { events: true, quick: true, until: "panic_done:done" };
 
   it("the loser has interrupts off, so that the winner waits the whole second before the NMI gets it", async () => {
     const run = await runStop({ machine, policy: both("panic_2023"), limitUs: 1_400_000 }, watched);

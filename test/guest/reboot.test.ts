@@ -24,13 +24,14 @@ type Document = Parameters<typeof runStop>[0];
 
 function reboot(version: Version, document: Partial<Document> = {}, options: StopOptions = {}) {
   const { machine, policy, ...rest } = document;
+  const quick = (document.limitUs ?? 0) > 1_000_000;
   return runStop(
     {
       machine: { architecture: "x86-64", ...(options.topology === undefined ? { cpus: 4 } : {}), ...machine },
       ...rest,
       policy: { name: `reboot_${version}`, ...policy },
     },
-    { ...rebooting, ...options },
+    { ...rebooting, quick, ...options },
   );
 }
 
@@ -120,6 +121,25 @@ describe.each(versions)("reboot_%s", (version) => {
       expect(steps.toSorted((a, b) => a.cycle - b.cycle).map(({ what }) => what)).toEqual(order);
     }
     expect(firstUs(run, "work_end.flush") > back).toBe(isOld);
+  });
+});
+
+describe("the machine's digest at the end", () => {
+  it.each(["reboot_2023", "reboot_nmi", "kdump_2025"])("of %s is the same whatever the accelerations", async (name) => {
+    const document = {
+      machine: { architecture: "x86-64" as const, cpus: 8 },
+      load: { common: "mixed" as const },
+      policy: { name },
+    };
+    const until = name === "kdump_2025" ? "panic_done:done" : "machine_emergency_restart:done";
+    const digests = await Promise.all(
+      [{}, { runAhead: false }, { spinElision: false }].map(async (accelerations) => {
+        const run = await runStop(document, { until, accelerations });
+        expect(run.end).toMatchObject({ kind: "probe" });
+        return run.machine.digest();
+      }),
+    );
+    expect(new Set(digests).size).toBe(1);
   });
 });
 
@@ -385,7 +405,7 @@ describe("a CPU that holds a lock with interrupts off (S13)", () => {
   const panic = (name: string, us: number, options: StopOptions = {}): Promise<StopRun> =>
     runStop(
       { machine: { architecture: "x86-64", cpus: 4 }, limitUs: 1_400_000, policy: { name } },
-      { events: true, until: "panic_done:done", before: holding(us), ...options },
+      { events: true, until: "panic_done:done", quick: us > 1_000_000, before: holding(us), ...options },
     );
 
   it("is frozen with it by the NMI, and gives it back before the interrupt stops it", async () => {

@@ -40,6 +40,8 @@ export interface StopOptions {
   readonly parameters?: Readonly<Record<string, number | bigint>>;
   /** Probes besides those that every run sets, by the name under which `passed` finds them. */
   readonly probes?: Readonly<Record<string, { readonly place: string } & ProbeOptions>>;
+  /** On the core without assertions: for runs of a second and more. */
+  readonly quick?: boolean;
   /** Watch every event of the image (observed.ts). */
   readonly events?: boolean;
   /** Called before the first cycle. */
@@ -161,6 +163,7 @@ export async function runStop(document: Omit<ScenarioInput, "format">, options: 
     parameters,
     probes = {},
     events = false,
+    quick = false,
     before,
     until = "requester:done",
     exact = false,
@@ -176,7 +179,7 @@ export async function runStop(document: Omit<ScenarioInput, "format">, options: 
   const machine = await prepareMachine(
     { ...expanded, policy, requests: call === undefined ? expanded.requests : calling(expanded.requests, call) },
     {
-      core: checkedCore,
+      ...(quick ? {} : { core: checkedCore }),
       ...(parameters === undefined ? {} : { parameters }),
       ...(accelerations === undefined ? {} : { accelerations }),
       ...(localApic === undefined ? {} : { localApic }),
