@@ -10,6 +10,7 @@ import { nmiPanic } from "../guest/nmi/panic.ts";
 import { pollCrashIpi } from "../guest/nmi/entry.ts";
 import { crashKernelLoaded, noCrashKernel } from "../guest/panic/kexec.ts";
 import { callPanic } from "../guest/panic/requests.ts";
+import { panicTryForceCpu, tryForceCpuRaceFixed } from "../guest/panic/redirect.ts";
 import { crashSmpSendStop, kexecCrashImage, machineCrashShutdown, nmiPanicSelfStop } from "../guest/panic/slots.ts";
 import { panicMarks, panicOptions, x64PanicBindings } from "./panic.ts";
 import type { Policy } from "./policy.ts";
@@ -94,10 +95,16 @@ function nmiPanicPolicy(shootdown: Shootdown): Policy {
   };
 }
 
-const current: Shootdown = {
+const proposed: Shootdown = {
   name: "redirect",
-  title: "its handler as the emergency handler; nmi_panic() looks at panic_force_cpu first, as proposed in July 2026",
-  bindings: [...polling, bind(installCrashHandler, installEmergencyHandler), bind(nmiPanic, x64NmiPanicRedirecting)],
+  title:
+    "its handler as the emergency handler; panic_force_cpu as proposed in July 2026: in NMIs, too, and who loses the race for it stops",
+  bindings: [
+    ...polling,
+    bind(installCrashHandler, installEmergencyHandler),
+    bind(panicTryForceCpu, tryForceCpuRaceFixed),
+    bind(nmiPanic, x64NmiPanicRedirecting),
+  ],
 };
 
 /** In an NMI without a crash kernel: the others are stopped as for a reboot, by the interrupt first. */
@@ -115,6 +122,7 @@ const nmiPanicWithoutKexec: Policy = {
 export const kdumpPolicies: readonly Policy[] = [
   ...shootdowns.map(kdumpPolicy),
   ...shootdowns.map(nmiPanicPolicy),
-  nmiPanicPolicy(current),
+  kdumpPolicy(proposed),
+  nmiPanicPolicy(proposed),
   nmiPanicWithoutKexec,
 ];

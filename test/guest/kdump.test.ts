@@ -309,4 +309,26 @@ describe("panic_force_cpu, and a panic in an NMI of another CPU (S20)", () => {
       "phase.crash_kernel 2",
     ]);
   });
+
+  it("is lost on a second CPU that panics at the same time; as proposed, that one stops", async () => {
+    const both = (name: string) => ({ policy: { requester: 1, also: [{ name, requester: 3 }] } });
+    const mainline = await crash("kdump_2025", both("kdump_2025"), { parameters });
+    const [first] = cpusOf(mainline, "say.redirecting");
+    expect(cpusOf(mainline, "say.panic")).toEqual([first === 1 ? 3 : 1]);
+    expect(cpusOf(mainline, "phase.crash_kernel")).toEqual([first === 1 ? 3 : 1]);
+    const proposed = await crash("kdump_redirect", both("kdump_redirect"), { parameters });
+    expect(cpusOf(proposed, "phase.crash_kernel")).toEqual([2]);
+    expect(cpusOf(proposed, "park.spin")).toEqual([1, 3]);
+  });
+
+  // The CPU that hands its panic on leaves the online mask, as panic() does it, so that nobody waits for it; but where it stays in its NMI,
+  // it reports all the same.
+  it("in an NMI counts for another CPU that has not reported: the crash kernel starts while that one is not stopped", async () => {
+    const late = (machine: Machine): void => machine.sendSmi(3, { cycle: 50_000, durationCycles: 100_000_000 });
+    const nmi = await crash("nmi_panic_redirect", forced, { parameters, before: late });
+    expect(waitsOf(nmi)).toMatchObject([{ iterations: 1, expired: false }]);
+    expect(cpusOf(nmi, "ack")).toEqual([0, 1]);
+    const task = await crash("kdump_redirect", forced, { parameters, before: late });
+    expect(cpusOf(task, "ack")).toEqual([0, 3]);
+  });
 });
