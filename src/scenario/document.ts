@@ -189,6 +189,19 @@ const schema = v.strictObject({
   /** What goes wrong. */
   faults: v.optional(
     v.strictObject({
+      /** x86-64: updates of microcode that take longer or shorter than the timing model says, or fail (faults/microcode.ts). */
+      microcode: v.optional(
+        v.array(
+          v.strictObject({
+            cpus: text("CPUs such as 0,4-7"),
+            us: v.optional(
+              v.union([within(0.001, scenarioLimits.limitUs), v.literal("forever")], 'microseconds, or "forever"'),
+            ),
+            refused: v.optional(v.boolean("true or false")),
+          }),
+          "a list",
+        ),
+      ),
       /** Messages to these CPUs that come later than the timing model says, or not at all. */
       delivery: v.optional(
         v.array(

@@ -12,6 +12,8 @@ import {
   type CpuLoad,
   type LoadChoice,
 } from "../faults/load.ts";
+import { expandMicrocode } from "../faults/microcode.ts";
+import type { MicrocodeUpdate } from "../machine/machine.ts";
 import type { Policy, PolicyOption } from "../policies/index.ts";
 import { DEFAULT_PERSONALITY, personalityOf, type Personality } from "../firmware/index.ts";
 import { findTimingModel, type TimingModel } from "../timing/index.ts";
@@ -36,6 +38,8 @@ export interface ExpandedScenario {
   readonly active: readonly number[] | undefined;
   readonly functionTurns: number;
   readonly deliveries: readonly CpuDelivery[];
+  /** By CPU, where they aren't as the timing model says. */
+  readonly updates: ReadonlyMap<number, MicrocodeUpdate>;
   /** What goes wrong on the way. */
   readonly injections: readonly PlacedInjection[];
   /** Of the requests' policies: constants of the guest's image. */
@@ -99,6 +103,7 @@ export function expandScenario(scenario: Scenario, given?: Topology): ExpandedSc
     active,
     options: optionsOf(scenario, requests),
     results: resultsOf(scenario, topology),
+    updates: expandMicrocode(scenario.faults?.microcode ?? [], topology, timing),
     injections: [
       ...stolenByLoads(loads, policy.marks.call),
       ...expandInjections(scenario.faults ?? {}, topology, timing),

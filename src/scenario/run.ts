@@ -158,6 +158,7 @@ export function buildMachine(
   expanded.loads.forEach(({ idleExitCycles }, cpu) => {
     if (idleExitCycles !== undefined) machine.setIdleExit(cpu, idleExitCycles);
   });
+  for (const [cpu, update] of expanded.updates) machine.setMicrocodeUpdate(cpu, update);
   for (const { cpu, kind, delivery } of expanded.deliveries) machine.setDelivery(cpu, kind, delivery);
   return machine;
 }

@@ -14,7 +14,7 @@ export interface LoadOptions {
   readonly offline?: { readonly cpus: string; readonly kind?: "offline-mwait" | "offline-hlt" };
   /** By CPU: NMIs come so much later, microseconds; Infinity: they are lost. */
   readonly nmiDelayUs?: Readonly<Record<number, number>>;
-  /** By CPU: how long its update takes, microseconds. */
+  /** By CPU: how long its update takes, microseconds; Infinity: it hangs. */
   readonly updateUs?: Readonly<Record<number, number>>;
   /** CPUs that refuse the update. */
   readonly refused?: readonly number[];
@@ -101,6 +101,11 @@ export class Load {
   }
 }
 
+/** Of "packages x cores x threads". */
+function cpusOf(topology: string): number {
+  return topology.split("x").reduce((product, count) => product * Number(count), 1);
+}
+
 /** Runs one load. */
 export async function loadMicrocode(name: string, options: LoadOptions = {}): Promise<Load> {
   const { topology = "1x4x2", offline, nmiDelayUs = {}, updateUs = {}, refused = [], rounds, before } = options;
@@ -109,6 +114,11 @@ export async function loadMicrocode(name: string, options: LoadOptions = {}): Pr
       ? { cpus, kind: "nmi" as const, lost: "all" as const }
       : { cpus, kind: "nmi" as const, delayNs: us * 1000 },
   );
+  const microcode = [
+    { cpus: `0-${cpusOf(topology) - 1}`, us: UPDATE_US },
+    ...Object.entries(updateUs).map(([cpus, us]) => ({ cpus, us: us === Infinity ? ("forever" as const) : us })),
+    ...refused.map((cpu) => ({ cpus: `${cpu}`, us: UPDATE_US, refused: true })),
+  ];
   const run = await runStop(
     {
       machine: { architecture: "x86-64", topology },
@@ -116,7 +126,7 @@ export async function loadMicrocode(name: string, options: LoadOptions = {}): Pr
       ...(offline === undefined
         ? {}
         : { load: { particular: [{ cpus: offline.cpus, kind: offline.kind ?? "offline-mwait" }] } }),
-      ...(delivery.length === 0 ? {} : { faults: { delivery } }),
+      faults: { microcode, delivery },
       limitUs: options.limitUs ?? 30_000,
     },
     {
@@ -126,12 +136,6 @@ export async function loadMicrocode(name: string, options: LoadOptions = {}): Pr
       ...(options.bindings === undefined ? {} : { bindings: options.bindings }),
       before: (machine, { timing }) => {
         const cycles = (us: number): number => cyclesOf(timing, us * 1000);
-        for (const { number } of machine.topology.cpus) {
-          machine.setMicrocodeUpdate(number, {
-            durationCycles: cycles(updateUs[number] ?? UPDATE_US),
-            refused: refused.includes(number),
-          });
-        }
         before?.(machine, cycles);
       },
     },

@@ -211,7 +211,7 @@ describe("limits of time are counted in steps", () => {
 
   it.each([
     ["the wait for all CPUs", "cpus", 1, { nmiDelayUs: { 3: Infinity } }],
-    ["a thread's wait for its primary", "ctrl", 6, { updateUs: { 2: 1e6 }, limitUs: 3000, until: PANIC }],
+    ["a thread's wait for its primary", "ctrl", 6, { updateUs: { 2: Infinity }, limitUs: 3000, until: PANIC }],
     ["the wait of a thread that is offline", "ctrl", 4, { offline: { cpus: "4" }, updateUs: { 0: 1500 } }],
     [
       "CPU 0's wait for threads that are offline",
@@ -407,7 +407,13 @@ describe("H6: a primary gives up, its thread does not", () => {
 });
 
 describe("S32: a primary hangs in its update", () => {
-  const hanging = { parameters, offline: { cpus: "5" }, updateUs: { 1: 1e6, 2: 1e6 }, limitUs: 15_000, until: PANIC };
+  const hanging = {
+    parameters,
+    offline: { cpus: "5" },
+    updateUs: { 1: Infinity, 2: Infinity },
+    limitUs: 15_000,
+    until: PANIC,
+  };
 
   it.each(kernels)(
     "%s: its thread panics a second later, beside the update; one that is offline is free before",
