@@ -193,7 +193,7 @@ const schema = v.strictObject({
       microcode: v.optional(
         v.array(
           v.strictObject({
-            cpus: text("CPUs such as 0,4-7"),
+            cpus: cpusText,
             us: v.optional(
               v.union([within(0.001, scenarioLimits.limitUs), v.literal("forever")], 'microseconds, or "forever"'),
             ),
