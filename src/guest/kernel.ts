@@ -59,6 +59,7 @@ import { callStopMachine, startQuietly } from "./load/calls.ts";
 import { carryOn, outcome, requestedMask, requester, requestsDone } from "./load/requester.ts";
 import { arm64MaskedWork, x64MaskedWork } from "./load/masked.ts";
 import { busyWork, computeWork, irqsOffWork, wedgedWork } from "./load/work.ts";
+import { deepIdle, shallowIdle } from "./sched/idle.ts";
 import { panicBindings } from "./panic/bindings.ts";
 import { Counters, Request, counters, hotplug, load, request } from "./percpu.ts";
 import { nmiRaiseCpuBacktrace, raiseBacktrace } from "./nmi/backtrace.ts";
@@ -154,6 +155,7 @@ const COMMON_BINDINGS: readonly Binding[] = [
   bind(requestsDone, carryOn),
   bind(cpuStarting, startQuietly),
   bind(otherInterrupt, noOtherInterrupt),
+  bind(deepIdle, shallowIdle),
   ...panicBindings,
 ];
 

@@ -2,6 +2,8 @@
 // the guest nothing. A mark's name is `$event`, then `.which`, then `+local` for up to two locals (kept in registers), then `-n` where a
 // routine has the same event more than once: "$access+msdata-2".
 
+import type { Builder } from "../asm/index.ts";
+
 /** What events mean. Locals, in their order, are in parentheses. */
 export const observedEvents = {
   /** A task makes the request that its CPU's block holds; it has come back: (request), and (result) of the answer. */
@@ -63,6 +65,15 @@ export interface EventDetails {
 export function observed(event: ObservedEvent, { which, locals = [], nth }: EventDetails = {}): string {
   const qualified = which === undefined ? `$${event}` : `$${event}.${which}`;
   return [qualified, ...locals].join("+") + (nth === undefined ? "" : `-${nth}`);
+}
+
+/**
+ * The mark of an event with an instruction behind it: at the end of a branch the mark alone would stand where those come by, too, who
+ * have not taken the branch.
+ */
+export function markEvent(k: Builder, event: ObservedEvent, details: EventDetails = {}): void {
+  k.mark(observed(event, details));
+  k.arch({ x64: (a) => void a.nop(), arm64: (a) => void a.nop() });
 }
 
 /** What a mark says, of its whole name "routine:mark"; undefined for a mark that is no event. */

@@ -4,6 +4,7 @@
 import "../guest/kernel.ts";
 import { AllstopError } from "../errors.ts";
 import type { Policy } from "./policy.ts";
+import { arm64StopPolicies } from "./arm64-stop.ts";
 import { cpuOfflinePolicy, fromInactiveCpuPolicy } from "./hotplug.ts";
 import { ipiBenchmarkPolicy } from "./ipi-benchmark.ts";
 import { microcodePolicies } from "./microcode.ts";
@@ -31,6 +32,7 @@ export const policies: readonly Policy[] = [
   ...rebootPolicies,
   ...panicPolicies,
   ...kdumpPolicies,
+  ...arm64StopPolicies,
 ];
 
 /** @throws NAME_UNKNOWN */

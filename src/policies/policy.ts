@@ -1,6 +1,6 @@
 // What a stop path is to the rest of the library: its guest side, the marks of its phases, and how they are to be read.
 
-import type { Binding, Callable } from "../asm/index.ts";
+import type { Arm64Flavour, Binding, Callable } from "../asm/index.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Topology } from "../topology/index.ts";
 
@@ -94,6 +94,10 @@ export interface Policy {
   readonly bindings: readonly Binding[];
   readonly request: RequestKind;
   readonly marks: PolicyMarks;
+  /** arm64: how the image masks interrupts. */
+  readonly flavour?: Partial<Arm64Flavour>;
+  /** arm64: the machine has FEAT_NMI, unless the scenario says otherwise. */
+  readonly featNmi?: true;
   /** States in the order in which they are acknowledged; state n of the guest is entry n - 1. */
   readonly phases: readonly Phase[];
   /** The state in which CPUs have interrupts off and do nothing of their own: the rendezvous. */

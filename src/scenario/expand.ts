@@ -88,7 +88,7 @@ export function expandScenario(scenario: Scenario, given?: Topology): ExpandedSc
         timing: timing.name,
         ...(firmware === undefined
           ? {}
-          : { featNmi: machine.featNmi ?? false, firmware: machine.firmware ?? DEFAULT_PERSONALITY }),
+          : { featNmi: machine.featNmi ?? policy.featNmi ?? false, firmware: machine.firmware ?? DEFAULT_PERSONALITY }),
       },
       policy: writtenOut(scenario.policy, requests),
     },

@@ -104,6 +104,7 @@ export function kernelFor(
   const bindings = [...driver, ...also.flatMap((request) => request.policy.bindings), ...policy.bindings];
   return buildKernel({
     architecture: timing.architecture,
+    ...(policy.flavour === undefined ? {} : { flavour: policy.flavour }),
     cpus: topology.cpus.length,
     bindings: [...new Map(bindings.map((binding) => [binding.slot.name, binding])).values()],
     works: [...new Set(expanded.loads.flatMap(({ work }) => work ?? []))],

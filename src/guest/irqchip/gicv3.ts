@@ -197,6 +197,7 @@ function sendToRuns(k: Builder, mask: Pointer<typeof CpuMask>, ipi: Operand<"u32
       k.if(cpu.ge(cpuCount), () => k.break());
     });
     const sgi = k.let("sgi", sgiAffinity(k, first).or(targets).or(sgiNumber(ipi)));
+    k.mark("write");
     writeSgi(k, sgi);
   });
 }

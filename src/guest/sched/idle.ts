@@ -1,18 +1,27 @@
 // The idle task, by how a CPU waits (kernel/sched/idle.c; arch/x86/kernel/process.c; arch/arm64/kernel/idle.c).
 
-import { addressOf, nothing, routine, testBit, x64, type Builder } from "../../asm/index.ts";
+import { addressOf, nothing, routine, slot, testBit, x64, type Builder } from "../../asm/index.ts";
 import { idleDead } from "../hotplug/idle-dead.ts";
 import { onlineMaskPointer } from "../lib/cpumask.ts";
 import { LAST_NMI_RIP } from "../nmi/data.ts";
 import { ThreadFlag, load, local, threadFlags } from "../percpu.ts";
 import { needResched, schedule } from "./schedule.ts";
 
-/** How an idle CPU waits: `cpu_load.idle`. Deep: in a state that takes long to leave (x86-64: MWAIT with the hint of C6). */
+/**
+ * How an idle CPU waits: `cpu_load.idle`. Deep: in a state that takes long to leave: on x86-64 MWAIT with the hint of C6, on arm64 by
+ * the image's own way, with power management around it.
+ */
 export const IdleKind = { Wait: 0, Poll: 1, Mwait: 2, Deep: 3, MwaitDeep: 4 } as const;
 
 /** EAX of MWAIT: C1; and C6 of Intel's servers (drivers/idle/intel_idle.c). */
 const MWAIT_C1 = 0;
 const MWAIT_C6 = 0x20;
+
+/** Idle by CPU power management: entered and left with IRQs off. */
+export const deepIdle = slot("cpuidle_enter", {}, nothing);
+
+/** No power management: as shallow as can be. */
+export const shallowIdle = routine("cpuidle_enter_wait", [], nothing, (k) => wait(k));
 
 /** Runs with preemption off; interrupts only come while it waits or polls. */
 export const doIdle = routine(
@@ -33,6 +42,7 @@ export const doIdle = routine(
               [IdleKind.Poll, () => poll(k)],
               [IdleKind.Mwait, () => mwait(k, MWAIT_C1)],
               [IdleKind.MwaitDeep, () => mwait(k, MWAIT_C6)],
+              [IdleKind.Deep, () => k.call(deepIdle)],
             ],
             () => wait(k),
           );

@@ -1,0 +1,22 @@
+// set_cpu_online(cpu, false): going offline is how a CPU reports that it has stopped (reference, section 10.1).
+
+import { addressOf, nothing, routine, testBit, type Builder, type Local } from "../../asm/index.ts";
+import { numOnlineCpus, onlineMaskPointer } from "../lib/cpumask.ts";
+import { observed } from "../observe.ts";
+import { local } from "../percpu.ts";
+
+/** The bit, and the counter if it was set: a CPU that goes offline twice counts once. */
+export const setCpuOffline = routine("set_cpu_offline", [], nothing, (k) => {
+  k.mark("enter");
+  k.if(k.testAndClearBit(onlineMaskPointer, local.here.cpu), () => {
+    k.mark(observed("ack"));
+    k.atomicDec(numOnlineCpus);
+  });
+});
+
+/** num_other_online_cpus(): the counter, less this CPU if it is online itself. */
+export function numOtherOnlineCpus(k: Builder): Local<"u32"> {
+  const others = k.let("others", k.readOnce(addressOf(numOnlineCpus).at(0)));
+  k.if(testBit(onlineMaskPointer, local.here.cpu), () => k.set(others, others.sub(1)));
+  return others;
+}
