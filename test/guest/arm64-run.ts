@@ -20,7 +20,7 @@ import { perCpuOffsets } from "../../src/guest/kernel.ts";
 import { panic } from "../../src/guest/panic/panic.ts";
 import { requestsDone } from "../../src/guest/load/requester.ts";
 import { loadCore } from "../../src/core/load.ts";
-import type { Machine} from "../../src/machine/machine.ts";
+import type { Machine } from "../../src/machine/machine.ts";
 import { type RunEnd } from "../../src/machine/machine.ts";
 import { observeEvents, type History } from "../../src/measure/observations.ts";
 import type { OracleResult } from "../../src/measure/oracles/index.ts";
