@@ -2,6 +2,7 @@
 // an event interrupts comes back as it was, how handlers end, who can be reached.
 
 import { describe, expect, it } from "vitest";
+import { TraceKind } from "../../src/abi.ts";
 import { bind, i32, ptr, routine, u64, type Value } from "../../src/asm/index.ts";
 import { arm64CpuInit } from "../../src/guest/arm64/cpu-init.ts";
 import { initArchitecture } from "../../src/guest/boot/init-cpu.ts";
@@ -34,7 +35,9 @@ describe("events", () => {
       },
     });
     const since = run.of("raise.sdei")[0]?.cycle ?? Infinity;
-    const sentThere = [...run.machine.trace].filter(({ subject, cycle }) => subject === interrupts && cycle > since);
+    const sentThere = [...run.machine.trace].filter(
+      ({ kind, subject, cycle }) => kind === TraceKind.PROBE && subject === interrupts && cycle > since,
+    );
     // gic_handle_irq() finds nothing to acknowledge there.
     expect(sentThere.map(({ cpu }) => cpu)).toEqual([1]);
     for (const [cpu, where] of [

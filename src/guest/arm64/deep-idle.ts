@@ -1,7 +1,8 @@
 // Idle that the kernel enters through CPU power management (kernel/cpu_pm.c; drivers/cpuidle): SDEI is masked meanwhile, and an event that
-// is signalled is at the firmware's mercy (reference, S30). The PE's standby is a WFI.
+// is signalled is at the firmware's mercy (reference, S30). The state is one of PSCI's.
 
-import { arm64, nothing, routine } from "../../asm/index.ts";
+import { nothing, routine, u64 } from "../../asm/index.ts";
+import { psciCpuSuspend } from "../psci/calls.ts";
 import { needResched } from "../sched/schedule.ts";
 import { sdeiMaskLocalCpu, sdeiUnmaskLocalCpu } from "../sdei/client.ts";
 
@@ -9,23 +10,29 @@ import { sdeiMaskLocalCpu, sdeiUnmaskLocalCpu } from "../sdei/client.ts";
 const PMR_BEHIND_DAIF = 0xf0;
 const INTERRUPTS = 3;
 
-/** cpu_pm_enter(), WFI with IRQs masked by DAIF, whichever way they were (arm_cpuidle_save_irq_context), cpu_pm_exit(). IRQs are off. */
+/**
+ * cpu_pm_enter(), CPU_SUSPEND with IRQs masked by DAIF, whichever way they were (arm_cpuidle_save_irq_context), cpu_pm_exit(). IRQs are
+ * off.
+ */
 export const arm64DeepIdle = routine("arm64_deep_idle", [], nothing, (k) => {
   k.if(needResched(k).ne(0), () => k.return());
   k.call(sdeiMaskLocalCpu);
-  k.mark("asleep");
-  k.arch(
-    {
-      arm64: (a) => {
-        const { x0, x1, x2 } = arm64;
-        a.mrs(x0, "daif").mrs(x1, "icc_pmr_el1").daifSet(INTERRUPTS);
-        a.movConstant(x2, PMR_BEHIND_DAIF).msr("icc_pmr_el1", x2);
-        a.dsb("sy").wfi();
-        a.msr("icc_pmr_el1", x1).msr("daif", x0);
-      },
-    },
-    { clobbers: { arm64: ["x0", "x1", "x2"] } },
+  const daif = k.let(
+    "daif",
+    k.arch({ arm64: (a, { result }) => void a.mrs(result, "daif") }, { uses: {}, result: u64 }),
   );
+  const pmr = k.let(
+    "pmr",
+    k.arch({ arm64: (a, { result }) => void a.mrs(result, "icc_pmr_el1") }, { uses: {}, result: u64 }),
+  );
+  const open = k.let("open", PMR_BEHIND_DAIF, u64);
+  k.arch({ arm64: (a, { open: mask }) => void a.daifSet(INTERRUPTS).msr("icc_pmr_el1", mask) }, { uses: { open } });
+  k.mark("asleep");
+  psciCpuSuspend(k);
   k.mark("awake");
+  k.arch(
+    { arm64: (a, { daif: flags, pmr: mask }) => void a.msr("icc_pmr_el1", mask).msr("daif", flags) },
+    { uses: { daif, pmr } },
+  );
   k.call(sdeiUnmaskLocalCpu);
 });

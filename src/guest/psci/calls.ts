@@ -5,6 +5,7 @@ import { imageOption, inRegister, u32, u64, type Builder, type Operand, type Val
 /** 1: by HVC, as on a board without a secure monitor; 0: by SMC. */
 export const firmwareByHvc = imageOption("firmwareByHvc", u32, 0);
 
+const CPU_SUSPEND = 0xc400_0001;
 const CPU_OFF = 0x8400_0002;
 const CPU_ON = 0xc400_0003;
 const AFFINITY_INFO = 0xc400_0004;
@@ -31,6 +32,11 @@ export function firmwareCall(k: Builder, id: number, ...values: readonly Operand
     () => call("hvc"),
   );
   return result;
+}
+
+/** Standby of the calling CPU: its power_state is 0, and nothing is lost. Comes back when an interrupt is signalled, masked or not. */
+export function psciCpuSuspend(k: Builder): void {
+  firmwareCall(k, CPU_SUSPEND, 0, 0, 0);
 }
 
 /** Returns on failure only. */
