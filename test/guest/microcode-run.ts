@@ -58,11 +58,11 @@ export class Load {
     return this.events.filter((event) => event.what === what && (cpu === undefined || event.cpu === cpu));
   }
 
-  /** What was said, with the first value of each message. */
+  /** What was said, with the first value of each message that has one. */
   get said(): string[] {
     return this.events
       .filter(({ what }) => what.startsWith("say."))
-      .map(({ what, value }) => `${what.slice(4)} ${value}`);
+      .map(({ what, value }) => [what.slice(4), value ?? []].flat().join(" "));
   }
 
   /** Microseconds between two cycles. */
