@@ -105,6 +105,7 @@ export const microcodeLegacyPolicy: Policy = {
   marks: { ...multiStopMarks, ...updateMarks },
   phases: multiStopPhases(""),
   stoppedState: multiStopStopped,
+  promises: { end: "released", uninterrupted: true },
   options: microcodeOptions,
   prepare: writeThreads,
 };
@@ -114,6 +115,7 @@ export const microcodeLegacyIrqPolicy: Policy = {
   name: "microcode_legacy_irq",
   title: "microcode late load: the same without NMIs, the update in stop_machine()'s function with interrupts off",
   request: { ...microcodeLegacyPolicy.request, call: callMicrocodeLoadIrq },
+  promises: { end: "released" },
 };
 
 export const microcodeV2Policy: Policy = {

@@ -153,6 +153,7 @@ describe.each([...kernels, ours])("threads that are offline, by %s,", (name) => 
     expect(load.results()).toEqual([UPDATED, UPDATED, UPDATED, UPDATED, OFFLINE, OFFLINE, OK, OK]);
     expect(load.of("wait.microcode_offline").map(({ value }) => value)).toEqual([500_000n]);
     for (const cpu of [4, 5]) {
+      expect(load.of("raise.kick").filter(({ value }) => value === BigInt(cpu))).toHaveLength(1);
       expect(load.of("handle.kick", cpu)).toHaveLength(1);
       const [held] = load.of("hold_start", cpu);
       const [released] = load.of("hold_end", cpu);

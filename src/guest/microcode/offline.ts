@@ -15,6 +15,7 @@ export const offlineMaskPointer = addressOf(cpuOfflineMask);
 export const kickOfflineThreads = routine("microcode_kick_offline_threads", [], nothing, (k) => {
   forEachCpu(k, offlineMaskPointer, (cpu) => {
     k.set(ucodeCtrl.of(cpu).nmi_enabled, 1);
+    k.mark(observed("raise", { which: "kick", locals: ["cpu"] }));
     k.call(apicSendNmiToOfflineCpu, cpu);
   });
 });
