@@ -8,10 +8,14 @@ import { loadPrimary, loadSecondary, primaryPart, secondaryPart } from "../guest
 import { callMicrocodeLoad, callMicrocodeLoadIrq } from "../guest/microcode/requests.ts";
 import { legacyStopBindings } from "../guest/microcode/stop-legacy.ts";
 import { allOrNoneStopBindings, nmiStopBindings } from "../guest/microcode/stop-nmi.ts";
-import { panicHereBinding } from "../guest/panic/slot.ts";
+import { x64SmpSendStop } from "../guest/crash/panic.ts";
+import { nothingToShutDown } from "../guest/panic/kexec.ts";
+import { crashSmpSendStop, machineCrashShutdown } from "../guest/panic/slots.ts";
 import type { Machine } from "../machine/machine.ts";
 import { multiStopBindings, multiStopMarks, multiStopPhases, multiStopStopped } from "./multi-stop.ts";
+import { x64PanicBindings } from "./panic.ts";
 import type { Policy, PolicyOption } from "./policy.ts";
+import { stopGenerations } from "./reboot.ts";
 import { nmiRendezvousMarks, stopMachineNmiC, stopMachineNmiD } from "./stop-machine-nmi.ts";
 
 const USEC_PER_SEC = 1_000_000;
@@ -72,10 +76,17 @@ function writeThreads(machine: Machine): void {
   }
 }
 
+/** What a panic of the loader binds: others are stopped as by a reboot. */
+const panicking: readonly Binding[] = [
+  ...x64PanicBindings(stopGenerations[2023]),
+  bind(crashSmpSendStop, x64SmpSendStop),
+  bind(machineCrashShutdown, nothingToShutDown),
+];
+
 /** What mainline binds, and the posted series with it. */
 const mainline: readonly Binding[] = [
   ...multiStopBindings,
-  panicHereBinding,
+  ...panicking,
   bind(loadNewImage, loadLateStopCpus),
   bind(primaryPart, loadPrimary),
   bind(secondaryPart, loadSecondary),
@@ -134,7 +145,7 @@ export const microcodeV2DPolicy: Policy = {
   source: "src/guest/microcode/all-or-none.ts: what it answers of reference section 5.8",
   bindings: [
     ...multiStopBindings,
-    panicHereBinding,
+    ...panicking,
     bind(loadNewImage, loadAllOrNone),
     ...stopMachineNmiD.bindings,
     ...allOrNoneStopBindings,

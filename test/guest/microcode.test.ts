@@ -17,7 +17,7 @@ const ERROR = 5;
 const OFFLINE = 7;
 
 /** Where a run ends that panics. */
-const PANIC = "panic_here:$say.panic+why";
+const PANIC = "panic:call";
 
 const everywhere = ["microcode_legacy", "microcode_legacy_irq", "microcode_v2", "microcode_v2_d"] as const;
 /** Those of the kernel that have their rendezvous in NMI context, and ours. */

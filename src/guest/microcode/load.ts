@@ -3,7 +3,7 @@
 
 import { constant, i32, nothing, routine, slot, u32, u64, type Builder, type Value } from "../../asm/index.ts";
 import { observed } from "../observe.ts";
-import { PanicReason, panicSlot } from "../panic/slot.ts";
+import { panic } from "../panic/panic.ts";
 import { local } from "../percpu.ts";
 import { touchNmiWatchdog } from "../stop/multi-stop.ts";
 import { applyMicrocode } from "./apply.ts";
@@ -54,7 +54,7 @@ export function panicForPrimary(k: Builder, primary: Value<"u32">, body: () => v
   const cpu = k.let("cpu", primary);
   say(k, "primary_timed_out", { cpu });
   body();
-  k.call(panicSlot, PanicReason.MicrocodePrimaryTimedOut);
+  k.call(panic);
 }
 
 /** load_secondary_wait: 1 once the primary has finished. */
