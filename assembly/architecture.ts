@@ -4,7 +4,7 @@ import { Architecture } from "../src/abi.ts";
 import { Cpu, Pending } from "./cpu.ts";
 import { machine } from "./machine.ts";
 import { STATE_WORDS as ARM64_STATE_WORDS } from "./arm64/cpu.ts";
-import { bindNextLoad } from "./arm64/early.ts";
+import { issueNextLoads } from "./arm64/early.ts";
 import { arm64Execute } from "./arm64/execute.ts";
 import { arm64TakePending } from "./arm64/exception.ts";
 import { arm64Reset } from "./arm64/reset.ts";
@@ -42,9 +42,9 @@ export function bindsLoadsEarly(): bool {
   return machine().architecture == Architecture.ARM64;
 }
 
-/** The load at cpu.pc waits for a line, or has waited until now: the next one may be bound before it. */
+/** The load at cpu.pc waits for a line, or has waited until now: the next ones may be bound before it. */
 export function loadWaits(cpu: Cpu, line: u32): void {
-  if (bindsLoadsEarly()) bindNextLoad(cpu, line);
+  if (bindsLoadsEarly()) issueNextLoads(cpu, line);
 }
 
 /** Words of the register file that a loop can change. */

@@ -74,8 +74,11 @@ export class Cpu {
   storing: u8;
   /** Part of every line's tag in the lookup; while loads must take the slow way, what no tag has (memory/stores.ts). */
   loadKey: u8;
-  /** A load may have been bound early (memory/early.ts). */
-  boundEarly: u8;
+  /** Of the loads that were issued early (memory/early.ts), a bit each: to be executed; its request for a line is under way. */
+  issuedEarly: u8;
+  asksEarly: u8;
+  /** The one of them that the CPU has come to and waits for, plus one; 0 for none. */
+  awaitsEarly: u8;
   /** Firmware's view: powered on; a start message is under way. */
   on: u8;
   starting: u8;

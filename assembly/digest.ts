@@ -190,7 +190,7 @@ function digestEntry(entry: Entry): u64 {
     mix(load<u64>(heldMask(entry) + ((<usize>word) << 3)));
   }
   for (let at = entry.queueHead; at != 0; at = changetype<Request>(at).next) {
-    mix(2 * <u64>changetype<Request>(at).cpu.index + changetype<Request>(at).kind);
+    mix(4 * <u64>changetype<Request>(at).cpu.index + changetype<Request>(at).kind);
   }
   const result = hash;
   hash = saved;

@@ -5,8 +5,9 @@ import { Cpu } from "../cpu.ts";
 import { requestAhead } from "../memory/ahead.ts";
 import { Leave } from "../time/leave.ts";
 import { readX } from "./cpu.ts";
-import { isBoundEarly } from "../memory/early.ts";
-import { mayBindNext } from "./early.ts";
+import { Early, findEarly } from "../memory/early.ts";
+import { lineOf } from "../memory/map.ts";
+import { issueNextLoads, mayBindNext } from "./early.ts";
 import { addressOf, isLoad } from "./memory.ts";
 import { A64, Op } from "./operations.ts";
 
@@ -18,9 +19,11 @@ export function beyondHits(cpu: Cpu, d: A64): Leave {
   const operation = <i32>d.operation;
   if (isLoad(operation)) {
     const address = addressOf(base, d);
-    // What has been bound, while the load before it missed, needs no line.
-    if (mayBindNext(cpu) || isBoundEarly(cpu, address)) return Leave.LIMIT;
-    return requestAhead(cpu, address, 1 << (d.extra & 3), false);
+    // What has been issued, while a load before it missed, asks for no line.
+    if (findEarly(cpu, address) != Early.NONE || mayBindNext(cpu)) return Leave.LIMIT;
+    const leave = requestAhead(cpu, address, 1 << (d.extra & 3), false);
+    if (leave == Leave.BLOCKED) issueNextLoads(cpu, lineOf(address));
+    return leave;
   }
   switch (operation) {
     case Op.LOAD_PAIR:

@@ -1,43 +1,76 @@
-// Which load may be bound while another waits (memory/early.ts): the next one behind it, if only instructions between registers
-// stand between them, and if its address hangs neither on what those write nor on what the first loads, or on the base that it
-// moves. What comes behind an acquire, an exclusive, a store, a branch, a barrier waits (Arm ARM DDI 0487 B2.3.6); LDP, literals
-// and code in writable pages do so too.
+// Which loads may be issued while another waits (memory/early.ts): those behind it, if only loads and instructions between
+// registers stand between them, and if their addresses hang neither on what those write nor on what the first loads, or on bases
+// that they move. What comes behind an acquire, an exclusive, a store, a branch, a barrier, a device waits (Arm ARM DDI 0487
+// B2.3.6); LDP, literals, what crosses into another line and code in writable pages do so too.
 
 import { PAGE_BYTES } from "../../src/abi.ts";
 import { Cpu } from "../cpu.ts";
 import { SpecialKind, isWritableCode } from "../memory/code.ts";
-import { bindEarly, mayBeBound } from "../memory/early.ts";
+import { isAtHand, isOneAccess, issueEarly } from "../memory/early.ts";
 import { pageAt, ramAt } from "../memory/map.ts";
+import { cycleOf } from "../time/limits.ts";
 import { decodeA64 } from "./decode.ts";
 import { addressOf, isLoad, modeOf } from "./memory.ts";
 import { A64, A64_BYTES, AddressMode, Op } from "./operations.ts";
 import { recordAt } from "./records.ts";
 
-/** Instructions behind a load among which the next load is looked for. */
+/** Instructions behind a load among which others are looked for. */
 const WINDOW: u32 = 8;
 
-/** How many instructions behind the first the found one stands. */
+// How far the window behind the load at cpu.pc has been looked at.
+let first: usize = 0;
+let end: u32 = 0;
 let distance: u32 = 0;
+/** Registers that are written up to here. */
+let unknown: u64 = 0;
+/** Ticks from the start of the load at cpu.pc to that of the one found, and behind that. */
+let foundTicks: u64 = 0;
+let ticks: u64 = 0;
+let foundAddress: u64 = 0;
+let foundSize: u32 = 0;
 
-/** The load behind that at cpu.pc which may be bound before it, or null. */
-function nextLoad(cpu: Cpu): A64 {
-  const none = changetype<A64>(0);
+/** Begins behind the load at cpu.pc. @returns false if nothing may be issued before it */
+function openWindow(cpu: Cpu): bool {
   // Siblings share copies, and end each other's claims to them.
-  if (cpu.core.threadCount != 1) return none;
-  const record = recordAt(cpu.pc);
-  if (record == 0 || isWritableCode(pageAt(cpu.pc))) return none;
-  const first = decoded(record, cpu.pc);
-  if (!isLoad(<i32>first.operation)) return none;
-  const inPage = (<u32>PAGE_BYTES - ((<u32>cpu.pc) & (PAGE_BYTES - 1))) >>> 2;
-  let unknown = bitOf(first.rd);
-  if (movesBase(first)) unknown |= bitOf(first.rn);
-  for (distance = 1; distance <= WINDOW && distance < inPage; distance++) {
-    const next = decoded(record + <usize>distance * A64_BYTES, cpu.pc + ((<u64>distance) << 2));
-    if (isLoad(<i32>next.operation)) return hangsOn(next, unknown) ? none : next;
-    if (!isBetweenRegisters(<i32>next.operation)) return none;
-    unknown |= bitOf(next.rd);
+  if (cpu.core.threadCount != 1) return false;
+  first = recordAt(cpu.pc);
+  if (first == 0 || isWritableCode(pageAt(cpu.pc))) return false;
+  const load = decoded(first, cpu.pc);
+  if (!isLoad(<i32>load.operation) || !locate(cpu, load)) return false;
+  end = min(WINDOW + 1, (<u32>PAGE_BYTES - ((<u32>cpu.pc) & (PAGE_BYTES - 1))) >>> 2);
+  distance = 0;
+  unknown = ticks = 0;
+  pass(load);
+  return true;
+}
+
+/** The next load in the window that may be issued. @returns false if there is none */
+function findNext(cpu: Cpu): bool {
+  while (++distance < end) {
+    const next = decoded(first + <usize>distance * A64_BYTES, cpu.pc + ((<u64>distance) << 2));
+    if (isLoad(<i32>next.operation)) {
+      if (hangsOn(next, unknown) || !locate(cpu, next)) return false;
+      foundTicks = ticks;
+      pass(next);
+      return true;
+    }
+    if (!isBetweenRegisters(<i32>next.operation)) return false;
+    pass(next);
   }
-  return none;
+  return false;
+}
+
+/** Where a load goes whose registers are known. @returns false for what is not one access to RAM */
+function locate(cpu: Cpu, load: A64): bool {
+  foundAddress = addressOf(changetype<usize>(cpu), load);
+  foundSize = 1 << (load.extra & 3);
+  return isOneAccess(foundAddress, foundSize);
+}
+
+function pass(d: A64): void {
+  unknown |= bitOf(d.rd);
+  if (isLoad(<i32>d.operation) && movesBase(d)) unknown |= bitOf(d.rn);
+  ticks += d.cost;
 }
 
 // @ts-ignore: decorator
@@ -72,17 +105,17 @@ function isBetweenRegisters(operation: i32): bool {
   );
 }
 
-/** Whether the load at cpu.pc, if it misses, lets another look whether its line is at hand: at its start, not before. */
+/** Whether a load behind that at cpu.pc could be bound if that missed: at its start, not before. */
 export function mayBindNext(cpu: Cpu): bool {
-  const next = nextLoad(cpu);
-  return (
-    changetype<usize>(next) != 0 && mayBeBound(cpu, addressOf(changetype<usize>(cpu), next), 1 << (next.extra & 3))
-  );
+  if (!openWindow(cpu)) return false;
+  while (findNext(cpu)) if (isAtHand(cpu, foundAddress)) return true;
+  return false;
 }
 
 /** The load at cpu.pc has just missed a line, or would have when it started, and nothing has changed since. */
-export function bindNextLoad(cpu: Cpu, line: u32): void {
-  const next = nextLoad(cpu);
-  if (changetype<usize>(next) == 0) return;
-  bindEarly(cpu, line, distance, addressOf(changetype<usize>(cpu), next), 1 << (next.extra & 3));
+export function issueNextLoads(cpu: Cpu, line: u32): void {
+  if (!openWindow(cpu)) return;
+  while (findNext(cpu)) {
+    if (!issueEarly(cpu, line, distance, foundAddress, foundSize, cycleOf(cpu.clock + foundTicks))) return;
+  }
 }

@@ -7,6 +7,7 @@ import { Arrival, FIRMWARE_RETURN } from "../firmware/call.ts";
 import { machine, stopMachine, timing } from "../machine.ts";
 import { closeJournal, faultAddress, faultIsWrite, faultPage, markBlocked } from "../memory/access.ts";
 import { mayExecute } from "../memory/code.ts";
+import { forgetEarly } from "../memory/early.ts";
 import { pageAt } from "../memory/map.ts";
 import { startCycle } from "../time/bounds.ts";
 import { trace } from "../trace/ring.ts";
@@ -121,6 +122,7 @@ export function selectStack(cpu: Cpu, spsel: u32): void {
 /** Takes an exception to EL1; cpu.pc becomes the vector. Where no code can be, the machine stops instead. */
 function takeException(cpu: Cpu, offset: u64, returnAddress: u64): void {
   const state = arm64(cpu);
+  forgetEarly(cpu);
   const vector = state.vbar + offset + (state.spsel != 0 ? FROM_SP_EL1 : 0);
   if (!mayExecute(pageAt(vector))) {
     stopHere(cpu, StopReason.UNHANDLED_ABORT, state.esr);
@@ -210,6 +212,7 @@ export function arm64TakePending(cpu: Cpu): void {
   const pending = cpu.pending & ~cpu.masked;
   if ((pending & Pending.EL3) != 0) {
     cpu.pending &= ~Pending.EL3;
+    forgetEarly(cpu);
     markBlocked(cpu);
     requestDevice(cpu, Device.FIRMWARE, Arrival.INTERRUPT, 0, false, 0, startCycle(cpu));
     return;

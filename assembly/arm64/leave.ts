@@ -8,7 +8,7 @@ import { accessRequest } from "../memory/request.ts";
 import { StoreWait } from "../memory/stores.ts";
 import { Leave } from "../time/leave.ts";
 import { isReadModifyWrite } from "./atomic.ts";
-import { bindNextLoad } from "./early.ts";
+import { issueNextLoads } from "./early.ts";
 import { dataAbort, instructionAbort } from "./exception.ts";
 import { A64 } from "./operations.ts";
 import { Step } from "./step.ts";
@@ -27,7 +27,7 @@ export function leaveForAccess(cpu: Cpu, atomic: bool): Leave {
   if (changetype<usize>(cpu) == machine().shadow) return Leave.REFUSED;
   switch (outcome()) {
     case Access.BLOCKED:
-      if (cpu.awaitsStores == <u8>StoreWait.NONE) bindNextLoad(cpu, accessRequest(cpu).line);
+      if (cpu.awaitsStores == <u8>StoreWait.NONE) issueNextLoads(cpu, accessRequest(cpu).line);
       return Leave.BLOCKED;
     case Access.SIBLING:
       return Leave.SIBLING;

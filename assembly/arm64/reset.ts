@@ -2,6 +2,7 @@
 
 import { CPU_REGISTERS } from "../../src/abi.ts";
 import { Cpu } from "../cpu.ts";
+import { forgetEarly } from "../memory/early.ts";
 import { Arm64State, CARRY_SLOT, PSTATE_DAIF, SP_SLOT, STATE_WORDS, ZERO_RESULT_SLOT, arm64, writeX } from "./cpu.ts";
 import { setDaif } from "./exception.ts";
 import { silenceTimers } from "./timer.ts";
@@ -27,4 +28,5 @@ export function arm64Reset(cpu: Cpu): void {
   writeX(base, CARRY_SLOT, 0);
   setDaif(cpu, PSTATE_DAIF);
   silenceTimers(cpu);
+  forgetEarly(cpu);
 }

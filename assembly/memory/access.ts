@@ -20,7 +20,7 @@ import { shadowHost } from "../time/shadow.ts";
 import { endSiblingWatches, isWatchedBySibling, wakeSiblings } from "../time/watch.ts";
 import { remember } from "./copies.ts";
 import { requestDevice } from "../devices/transaction.ts";
-import { boundEarly, isBoundEarly } from "./early.ts";
+import { Early, awaitEarly, boundEarly, findEarly } from "./early.ts";
 import { requestLine } from "./directory.ts";
 import { Permission, permissionOf } from "./lines.ts";
 import { accessRequest } from "./request.ts";
@@ -276,9 +276,15 @@ export function writeRelease(cpu: Cpu, address: u64, size: u32, value: u64): voi
 function readWithin(cpu: Cpu, address: u64, size: u32): u64 {
   const page = pageAt(address);
   if ((page & PAGE_DEVICE) != 0 && (page & PAGE_READ) != 0) return accessDevice(cpu, page, address, size, false, 0);
-  if (isBoundEarly(cpu, address)) {
-    access = Access.DONE;
-    return boundEarly;
+  switch (findEarly(cpu, address)) {
+    case Early.BOUND:
+      access = Access.DONE;
+      return boundEarly;
+    case Early.ASKS:
+      awaitEarly(cpu);
+      return 0;
+    default:
+      break;
   }
   if (hasStores(cpu)) {
     switch (holdLoads(cpu) ? Forward.WAIT : forward(cpu, address, size)) {

@@ -19,6 +19,8 @@ import { bytesToLineEnd, lineOf, pageAt } from "./map.ts";
 export function requestAhead(cpu: Cpu, address: u64, size: u32, write: bool): Leave {
   // What a waiting store does with the line is known when it has drained.
   if (cpu.storing != 0) return Leave.LIMIT;
+  // The line may come yet.
+  if (cpu.asksEarly != 0) return Leave.LIMIT;
   if (cpu.core.threadCount != 1 || changetype<usize>(cpu) == machine().shadow) return Leave.LIMIT;
   if (size > bytesToLineEnd(address)) return Leave.LIMIT;
   const base = changetype<usize>(cpu);

@@ -53,8 +53,8 @@ export function sendDowngrade(entry: Entry, core: Core, arrival: u64): usize {
 /** @returns the event's node */
 export function sendFill(request: Request, arrival: u64, mayWrite: bool): usize {
   expectLine(request.cpu.core, arrival);
-  // The CPU goes on meanwhile.
-  if (request.kind == RequestKind.STORES) limitHits(arrival);
+  // The CPU may go on meanwhile.
+  if (request.kind != RequestKind.ACCESS) limitHits(arrival);
   return schedule(arrival, EventClass.FILL, changetype<usize>(request), mayWrite ? 1 : 0);
 }
 

@@ -4,7 +4,7 @@
 // concerns the line: then what has happened in the meantime is done, and what has not becomes events again
 // (docs/time.md, "Foresight").
 
-import { Acceleration, Timing } from "../../src/abi.ts";
+import { Acceleration, Architecture, Timing } from "../../src/abi.ts";
 import { Core, NEVER, coreInDomain, hop } from "../cpu.ts";
 import { maskTest } from "../cpumask.ts";
 import { machine, reserve, timing } from "../machine.ts";
@@ -27,7 +27,7 @@ import {
 import { sendDowngrade, sendFill, sendInvalidation, unexpectLine } from "./arrivals.ts";
 import { Entry, Home, LineState, Recall, directoryMask, knownEntry } from "./lines.ts";
 import { isSpunOn } from "./member.ts";
-import { Request } from "./request.ts";
+import { Request, RequestKind } from "./request.ts";
 import { hasTrain } from "./train.ts";
 
 /** How far a transaction has to go. */
@@ -45,41 +45,53 @@ enum Reach {
 export class Foreseen {
   /** Who asks. */
   request: Request;
-  /** Reach */
-  reach: u32;
   /** The domain that the home recalls the line from. */
   holder: Entry;
+  /** The core that the line is taken from; the node of that event, or 0. */
+  victim: Core;
+  invalidation: usize;
+  /** The node of the fill's event. */
+  fill: usize;
+  /** Reach */
+  reach: u8;
   /** The request has arrived and stands in the queue of its entry already. */
-  isQueued: u32;
+  isQueued: u8;
+  /** LineState that the answer grants; whether the core may write the line then. */
+  state: u8;
+  mayWrite: u8;
   /** Cycles at which the request reaches the home, the recall the holder, the answer the requester's cache, the line the core. */
   askArrival: u64;
   recallArrival: u64;
   answerArrival: u64;
   fillArrival: u64;
-  /** LineState that the answer grants; whether the core may write the line then. */
-  state: u32;
-  mayWrite: u32;
-  /** The core that the line is taken from and when it arrives there; the node of that event, or 0. */
-  victim: Core;
-  invalidation: usize;
+  /** When the victim loses the line. */
   invalidationArrival: u64;
-  /** The node of the fill's event. */
-  fill: usize;
 }
 
-const FORESEEN_BYTES: usize = 128;
+const FORESEEN_BYTES: usize = 64;
 if (offsetof<Foreseen>() > FORESEEN_BYTES) ERROR("Foreseen outgrew its bytes");
 
 export function openForeseen(): bool {
   const m = machine();
-  m.foreseen = reserve(<usize>m.cpus * 2 * FORESEEN_BYTES, 64);
+  m.foreseen = reserve(<usize>m.cpus * recordsPerCpu() * FORESEEN_BYTES, 64);
   return m.foreseen != 0;
+}
+
+/** One for the access, one for the store buffer, and one that the loads share: of several, the first is foreseen. */
+function recordsPerCpu(): u32 {
+  return machine().architecture == Architecture.ARM64 ? 3 : 2;
 }
 
 // @ts-ignore: decorator
 @inline
 export function foreseenOf(request: Request): Foreseen {
-  return changetype<Foreseen>(machine().foreseen + <usize>(2 * request.cpu.index + request.kind) * FORESEEN_BYTES);
+  const record = recordsPerCpu() * request.cpu.index + min(request.kind, <u32>RequestKind.LOADS);
+  return changetype<Foreseen>(machine().foreseen + <usize>record * FORESEEN_BYTES);
+}
+
+function isInUse(foreseen: Foreseen): bool {
+  if (changetype<usize>(foreseen.request) == 0) return false;
+  return changetype<Entry>(foreseen.request.entry).home.foreseen == changetype<usize>(foreseen);
 }
 
 // --- looking ahead ---------------------------------------------------------------------------------------------------
@@ -90,6 +102,7 @@ export function foreseeRequest(request: Request): bool {
   if (changetype<usize>(entry) == 0 || entry.pending != 0 || entry.queueHead != 0) return false;
   if (!isQuiet(entry)) return false;
   const foreseen = foreseenOf(request);
+  if (isInUse(foreseen)) return false;
   foreseen.isQueued = 0;
   foreseen.request = request;
   const at = max(request.arrival, entry.free);
@@ -106,6 +119,7 @@ export function foreseeQuestion(entry: Entry, at: u64): bool {
   if (!isQuiet(entry)) return false;
   const request = changetype<Request>(entry.queueHead);
   const foreseen = foreseenOf(request);
+  if (isInUse(foreseen)) return false;
   foreseen.isQueued = 1;
   foreseen.request = request;
   return foreseeAnswer(foreseen, entry, at, request.write != 0) && begin(foreseen, entry);
@@ -135,7 +149,7 @@ function foreseeGrant(foreseen: Foreseen, entry: Entry, at: u64, write: bool): b
   let bit: i32 = -1;
   if (write) bit = onlyUserBut(entry, core.bit);
   else if (entry.owner != 0 && entry.owner != self) bit = <i32>entry.owner - 1;
-  foreseen.reach = Reach.DOMAIN;
+  foreseen.reach = <u8>Reach.DOMAIN;
   const ready = foreseeVictim(foreseen, entry, bit, at, write);
   if (ready == NEVER) return false;
   const isFirst = entry.owner == 0 && entry.state == LineState.MODIFIED && entryIsUnused(entry);
@@ -155,9 +169,9 @@ function foreseeAnswer(foreseen: Foreseen, entry: Entry, at: u64, write: bool): 
     if (!foreseeRecall(foreseen, entry, serveAt, write)) return false;
   } else {
     const isCached = write ? entry.holds != 0 : heldElsewhere(home, entry);
-    foreseen.reach = Reach.HOME;
+    foreseen.reach = <u8>Reach.HOME;
     foreseen.invalidation = 0;
-    foreseen.state = write || !isCached ? LineState.MODIFIED : LineState.SHARED;
+    foreseen.state = <u8>(write || !isCached ? LineState.MODIFIED : LineState.SHARED);
     const leaves = serveAt + (isCached ? 0 : timing(Timing.MEMORY_LATENCY));
     foreseen.answerArrival = leaves + hop(home.node, entry.domain.node);
   }
@@ -172,13 +186,13 @@ function foreseeRecall(foreseen: Foreseen, entry: Entry, serveAt: u64, write: bo
   const home = entry.home;
   const holder = write ? onlyOtherHolder(home, entry) : home.owner;
   if (changetype<usize>(holder) == 0 || holder.touched != 0 || holder.queueHead != 0 || hasTrain(holder)) return false;
-  foreseen.reach = Reach.HOLDER;
+  foreseen.reach = <u8>Reach.HOLDER;
   foreseen.holder = holder;
   foreseen.recallArrival = serveAt + hop(home.node, holder.domain.node);
   const bit = write ? onlyUserBut(holder, NOBODY) : <i32>holder.owner - 1;
   const ready = foreseeVictim(foreseen, holder, bit, max(foreseen.recallArrival, holder.free), write);
   if (ready == NEVER) return false;
-  foreseen.state = write ? LineState.MODIFIED : LineState.SHARED;
+  foreseen.state = <u8>(write ? LineState.MODIFIED : LineState.SHARED);
   foreseen.answerArrival = ready + hop(holder.domain.node, entry.domain.node);
   return true;
 }
@@ -247,11 +261,9 @@ export function concludeForeseen(home: Home): void {
 /** Between cycles: as if there were no foresight. */
 export function takeAllApart(): void {
   const m = machine();
-  for (let index: u32 = 0; index < 2 * m.cpus; index++) {
+  for (let index: u32 = 0; index < recordsPerCpu() * m.cpus; index++) {
     const foreseen = changetype<Foreseen>(m.foreseen + <usize>index * FORESEEN_BYTES);
-    if (changetype<usize>(foreseen.request) == 0) continue;
-    const home = changetype<Entry>(foreseen.request.entry).home;
-    if (home.foreseen == changetype<usize>(foreseen)) takeApart(home, m.now);
+    if (isInUse(foreseen)) takeApart(changetype<Entry>(foreseen.request.entry).home, m.now);
   }
 }
 

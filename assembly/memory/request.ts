@@ -1,7 +1,10 @@
-// What a CPU asks its last-level cache for: a line to read, or to write. Two can be under way: that of the access which blocks the
-// CPU, and that of its store buffer.
+// What a CPU asks its last-level cache for: a line to read, or to write. Several can be under way: that of the access which blocks
+// the CPU, that of its store buffer, and on arm64 those of loads behind one that waits.
 
+import { Architecture } from "../../src/abi.ts";
 import { Cpu } from "../cpu.ts";
+import { machine } from "../machine.ts";
+import { EARLY_LOADS, earlyRequest } from "./early.ts";
 import { storeBufferOf } from "./stores.ts";
 
 
@@ -22,6 +25,8 @@ export class Request {
 export enum RequestKind {
   ACCESS = 0,
   STORES = 1,
+  /** The first of EARLY_LOADS. */
+  LOADS = 2,
 }
 
 export const REQUEST_BYTES: usize = 32;
@@ -46,4 +51,9 @@ export function openRequests(cpu: Cpu): void {
   accessRequest(cpu).kind = RequestKind.ACCESS;
   storeRequest(cpu).cpu = cpu;
   storeRequest(cpu).kind = RequestKind.STORES;
+  if (machine().architecture != Architecture.ARM64) return;
+  for (let slot: u32 = 0; slot < EARLY_LOADS; slot++) {
+    earlyRequest(cpu, slot).cpu = cpu;
+    earlyRequest(cpu, slot).kind = <u32>RequestKind.LOADS + slot;
+  }
 }

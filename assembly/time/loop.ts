@@ -8,6 +8,7 @@ import { halt, machine } from "../machine.ts";
 import { forgetInCore } from "../memory/copies.ts";
 import { cacheArrivals, homeArrivals } from "../memory/directory.ts";
 import { INVALIDATION_DOWNGRADE, dropCopy, gainCopy, landLine } from "../memory/arrivals.ts";
+import { bindFilled } from "../memory/early.ts";
 import { concludeForeseen, foreseenOf, takeApart } from "../memory/foreseen.ts";
 import { Entry } from "../memory/lines.ts";
 import { enlistLate, isSpunOn, settleMembers } from "../memory/member.ts";
@@ -125,7 +126,7 @@ function disturbWatchers(core: Core, line: u32, downgrade: bool, cycle: u64): vo
 /**
  * Fills of different cores commute. Those of one core don't: which of two threads goes first decides whose claim is left
  * (memory/siblings.ts), and an access that misses comes before the stores that drain. So they go by number, accesses before store
- * buffers (R4).
+ * buffers, and those before loads that were issued early (R4).
  */
 function takeFills(cycle: u64): void {
   let node = sortBySubject(take(cycle, EventClass.FILL));
@@ -141,6 +142,7 @@ function takeFills(cycle: u64): void {
     // Its siblings may go on with this very copy.
     if (cpu.core.members != 0) settleMembers(cpu.core, cycle);
     if (request.kind == RequestKind.STORES) fillStores(request, argument, cycle);
+    else if (request.kind >= <u32>RequestKind.LOADS) fillEarly(request, argument != 0, cycle);
     else if (argument == FILL_FROM_SIBLING) fillFromSibling(cpu, cycle);
     else if (argument == LATE) complete(cpu, cycle);
     else fill(request, argument != 0, cycle);
@@ -174,6 +176,14 @@ function fill(request: Request, mayWrite: bool, cycle: u64): void {
   const cpu = request.cpu;
   takeLine(request, mayWrite);
   complete(cpu, cycle);
+}
+
+/** A line that a load has asked for early; the CPU may be doing anything, or wait for just that. */
+function fillEarly(request: Request, mayWrite: bool, cycle: u64): void {
+  const cpu = request.cpu;
+  takeLine(request, mayWrite);
+  if (bindFilled(request)) complete(cpu, cycle);
+  else continueAfterDelivery(cpu.core, cycle);
 }
 
 function complete(cpu: Cpu, cycle: u64): void {

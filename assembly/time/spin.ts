@@ -131,8 +131,8 @@ export function comeRound(cpu: Cpu): Leave {
   const m = machine();
   if (changetype<usize>(cpu) == m.shadow) return Leave.CAME_ROUND;
   cpu.loopVisits = 0;
-  // A parked CPU has no stores that wait, and draws no delays.
-  if (catchingUp || cpu.storing != 0 || isHeld(cpu)) return Leave.NONE;
+  // A parked CPU has no stores that wait, draws no delays, and gets no lines.
+  if (catchingUp || cpu.storing != 0 || cpu.asksEarly != 0 || isHeld(cpu)) return Leave.NONE;
   if ((m.accelerations & Acceleration.SPIN_ELISION) == 0) {
     cpu.loopPatience = u32.MAX_VALUE;
     return Leave.NONE;
