@@ -23,6 +23,7 @@ import {
   signalEvent,
   standBy,
 } from "./random-firmware.ts";
+import { loads, spinOnSeveral, type Bases } from "./random-loads.ts";
 
 const CODE = 0x4000_0000;
 const VECTORS = 0x4003_0000;
@@ -34,6 +35,7 @@ const NOWHERE = 0x5000_0000;
 // Registers with a fixed role in the programs.
 const SHARED_BASE = 20;
 const PRIVATE_BASE = 21;
+const BASES: Bases = { shared: SHARED_BASE, own: PRIVATE_BASE };
 /** Handlers use 24 to 27, which they save on the stack at the end of the private bytes. */
 const HANDLER = 24;
 
@@ -477,6 +479,15 @@ const snippets: readonly Snippet[] = [
   },
   stores,
   stores,
+  (a, random, layout) => {
+    loads(a, random, layout, BASES);
+  },
+  (a, random, layout) => {
+    loads(a, random, layout, BASES);
+  },
+  (a, random, layout) => {
+    spinOnSeveral(a, random, layout, BASES);
+  },
 ];
 
 /**
