@@ -390,7 +390,7 @@ function holdsLine(core: Core, cycle: u64, pendingInvalidation: u64): bool {
 function stepMember(entry: Entry, member: Member, cycle: u64): bool {
   const granted = member.place == MemberPlace.GRANTED;
   const isAhead = member.place == MemberPlace.WAITING && member.aheadTicks != 0;
-  const filled = (granted || isAhead) && isBehind(member.fill, cycle, EventClass.FILL);
+  const filled = isBehind(member.fill, cycle, EventClass.FILL);
   if (granted && filled) goOnFromFill(member);
   if (isAhead && !filled) {
     waitForFill(member);

@@ -83,7 +83,7 @@ function program(random: Random, layout: Layout, cpu: number): { bytes: Uint8Arr
   const count = random.between(3, 10);
   for (let i = 0; i < count; i++) {
     const before = a.words.length;
-    random.pick(snippets)(a, random, layout);
+    random.pick(layout.loads && random.chance(80) ? loadSnippets : snippets)(a, random, layout);
     for (let word = before; word < a.words.length; word += random.between(1, 8)) offsets.push(word * 4);
   }
   if (layout.fatal && random.chance(20)) endMachine(a, random);
@@ -213,6 +213,18 @@ function bounded(a: A64, random: Random, body: (out: string) => void): void {
   body(out);
   a.subsImmediate(9, 9, 1).bCondition("ne", head).label(out);
 }
+
+const loadSnippets: readonly Snippet[] = [
+  (a, random, layout) => {
+    loads(a, random, layout, BASES);
+  },
+  (a, random, layout) => {
+    loads(a, random, layout, BASES);
+  },
+  (a, random, layout) => {
+    spinOnSeveral(a, random, layout, BASES);
+  },
+];
 
 const snippets: readonly Snippet[] = [
   // counters
@@ -479,15 +491,7 @@ const snippets: readonly Snippet[] = [
   },
   stores,
   stores,
-  (a, random, layout) => {
-    loads(a, random, layout, BASES);
-  },
-  (a, random, layout) => {
-    loads(a, random, layout, BASES);
-  },
-  (a, random, layout) => {
-    spinOnSeveral(a, random, layout, BASES);
-  },
+  ...loadSnippets,
 ];
 
 /**

@@ -31,7 +31,7 @@ export function loads(a: A64, random: Random, layout: Layout, bases: Bases): voi
   point(a, random, layout, bases);
   for (let bursts = random.between(1, 5); bursts > 0; bursts--) {
     for (let i = random.between(2, 6); i > 0; i--) oneLoad(a, random);
-    between(a, random);
+    between(a, random, layout);
   }
 }
 
@@ -51,12 +51,13 @@ function oneLoad(a: A64, random: Random): void {
     // LDUR Xt, [Xn, #60]: it may be in two lines
     a.word(0xf843_c000 | (pointer << 5) | target);
   } else if (kind === 17) a.loadPair(target, DEPENDENT, pointer, 8 * random.between(0, 7));
-  else a.nop();
+  // UDIV X7, X5, X5: it takes longer
+  else a.word(0x9ac0_0800 | (SUM << 16) | (SUM << 5) | DEPENDENT);
 }
 
-function between(a: A64, random: Random): void {
+function between(a: A64, random: Random, { hardwareIds }: Layout): void {
   const pointer = random.pick(POINTERS);
-  const kind = random.between(0, 9);
+  const kind = random.between(0, 11);
   if (kind < 3) a.loadAdd(SUM, DEPENDENT, pointer);
   else if (kind < 5) a.store(SUM, pointer);
   else if (kind === 5) a.dmb(random.pick(["ish", "ld", "st", "ishld"]));
@@ -65,6 +66,11 @@ function between(a: A64, random: Random): void {
   else if (kind === 8) {
     const next = a.fresh();
     a.cbz(random.pick(TARGETS), next).nop().label(next);
+  } else if (kind === 9) {
+    // An SGI to one of the CPUs (MPIDRs use Aff1 and Aff0)
+    const mpidr = random.pick(hardwareIds);
+    const affinity = ((mpidr >> 8) & 0xff) * 2 ** 16 + 2 ** (mpidr & 0xf);
+    a.mov(DEPENDENT, random.between(0, 7) * 2 ** 24 + affinity).msr("icc_sgi1r_el1", DEPENDENT);
   }
 }
 

@@ -31,6 +31,8 @@ export interface Layout {
   readonly hardwareIds: readonly number[];
   /** Some CPUs end the machine, by every means that there is. */
   readonly fatal: boolean;
+  /** arm64: most of what CPUs do is to load what others write. */
+  readonly loads: boolean;
   /** arm64: the machine has FEAT_NMI. */
   readonly featNmi: boolean;
 }
@@ -102,13 +104,15 @@ export interface SystemEvent {
 export interface MachineKind {
   /** Some of its CPUs end it. */
   readonly fatal?: boolean;
+  /** arm64: its CPUs do hardly anything but load what others write, and interrupt each other. */
+  readonly loads?: boolean;
 }
 
 export function randomMachine(
   architecture: Architecture,
   seed: number,
   latencies: Latencies,
-  { fatal = false }: MachineKind = {},
+  { fatal = false, loads = false }: MachineKind = {},
 ): RandomMachine {
   const random = new Random(seed);
   const most = latencies === "tight" ? 4 : 60;
@@ -118,7 +122,8 @@ export function randomMachine(
     diesPerPackage: 1,
     llcsPerDie: random.between(1, 3),
     coresPerLlc: random.between(1, 6),
-    threadsPerCore: random.chance(35) ? random.between(2, 4) : 1,
+    // Threads that share a core load in order.
+    threadsPerCore: !loads && random.chance(35) ? random.between(2, 4) : 1,
     mpidrs: "linear",
     numbering: "core-major",
   };
@@ -130,6 +135,7 @@ export function randomMachine(
     cpus: topology.cpus.length,
     hardwareIds: topology.cpus.map((cpu) => (architecture === "x86-64" ? cpu.apicId : cpu.mpidr)),
     fatal,
+    loads,
     featNmi: architecture === "arm64" && random.chance(40),
   };
   const guest = architecture === "x86-64" ? x86Guest(random, layout) : arm64Guest(random, layout);
