@@ -57,16 +57,15 @@ function oneLoad(a: A64, random: Random): void {
 
 function between(a: A64, random: Random, { hardwareIds }: Layout): void {
   const pointer = random.pick(POINTERS);
-  const kind = random.between(0, 11);
+  const kind = random.between(0, 9);
   if (kind < 3) a.loadAdd(SUM, DEPENDENT, pointer);
   else if (kind < 5) a.store(SUM, pointer);
   else if (kind === 5) a.dmb(random.pick(["ish", "ld", "st", "ishld"]));
   else if (kind === 6) a.loadAcquire(random.pick(TARGETS), pointer, random.chance(50));
-  else if (kind === 7) a.svc();
-  else if (kind === 8) {
+  else if (kind === 7) {
     const next = a.fresh();
     a.cbz(random.pick(TARGETS), next).nop().label(next);
-  } else if (kind === 9) {
+  } else if (kind === 8) {
     // An SGI to one of the CPUs (MPIDRs use Aff1 and Aff0)
     const mpidr = random.pick(hardwareIds);
     const affinity = ((mpidr >> 8) & 0xff) * 2 ** 16 + 2 ** (mpidr & 0xf);
