@@ -1,7 +1,7 @@
 // A64 ordered, exclusive and atomic accesses (Arm ARM DDI 0487 C3.2.6 to C3.2.12, B2.12 for the monitors).
 //
-// Loads are bound in program order but for those that follow a miss directly (memory/early.ts), so acquire adds to a load only
-// that it comes behind releases that wait in the store buffer; what is released waits for all older stores.
+// Loads are bound in program order but for plain ones behind a plain one that misses (memory/early.ts), so acquire adds to a load
+// only that it comes behind releases that wait in the store buffer; what is released waits for all older stores.
 
 import { Cpu } from "../cpu.ts";
 import { machine } from "../machine.ts";
