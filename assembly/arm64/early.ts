@@ -36,26 +36,32 @@ function openWindow(cpu: Cpu): bool {
   first = recordAt(cpu.pc);
   if (first == 0 || isWritableCode(pageAt(cpu.pc))) return false;
   const load = decoded(first, cpu.pc);
-  if (!isLoad(<i32>load.operation) || !locate(cpu, load)) return false;
+  if (!isLoad(<i32>load.operation)) return false;
   end = min(WINDOW + 1, (<u32>PAGE_BYTES - ((<u32>cpu.pc) & (PAGE_BYTES - 1))) >>> 2);
   distance = 0;
-  unknown = ticks = 0;
-  pass(load);
+  unknown = writtenBy(load);
+  ticks = load.cost;
   return true;
 }
 
 /** The next load in the window that may be issued. @returns false if there is none */
 function findNext(cpu: Cpu): bool {
+  let written = unknown;
+  let start = ticks;
   while (++distance < end) {
     const next = decoded(first + <usize>distance * A64_BYTES, cpu.pc + ((<u64>distance) << 2));
-    if (isLoad(<i32>next.operation)) {
-      if (hangsOn(next, unknown) || !locate(cpu, next)) return false;
-      foundTicks = ticks;
-      pass(next);
-      return true;
+    const operation = <i32>next.operation;
+    if (isBetweenRegisters(operation)) {
+      written |= bitOf(next.rd);
+      start += next.cost;
+      continue;
     }
-    if (!isBetweenRegisters(<i32>next.operation)) return false;
-    pass(next);
+    if (!isLoad(operation) || hangsOn(next, written)) return false;
+    if (!locate(cpu, changetype<A64>(first)) || !locate(cpu, next)) return false;
+    foundTicks = start;
+    ticks = start + next.cost;
+    unknown = written | writtenBy(next);
+    return true;
   }
   return false;
 }
@@ -67,10 +73,9 @@ function locate(cpu: Cpu, load: A64): bool {
   return isOneAccess(foundAddress, foundSize);
 }
 
-function pass(d: A64): void {
-  unknown |= bitOf(d.rd);
-  if (isLoad(<i32>d.operation) && movesBase(d)) unknown |= bitOf(d.rn);
-  ticks += d.cost;
+/** Registers that a load writes. */
+function writtenBy(load: A64): u64 {
+  return movesBase(load) ? bitOf(load.rd) | bitOf(load.rn) : bitOf(load.rd);
 }
 
 // @ts-ignore: decorator

@@ -77,7 +77,7 @@ export function openForeseen(): bool {
   return m.foreseen != 0;
 }
 
-/** One for the access, one for the store buffer, and one that the loads share: of several, the first is foreseen. */
+/** One for the access, one for the store buffer, and one that the loads share. */
 function recordsPerCpu(): u32 {
   return machine().architecture == Architecture.ARM64 ? 3 : 2;
 }
@@ -94,6 +94,13 @@ function isInUse(foreseen: Foreseen): bool {
   return changetype<Entry>(foreseen.request.entry).home.foreseen == changetype<usize>(foreseen);
 }
 
+/** Whether the record that a request has is that of another's transaction. */
+// @ts-ignore: decorator
+@inline
+function hasOther(request: Request, foreseen: Foreseen): bool {
+  return request.kind >= <u32>RequestKind.LOADS && isInUse(foreseen);
+}
+
 // --- looking ahead ---------------------------------------------------------------------------------------------------
 
 /** Computes what follows from a request that sets out. @returns false when it can't be told: the request is to be sent */
@@ -102,7 +109,7 @@ export function foreseeRequest(request: Request): bool {
   if (changetype<usize>(entry) == 0 || entry.pending != 0 || entry.queueHead != 0) return false;
   if (!isQuiet(entry)) return false;
   const foreseen = foreseenOf(request);
-  if (isInUse(foreseen)) return false;
+  if (hasOther(request, foreseen)) return false;
   foreseen.isQueued = 0;
   foreseen.request = request;
   const at = max(request.arrival, entry.free);
@@ -119,7 +126,7 @@ export function foreseeQuestion(entry: Entry, at: u64): bool {
   if (!isQuiet(entry)) return false;
   const request = changetype<Request>(entry.queueHead);
   const foreseen = foreseenOf(request);
-  if (isInUse(foreseen)) return false;
+  if (hasOther(request, foreseen)) return false;
   foreseen.isQueued = 1;
   foreseen.request = request;
   return foreseeAnswer(foreseen, entry, at, request.write != 0) && begin(foreseen, entry);
