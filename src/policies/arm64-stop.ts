@@ -33,8 +33,13 @@ const descriptions: Readonly<Record<StopVersionName, string>> = {
   sdei_abort_park: "the merged form, whose SDEI handler ends the event and parks (S24)",
 };
 
-const conduit: Readonly<Record<string, PolicyOption>> = {
+const MOST_ITERATIONS = 10_000_000;
+
+const commonOptions: Readonly<Record<string, PolicyOption>> = {
   firmwareByHvc: { what: "firmware is called by HVC, not SMC", default: 0, least: 0, most: 1 },
+  stopIpiIterations: { what: "steps of 1 us behind the IPI", default: 1_000_000, least: 1, most: MOST_ITERATIONS },
+  stopNmiIterations: { what: "the same behind the NMI, if there is one", default: 10_000, least: 1, most: MOST_ITERATIONS },
+  stopSdeiIterations: { what: "the same behind SDEI's event", default: 100_000, least: 1, most: MOST_ITERATIONS },
 };
 
 const marks: PolicyMarks = {
@@ -120,7 +125,7 @@ function policyOf(kind: Kind, version: StopVersionName): Policy {
     phases: [{ name: "STOPPED", reached: "every other CPU has reported that it stops" }],
     stoppedState: 1,
     promises: { end: "stopped", boundUs, ...kind.promises },
-    options: { ...conduit, ...kind.options },
+    options: { ...commonOptions, ...kind.options },
   };
 }
 

@@ -6,7 +6,7 @@ function handlersOf({ machine, history }: ObservedRun): (address: number) => boo
   const events = new Set(["nmi_enter", "handle", "ack", "note", "park", "drop"]);
   const own = history.observations.filter(({ event }) => events.has(event)).map(({ mark }) => mark.split(":")[0]);
   const entries = machine.image.symbols
-    .filter(({ name }) => /vector|interrupt|handle_irq|handle_ipi|ipi_handler|cpu_stop|nmi/.test(name))
+    .filter(({ name }) => /vector|interrupt|handle_irq|handle_ipi|ipi_handler|cpu_stop|crash_stop|nmi/.test(name))
     .map(({ name }) => name);
   const names = new Set([...own, ...entries]);
   return (address) => names.has(machine.describe(address)?.split("+")[0] ?? "");
