@@ -38,7 +38,12 @@ const MOST_ITERATIONS = 10_000_000;
 const commonOptions: Readonly<Record<string, PolicyOption>> = {
   firmwareByHvc: { what: "firmware is called by HVC, not SMC", default: 0, least: 0, most: 1 },
   stopIpiIterations: { what: "steps of 1 us behind the IPI", default: 1_000_000, least: 1, most: MOST_ITERATIONS },
-  stopNmiIterations: { what: "the same behind the NMI, if there is one", default: 10_000, least: 1, most: MOST_ITERATIONS },
+  stopNmiIterations: {
+    what: "the same behind the NMI, if there is one",
+    default: 10_000,
+    least: 1,
+    most: MOST_ITERATIONS,
+  },
   stopSdeiIterations: { what: "the same behind SDEI's event", default: 100_000, least: 1, most: MOST_ITERATIONS },
 };
 

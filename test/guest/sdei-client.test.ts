@@ -10,6 +10,7 @@ import { SdeiRegisteredEvent } from "../../src/guest/sdei/event.ts";
 import { sdeiHandlerAbort } from "../../src/guest/sdei/handler.ts";
 import { observed } from "../../src/guest/observe.ts";
 import { panicDone } from "../../src/guest/panic/done.ts";
+import { stopVersions } from "../../src/guest/stop-ladder/versions.ts";
 import { runArm64, shortLimits, type Arm64Run } from "./arm64-run.ts";
 
 const backtrace = "backtrace_arm64_sdei";
@@ -63,6 +64,29 @@ describe("events", () => {
         expect(run.machine.readRegister(cpu, `x${register}`)).toBe(BigInt(0x1000 + register));
       }
     }
+  });
+});
+
+describe("CPU hotplug", () => {
+  it("unregisters and masks on the CPU that goes, before its SGIs are off", async () => {
+    const { bindings } = stopVersions.sdei_only;
+    const numbers: number[] = [];
+    const run = await runArm64("cpu_offline", {
+      bindings,
+      policy: { targets: "3" },
+      drive: (machine, go) => {
+        for (const place of ["sdei_cpuhp_down", "ipi_teardown"]) numbers.push(machine.probe(place).number);
+        go();
+      },
+    });
+    expect(run.isDone).toBe(true);
+    const passed = [...run.machine.trace].filter(
+      ({ kind, subject }) => kind === TraceKind.PROBE && numbers.includes(subject),
+    );
+    expect(passed.map(({ cpu, subject }) => [cpu, numbers.indexOf(subject)])).toEqual([
+      [3, 0],
+      [3, 1],
+    ]);
   });
 });
 
