@@ -140,11 +140,14 @@ function backtrace(name: string, title: string, version: StopVersionName): Polic
 }
 
 const versionNames = Object.keys(stopVersions) as StopVersionName[];
+/** Versions that differ from others in a crash only, and in other stops only. */
+const crashOnly: readonly StopVersionName[] = ["6_12_irqs_off", "sdei_open_off", "sdei_abort_off", "sdei_abort_park"];
+const notInCrashes: readonly StopVersionName[] = ["6_12_no_rmb"];
 const panicking = ["6_12", "sdei_v3", "sdei_v4", "sdei"] as const satisfies readonly StopVersionName[];
 
 export const arm64StopPolicies: readonly Policy[] = [
-  ...versionNames.map((version) => policyOf(stop, version)),
-  ...versionNames.map((version) => policyOf(crash, version)),
+  ...versionNames.filter((version) => !crashOnly.includes(version)).map((version) => policyOf(stop, version)),
+  ...versionNames.filter((version) => !notInCrashes.includes(version)).map((version) => policyOf(crash, version)),
   ...panicking.flatMap((version) => [policyOf(panic, version), policyOf(panicKexec, version)]),
   backtrace("backtrace_arm64", "NMI backtraces of all CPUs by pseudo-NMI", "6_12"),
   backtrace("backtrace_arm64_sdei", "NMI backtraces of all CPUs by SDEI's event, as merged", "sdei"),
