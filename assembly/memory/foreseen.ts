@@ -4,7 +4,7 @@
 // concerns the line: then what has happened in the meantime is done, and what has not becomes events again
 // (docs/time.md, "Foresight").
 
-import { Acceleration, Architecture, Timing } from "../../src/abi.ts";
+import { Acceleration, Timing } from "../../src/abi.ts";
 import { Core, NEVER, coreInDomain, hop } from "../cpu.ts";
 import { maskTest } from "../cpumask.ts";
 import { machine, reserve, timing } from "../machine.ts";
@@ -73,20 +73,29 @@ if (offsetof<Foreseen>() > FORESEEN_BYTES) ERROR("Foreseen outgrew its bytes");
 
 export function openForeseen(): bool {
   const m = machine();
-  m.foreseen = reserve(<usize>m.cpus * recordsPerCpu() * FORESEEN_BYTES, 64);
+  m.foreseen = reserve(<usize>m.cpus * 2 * FORESEEN_BYTES, 64);
   return m.foreseen != 0;
 }
 
-/** One for the access, one for the store buffer, and one that the loads share. */
-function recordsPerCpu(): u32 {
-  return machine().architecture == Architecture.ARM64 ? 3 : 2;
-}
-
+/** Of a request that can be foreseen. */
 // @ts-ignore: decorator
 @inline
-export function foreseenOf(request: Request): Foreseen {
-  const record = recordsPerCpu() * request.cpu.index + min(request.kind, <u32>RequestKind.LOADS);
-  return changetype<Foreseen>(machine().foreseen + <usize>record * FORESEEN_BYTES);
+function foreseenOf(request: Request): Foreseen {
+  return changetype<Foreseen>(machine().foreseen + <usize>(2 * request.cpu.index + request.kind) * FORESEEN_BYTES);
+}
+
+/** Loads that are issued early go the long way: they are rare, and records for them would be as large as they are. */
+// @ts-ignore: decorator
+@inline
+function mayBeForeseen(request: Request): bool {
+  return request.kind < <u32>RequestKind.LOADS;
+}
+
+/** The fill of a request has come: if it was foreseen, nobody has disturbed it. */
+export function concludeForeseen(request: Request): void {
+  if (!mayBeForeseen(request)) return;
+  const home = changetype<Entry>(request.entry).home;
+  if (home.foreseen == changetype<usize>(foreseenOf(request))) takeApart(home, NEVER);
 }
 
 function isInUse(foreseen: Foreseen): bool {
@@ -94,22 +103,15 @@ function isInUse(foreseen: Foreseen): bool {
   return changetype<Entry>(foreseen.request.entry).home.foreseen == changetype<usize>(foreseen);
 }
 
-/** Whether the record that a request has is that of another's transaction. */
-// @ts-ignore: decorator
-@inline
-function hasOther(request: Request, foreseen: Foreseen): bool {
-  return request.kind >= <u32>RequestKind.LOADS && isInUse(foreseen);
-}
-
 // --- looking ahead ---------------------------------------------------------------------------------------------------
 
 /** Computes what follows from a request that sets out. @returns false when it can't be told: the request is to be sent */
 export function foreseeRequest(request: Request): bool {
+  if (!mayBeForeseen(request)) return false;
   const entry = knownEntry(request.line, request.cpu.core.domain);
   if (changetype<usize>(entry) == 0 || entry.pending != 0 || entry.queueHead != 0) return false;
   if (!isQuiet(entry)) return false;
   const foreseen = foreseenOf(request);
-  if (hasOther(request, foreseen)) return false;
   foreseen.isQueued = 0;
   foreseen.request = request;
   const at = max(request.arrival, entry.free);
@@ -125,8 +127,8 @@ export function foreseeQuestion(entry: Entry, at: u64): bool {
   if (entry.queueHead == 0 || entry.queueHead != entry.queueTail || entry.recall != Recall.NONE) return false;
   if (!isQuiet(entry)) return false;
   const request = changetype<Request>(entry.queueHead);
+  if (!mayBeForeseen(request)) return false;
   const foreseen = foreseenOf(request);
-  if (hasOther(request, foreseen)) return false;
   foreseen.isQueued = 1;
   foreseen.request = request;
   return foreseeAnswer(foreseen, entry, at, request.write != 0) && begin(foreseen, entry);
@@ -260,15 +262,10 @@ export function assertFill(arrival: u64, mayWrite: bool): void {
   assert(arrival == replayed.fillArrival && (mayWrite ? 1 : 0) == replayed.mayWrite, "a fill was not foreseen");
 }
 
-/** The fill has come: nobody has disturbed it. */
-export function concludeForeseen(home: Home): void {
-  takeApart(home, NEVER);
-}
-
 /** Between cycles: as if there were no foresight. */
 export function takeAllApart(): void {
   const m = machine();
-  for (let index: u32 = 0; index < recordsPerCpu() * m.cpus; index++) {
+  for (let index: u32 = 0; index < 2 * m.cpus; index++) {
     const foreseen = changetype<Foreseen>(m.foreseen + <usize>index * FORESEEN_BYTES);
     if (isInUse(foreseen)) takeApart(changetype<Entry>(foreseen.request.entry).home, m.now);
   }

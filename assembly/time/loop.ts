@@ -9,7 +9,7 @@ import { forgetInCore } from "../memory/copies.ts";
 import { cacheArrivals, homeArrivals } from "../memory/directory.ts";
 import { INVALIDATION_DOWNGRADE, dropCopy, gainCopy, landLine } from "../memory/arrivals.ts";
 import { bindFilled } from "../memory/early.ts";
-import { concludeForeseen, foreseenOf, takeApart } from "../memory/foreseen.ts";
+import { concludeForeseen, takeApart } from "../memory/foreseen.ts";
 import { Entry } from "../memory/lines.ts";
 import { enlistLate, isSpunOn, settleMembers } from "../memory/member.ts";
 import { DRAIN, StoreWait, drainStores } from "../memory/stores.ts";
@@ -152,9 +152,8 @@ function takeFills(cycle: u64): void {
 
 /** A line comes to a core. */
 function takeLine(request: Request, mayWrite: bool): void {
-  const entry = changetype<Entry>(request.entry);
-  if (entry.home.foreseen == changetype<usize>(foreseenOf(request))) concludeForeseen(entry.home);
-  gainCopy(entry, request.cpu.core.bit, mayWrite);
+  concludeForeseen(request);
+  gainCopy(changetype<Entry>(request.entry), request.cpu.core.bit, mayWrite);
 }
 
 /** A line that the store buffer has asked for, or the time to drain; the CPU may be doing anything, or wait for just that. */
