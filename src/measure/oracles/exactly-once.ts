@@ -42,13 +42,14 @@ export const exactlyOnce: Oracle = {
       const starts = functionsOf(run, request, "function_start");
       const calls = answersOf(run, request);
       const within = new Set<(typeof starts)[number]>();
-      calls.forEach(({ asked, answered }, index) => {
+      calls.forEach(({ asked, answered, result }, index) => {
         const during = starts.filter(({ cycle }) => cycle >= asked && cycle <= answered);
         for (const start of during) within.add(start);
         const perCpu = byCpu(during);
         for (const cpu of active) {
           const times = perCpu.get(cpu)?.length ?? 0;
-          const isOver = answered !== Infinity;
+          // A call that fails may have run nothing at all: it has been refused.
+          const isOver = answered !== Infinity && (result === 0 || perCpu.size > 0);
           if (times > 1 || (times === 0 && isOver)) {
             violations.push(`call ${index + 1} ran its function ${times} times on CPU ${cpu}`);
           }
