@@ -146,6 +146,7 @@ export const requestOffsets = {
   rounds: inRequest("rounds"),
   roundsDone: inRequest("rounds_done"),
   returned: inRequest("returned"),
+  endsRun: inRequest("ends_run"),
   calls: inRequest("calls"),
 } as const;
 

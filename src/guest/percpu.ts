@@ -108,7 +108,8 @@ export const Request = struct("request", {
   rounds_done: u32,
   /** What the last call returned: an i32. */
   returned: u32,
-  reserved: u32,
+  /** 1: the run is over with it, since whoever else requests something may be stopped. */
+  ends_run: u32,
   /** Times that the function ran on behalf of this request. */
   calls: u64,
 });

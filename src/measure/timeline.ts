@@ -95,7 +95,7 @@ class TimelineReader {
     this.#policy = policy;
     this.#targets = of?.targets ?? [];
     const { perCpuStart, perCpuStride } = machine.image;
-    const caller = policy.request.startsTarget ? of?.targets[0] : of?.requester;
+    const caller = policy.request.startsTarget === "calling" ? of?.targets[0] : of?.requester;
     const start = perCpuStart + (caller ?? 0) * perCpuStride;
     this.#block = caller === undefined ? [0, Infinity] : [start, start + perCpuStride];
     this.#handlers = this.#handlersOf(probes);

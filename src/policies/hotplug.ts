@@ -21,7 +21,7 @@ export const fromInactiveCpuPolicy: Policy = {
     captured: (online) => online,
     rounds: "one",
     mask: "active",
-    startsTarget: true,
+    startsTarget: "calling",
   },
   marks: {
     ...multiStopMarks,
@@ -30,6 +30,23 @@ export const fromInactiveCpuPolicy: Policy = {
   },
   phases: multiStopPhases(""),
   stoppedState: multiStopStopped,
+};
+
+export const cpuOnlinePolicy: Policy = {
+  ...fromInactiveCpuPolicy,
+  name: "cpu_online",
+  title: "CPU bring-up: a CPU that was offline comes online; it stops nobody",
+  source: "kernel/cpu.c, mainline of mid-2026",
+  bindings: multiStopBindings,
+  request: {
+    ...fromInactiveCpuPolicy.request,
+    takesActive: false,
+    captured: () => [],
+    runners: () => undefined,
+    mask: "targets",
+    startsTarget: "quietly",
+  },
+  marks: multiStopMarks,
 };
 
 export const cpuOfflinePolicy: Policy = {

@@ -5,7 +5,7 @@ import "../guest/kernel.ts";
 import { AllstopError } from "../errors.ts";
 import type { Policy } from "./policy.ts";
 import { arm64StopPolicies } from "./arm64-stop.ts";
-import { cpuOfflinePolicy, fromInactiveCpuPolicy } from "./hotplug.ts";
+import { cpuOfflinePolicy, cpuOnlinePolicy, fromInactiveCpuPolicy } from "./hotplug.ts";
 import { ipiBenchmarkPolicy } from "./ipi-benchmark.ts";
 import { microcodePolicies } from "./microcode.ts";
 import { stopMachineNmiPolicies } from "./stop-machine-nmi.ts";
@@ -26,6 +26,7 @@ export const policies: readonly Policy[] = [
   stopCorePolicy,
   fromInactiveCpuPolicy,
   cpuOfflinePolicy,
+  cpuOnlinePolicy,
   ipiBenchmarkPolicy,
   ...microcodePolicies,
   ...stopMachineNmiPolicies,

@@ -81,8 +81,8 @@ export interface RequestKind {
   readonly runners?: (captured: readonly number[], targets: readonly number[]) => readonly number[] | undefined;
   /** The mask in the request block: the `cpus` argument, the targets, or their cores' threads. */
   readonly mask: "active" | "targets" | "cores";
-  /** The target comes up during the call, and makes it; it waits in its start-up code until then. */
-  readonly startsTarget?: true;
+  /** The target comes up during the call; it waits in its start-up code until then. It makes a call on its way up, or comes quietly. */
+  readonly startsTarget?: "calling" | "quietly";
 }
 
 export interface Policy {

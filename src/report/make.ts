@@ -10,7 +10,7 @@ import { kernelSymbols, perCpuOffsets, requestOffsets } from "../guest/kernel.ts
 import { request } from "../guest/percpu.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Policy } from "../policies/index.ts";
-import { startsTarget } from "../scenario/requests.ts";
+import { callerOf, startsTarget } from "../scenario/requests.ts";
 import type { RunResult } from "../scenario/run.ts";
 import { nsOf } from "../timing/index.ts";
 import { formatCpuList } from "../topology/index.ts";
@@ -75,9 +75,7 @@ export function makeReport(result: RunResult): Report {
 
 /** What the first request's calls returned, in order. */
 function returnedBy({ expanded, history, machine }: RunResult): number[] {
-  const { requester, targets } = expanded.requests[0];
-  const caller = startsTarget(expanded.requests[0]) ? (targets[0] ?? requester) : requester;
-  const block = blockOf(machine, caller) + request.symbol.offset;
+  const block = blockOf(machine, callerOf(expanded.requests[0])) + request.symbol.offset;
   return history.observations
     .filter(({ event, values }) => event === "answer" && Number(values[0]) === block)
     .map(({ values }) => Number(BigInt.asIntN(32, values[1] ?? 0n)));

@@ -116,6 +116,8 @@ const schema = v.strictObject({
       cpus: v.optional(whole(1, scenarioLimits.cpus)),
       /** Name of a timing model. */
       timing: v.optional(text("a timing model")),
+      /** Values of timing parameters that take the place of the model's: see allstop list timings --verbose. */
+      parameters: v.optional(v.record(v.string(), v.number("a number"), "an object in braces")),
       /** arm64: whether the machine has FEAT_NMI; false by default. */
       featNmi: v.optional(v.boolean("true or false")),
       /** arm64: name of a firmware personality, or one with switches of its own. */
@@ -240,6 +242,8 @@ const schema = v.strictObject({
       ),
     }),
   ),
+  /** Seed of what delays stores and loads, to see more of the orders that the architecture allows; 0: nothing does. */
+  perturbation: v.optional(whole(0, 2 ** 32 - 1), 0),
   /** Simulated time by which the machine goes on when the call is through, so that what comes too late is seen. */
   afterUs: v.optional(within(0, scenarioLimits.limitUs), 0),
   /** Simulated time after which the run is given up. */

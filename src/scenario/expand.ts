@@ -16,7 +16,13 @@ import { expandMicrocode } from "../faults/microcode.ts";
 import type { MicrocodeUpdate } from "../machine/machine.ts";
 import type { Policy, PolicyOption } from "../policies/index.ts";
 import { DEFAULT_PERSONALITY, personalityOf, type Personality } from "../firmware/index.ts";
-import { findTimingModel, type TimingModel } from "../timing/index.ts";
+import {
+  findTimingModel,
+  timingParameters,
+  timingTable,
+  type TimingModel,
+  type TimingParameter,
+} from "../timing/index.ts";
 import { onlineCpus, parseCpuList, topologyForCpus, topologyFromText, type Topology } from "../topology/index.ts";
 import type { Scenario } from "./document.ts";
 import { expandRequests, type ExpandedRequest } from "./requests.ts";
@@ -61,7 +67,8 @@ const DEFAULT_CPUS = 64;
 /** @param given a topology that comes from elsewhere than the document, such as a file */
 export function expandScenario(scenario: Scenario, given?: Topology): ExpandedScenario {
   const whole = withCount(given ?? topologyOf(scenario), scenario);
-  const timing = timingOf(scenario, whole);
+  const model = timingOf(scenario, whole);
+  const timing = withParameters(model, scenario.machine.parameters ?? {});
   const loads = loadsOf(scenario, whole, timing);
   const topology = withOffline(whole, loads);
   const firmware = firmwareOf(scenario, timing);
@@ -85,7 +92,7 @@ export function expandScenario(scenario: Scenario, given?: Topology): ExpandedSc
         ...machine,
         architecture: timing.architecture,
         cpus: topology.counts.complete,
-        timing: timing.name,
+        timing: model.name,
         ...(firmware === undefined
           ? {}
           : { featNmi: machine.featNmi ?? policy.featNmi ?? false, firmware: machine.firmware ?? DEFAULT_PERSONALITY }),
@@ -194,6 +201,25 @@ function timingOf({ machine }: Scenario, topology: Topology): TimingModel {
     value: machine.timing,
     allowed: architecture,
   });
+}
+
+/** A model with some values changed. @throws SCENARIO_INVALID, naming the parameter */
+function withParameters(model: TimingModel, changes: Readonly<Record<string, number>>): TimingModel {
+  const parameters = { ...model.parameters };
+  for (const [name, value] of Object.entries(changes)) {
+    const at = `machine.parameters.${name}`;
+    if (!isTimingParameter(name)) {
+      const allowed = Object.keys(timingParameters).join(", ");
+      throw new AllstopError("SCENARIO_INVALID", "no such timing parameter", { at, value, allowed });
+    }
+    parameters[name] = { ...parameters[name], value, source: "the scenario document", confidence: "estimate" };
+    placed(at, () => timingTable({ ...model, parameters }));
+  }
+  return Object.keys(changes).length === 0 ? model : { ...model, name: `${model.name}, changed`, parameters };
+}
+
+function isTimingParameter(name: string): name is TimingParameter {
+  return Object.hasOwn(timingParameters, name);
 }
 
 function firmwareOf({ machine }: Scenario, timing: TimingModel): Personality | undefined {

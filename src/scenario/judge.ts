@@ -12,7 +12,7 @@ import {
 } from "../measure/oracles/index.ts";
 import type { Machine, RunEnd } from "../machine/machine.ts";
 import type { ExpandedScenario } from "./expand.ts";
-import { startsTarget, type ExpandedRequest } from "./requests.ts";
+import { callerOf, type ExpandedRequest } from "./requests.ts";
 
 /** Sources of NMIs that faults raise. */
 const sourceOf: Readonly<Record<string, string>> = {
@@ -65,11 +65,9 @@ function observedRequest(machine: Machine, expanded: ExpandedScenario, request: 
   const { online, topology } = expanded;
   const captured = policy.request.captured(online, targets, topology);
   const runners = runnersOf(request, online, captured, active);
-  // A CPU that comes up during the call makes it, from its own block.
-  const caller = startsTarget(request) ? (targets[0] ?? requester) : requester;
   return {
     requester,
-    block: machine.image.perCpuStart + caller * machine.image.perCpuStride + requestBlock.symbol.offset,
+    block: machine.image.perCpuStart + callerOf(request) * machine.image.perCpuStride + requestBlock.symbol.offset,
     active: runners === undefined ? undefined : new Set(runners),
     stopped: captured.filter((cpu) => cpu !== requester),
   };

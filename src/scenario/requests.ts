@@ -192,5 +192,10 @@ function checkTogether(requests: readonly ExpandedRequest[]): void {
 }
 
 export function startsTarget({ policy }: ExpandedRequest): boolean {
-  return policy.request.startsTarget === true;
+  return policy.request.startsTarget !== undefined;
+}
+
+/** Whose request block a call is made from: that of a CPU that calls on its way up, else the requester's. */
+export function callerOf({ policy, requester, targets: [target] }: ExpandedRequest): number {
+  return policy.request.startsTarget === "calling" ? (target ?? requester) : requester;
 }

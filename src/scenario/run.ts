@@ -19,7 +19,7 @@ import type { Topology } from "../topology/index.ts";
 import { loadCore, type CoreSource } from "../core/load.ts";
 import { parseScenario, type ScenarioInput } from "./document.ts";
 import { expandScenario, type ExpandedScenario } from "./expand.ts";
-import { startsTarget, type ExpandedRequest } from "./requests.ts";
+import { callerOf, startsTarget, type ExpandedRequest } from "./requests.ts";
 
 export interface RunOptions {
   /** A topology that the document doesn't name, such as one read from a file. */
@@ -160,6 +160,7 @@ export function buildMachine(
     if (idleExitCycles !== undefined) machine.setIdleExit(cpu, idleExitCycles);
   });
   for (const [cpu, update] of expanded.updates) machine.setMicrocodeUpdate(cpu, update);
+  machine.setPerturbation(expanded.scenario.perturbation);
   for (const { cpu, kind, delivery } of expanded.deliveries) machine.setDelivery(cpu, kind, delivery);
   return machine;
 }
@@ -208,6 +209,8 @@ function writeRequest(machine: Machine, request: ExpandedRequest, index: number)
   const own = blockOf(requester);
   machine.writeUint64(own + requestOffsets.call, BigInt(machine.address(policy.request.call.name)));
   machine.writeUint64(own + requestOffsets.startTurns, BigInt(startTurns));
+  const endsRun = index === 0 && policy.promises?.end === "stopped";
+  machine.writeUint32(own + requestOffsets.endsRun, endsRun ? 1 : 0);
   const isInside = policy.request.rounds === "inside";
   machine.writeUint32(own + requestOffsets.rounds, isInside ? 1 : rounds);
   if (isInside) {
@@ -218,11 +221,12 @@ function writeRequest(machine: Machine, request: ExpandedRequest, index: number)
     machine.writeUint32(own + requestOffsets.second, targets[1] ?? 0);
   }
   const starting = startsTarget(request) ? blockOf(targets[0] as number) : undefined;
+  const caller = blockOf(callerOf(request));
   if (starting !== undefined) machine.writeUint32(starting + perCpuOffsets.start, StartKind.Held);
   if (mask === undefined) return;
   const address = machine.address(kernelSymbols.requestedMask) + index * MASK_BYTES;
   writeMask(machine, address, mask);
-  machine.writeUint64((starting ?? own) + requestOffsets.mask, BigInt(address));
+  machine.writeUint64(caller + requestOffsets.mask, BigInt(address));
 }
 
 function writeMask(machine: Machine, address: number, members: readonly number[]): void {

@@ -132,17 +132,17 @@ function faultsOf({ expanded, machine, end, events }: FamilyRun): string[] {
   const { calls, complaints } = readCalls(events);
   const goers = new Set(
     requests.flatMap(({ policy, targets }) =>
-      policy.name === "cpu_offline" || policy.request.startsTarget ? targets : [],
+      policy.name === "cpu_offline" || policy.request.startsTarget === "calling" ? targets : [],
     ),
   );
   const faults = [...complaints];
   for (const request of requests) {
     const { requester, rounds, policy, targets } = request;
-    const caller = policy.request.startsTarget ? (targets[0] as number) : requester;
+    const caller = policy.request.startsTarget === "calling" ? (targets[0] as number) : requester;
     const own = calls.filter((call) => call.requester === requester);
     if (own.length !== rounds) faults.push(`${policy.name}: ${own.length} of ${rounds} calls returned`);
     // What the starting CPU's call did lies in that CPU's memory; the requester's own record is empty.
-    const started = policy.request.startsTarget ? readStarting(events, caller) : undefined;
+    const started = policy.request.startsTarget === "calling" ? readStarting(events, caller) : undefined;
     for (const call of own) {
       const fault = judge(request, { ...call, ...started }, goers);
       if (fault !== undefined) faults.push(`${policy.name} by CPU ${requester}: ${fault}`);

@@ -96,7 +96,7 @@ export const requester = routine(
     k.atomicAdd(outcome.calls, mine.calls);
     k.atomicAdd(requestCalls, mine.calls);
     const finished = k.fetchAdd(outcome.finished, 1);
-    k.if(finished.add(1).eq(requesters), () => {
+    k.if(finished.add(1).eq(requesters).or(mine.ends_run.ne(0)), () => {
       k.mark("done");
       k.call(requestsDone);
     });
