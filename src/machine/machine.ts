@@ -44,7 +44,7 @@ import { deliveryKind, deliveryOf, deliveryWords, type Delivery, type DeliveryKi
 import { checkedApicMode, localInterruptOf, type LocalApicMode, type LocalInterruptSource } from "./local-apic.ts";
 import type { MachineImage } from "./guest-image.ts";
 import { loadImage } from "./load-image.ts";
-import { nearestNames } from "./names.ts";
+import { nearestNames } from "../names.ts";
 import { memoryUse, ramOf, roundUp, type MemoryUse, type Ram } from "./ram.ts";
 import { registerSlot } from "./registers.ts";
 import {

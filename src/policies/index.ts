@@ -3,6 +3,7 @@
 // First, since the order in which guest modules load is the order of routines in an image, whoever asks for it.
 import "../guest/kernel.ts";
 import { AllstopError } from "../errors.ts";
+import { nearestNames } from "../names.ts";
 import type { Policy } from "./policy.ts";
 import { arm64StopPolicies } from "./arm64-stop.ts";
 import { cpuOfflinePolicy, cpuOnlinePolicy, fromInactiveCpuPolicy } from "./hotplug.ts";
@@ -40,8 +41,10 @@ export const policies: readonly Policy[] = [
 export function findPolicy(name: string): Policy {
   const found = policies.find((policy) => policy.name === name);
   if (found !== undefined) return found;
+  const names = policies.map((policy) => policy.name);
+  const nearest = nearestNames(name, names);
   throw new AllstopError("NAME_UNKNOWN", "no such policy", {
     value: name,
-    allowed: policies.map((policy) => policy.name).join(", "),
+    allowed: `${nearest.join(", ")} and ${names.length - nearest.length} others: see allstop list policies`,
   });
 }

@@ -356,7 +356,10 @@ describe.concurrent("wrong usage: exit code 2, a message on stderr, nothing on s
     [["run", "--topology", "2x4x1", "--cpus", "4"], /--cpus: the topology has another number.*allowed: 8/],
     [["run", "--timing", "abacus"], /--timing: no such timing model; found "abacus"/],
     [["run", "--timing", "zen4", "--arch", "arm64"], /--timing: timing model zen4 is of x86-64/],
-    [["run", "--policy", "ask_nicely"], /--policy: no such policy; found "ask_nicely"; allowed: stop_machine/],
+    [
+      ["run", "--policy", "ask_nicely"],
+      /--policy: no such policy; found "ask_nicely"; allowed: .* and \d+ others: see allstop list policies/,
+    ],
     [["run", "--cpus", "4", "--active", "2-9"], /--active: no such CPU; found 4; allowed: 0-3 /],
     [
       ["run", "--policy", "cpu_offline", "--cpus", "4", "--target", "3,5"],

@@ -18,6 +18,8 @@ describe("a document", () => {
       machine: {},
       policy: { name: "stop_machine", active: "first", functionUs: 0 },
       load: { common: "idle", particular: [] },
+      perturbation: 0,
+      afterUs: 0,
       limitUs: 1_000_000,
       seed: 1,
     });
@@ -81,7 +83,7 @@ describe("a document", () => {
       "one inside",
       scenario({ machine: { cpu: 5 } }),
       "machine.cpu",
-      /no such field; allowed: architecture, topology, cpus, timing, featNmi, firmware$/,
+      /no such field; allowed: architecture, topology, cpus, timing, parameters, featNmi, firmware$/,
     ],
     [
       "one in a list",
@@ -223,7 +225,7 @@ describe("a document", () => {
       "no such policy",
       { policy: { name: "ask" } },
       "NAME_UNKNOWN",
-      /^policy\.name: no such policy; found "ask"; allowed: stop_machine/,
+      /^policy\.name: no such policy; found "ask"; allowed: .* others: see allstop list policies/,
     ],
     [
       "a load of the other architecture",
