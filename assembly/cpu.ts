@@ -54,8 +54,10 @@ export class Cpu {
 
   /** Target of the last taken backward branch, how often it came in a row, and when elision is tried again. */
   loopHead: u64;
-  loopVisits: u32;
-  loopPatience: u32;
+  loopVisits: u16;
+  loopPatience: u16;
+  /** Of the last one that went back beyond the one before it, so that its loop is around that one's: the target's low half. */
+  outerHead: u32;
 
   /** Room for the Request of the access that blocks this CPU (memory/request.ts). */
   request0: u64;
@@ -82,6 +84,8 @@ export class Cpu {
   /** Firmware's view: powered on; a start message is under way. */
   on: u8;
   starting: u8;
+  /** How often outerHead came in a row. */
+  outerVisits: u16;
   deviceValue: u64;
   deviceAddress: u64;
   deviceSize: u32;

@@ -27,8 +27,8 @@ import { Leave } from "./leave.ts";
 import { parkedLineUse } from "./spin.ts";
 import { LineUse } from "./watch.ts";
 
-/** A turn longer than this is not a spin. */
-const MOST_TURN_TICKS: u64 = 8192;
+/** A turn longer than this is not a spin: one may pass some microseconds in a loop inside. */
+const MOST_TURN_TICKS: u64 = 65536;
 const MOST_TURN_STEPS: u32 = 512;
 
 // Lines of the turn: number, use, accesses in the first turn; of the last plain load: size (or 0), ticks into the turn, host

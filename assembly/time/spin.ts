@@ -102,24 +102,35 @@ export function spinOf(cpu: Cpu): Spin {
 
 /**
  * A taken backward branch.
- * @returns whether comeRound() is to be called: the same branch was the last one, and patience is over
+ * @returns whether comeRound() is to be called: the same branch was the last one, but for those of loops inside, and patience is over
  */
 // @ts-ignore: decorator
 @inline
 export function loopEdge(cpu: Cpu, target: u64): bool {
-  if (cpu.loopHead != target) {
-    newLoop(cpu, target);
-    return false;
-  }
+  if (cpu.loopHead != target) return otherLoop(cpu, target);
   return ++cpu.loopVisits >= cpu.loopPatience;
 }
 
-function newLoop(cpu: Cpu, target: u64): void {
-  if (changetype<usize>(cpu) == machine().shadow) return; // inner loops are part of the turn
+/** A branch to another head than the last one: of a loop around that, if it goes back further. */
+function otherLoop(cpu: Cpu, target: u64): bool {
+  if (changetype<usize>(cpu) == machine().shadow) return false; // inner loops are part of the turn
+  const isAround = target < cpu.loopHead;
+  const visits: u16 = <u32>target == cpu.outerHead ? cpu.outerVisits + 1 : 0;
   cpu.loopHead = target;
   cpu.loopVisits = 0;
+  cpu.loopPatience = patienceAt(target);
+  if (!isAround) return false;
+  cpu.outerHead = <u32>target;
+  cpu.outerVisits = visits;
+  if (visits < cpu.loopPatience) return false;
+  cpu.outerVisits = 0;
+  return true;
+}
+
+/** Visits to a head until elision is tried. */
+function patienceAt(target: u64): u16 {
   const head = headOf(target);
-  cpu.loopPatience = load<u64>(head) == target ? load<u32>(head, HEAD_PATIENCE) : 1;
+  return load<u64>(head) == target ? <u16>load<u32>(head, HEAD_PATIENCE) : 1;
 }
 
 function headOf(address: u64): usize {
@@ -134,7 +145,7 @@ export function comeRound(cpu: Cpu): Leave {
   // A parked CPU has no stores that wait, draws no delays, and gets no lines.
   if (catchingUp || cpu.storing != 0 || cpu.asksEarly != 0 || isHeld(cpu)) return Leave.NONE;
   if ((m.accelerations & Acceleration.SPIN_ELISION) == 0) {
-    cpu.loopPatience = u32.MAX_VALUE;
+    cpu.loopPatience = u16.MAX_VALUE;
     return Leave.NONE;
   }
   const head = headOf(cpu.pc);
@@ -142,7 +153,7 @@ export function comeRound(cpu: Cpu): Leave {
     if (load<u64>(head) == cpu.pc) store<u64>(head, 0);
     return Leave.PARKED;
   }
-  cpu.loopPatience = min(max(cpu.loopPatience << 1, 2), MOST_PATIENCE);
+  cpu.loopPatience = <u16>min(max((<u32>cpu.loopPatience) << 1, 2), MOST_PATIENCE);
   store<u64>(head, cpu.pc);
   store<u32>(head, cpu.loopPatience, HEAD_PATIENCE);
   return Leave.NONE;

@@ -104,6 +104,9 @@ function registerSlopes(cpu: Cpu, d: X86, operation: i32): bool {
     case Op.TEST_RR64:
       return logic(slope(d.rm) == 0 || d.rm == d.reg, slope(d.reg), d.rm == d.reg);
     case Op.TEST_RR32:
+      // The flags keep the lower half, sign-extended.
+      keepSignedRange(widen(readR(base, d.reg), 32), slope(d.reg), 32);
+      return logic(slope(d.rm) == 0 || d.rm == d.reg, slope(d.reg), d.rm == d.reg);
     case Op.TEST_RR8:
       return (slope(d.rm) | slope(d.reg)) == 0 && flatFlags();
     case Op.TEST_RI64:

@@ -331,13 +331,14 @@ describe("x86-64 loops that compare on every condition", () => {
     for (const [start, other] of closeToWraps) {
       for (const step of [1, -3]) {
         const registers = [none, all].map((accelerations) => {
-          const machine = new BareMachine({ architecture: "x86-64", cpus: 32, accelerations });
+          const machine = new BareMachine({ architecture: "x86-64", cpus: 64, accelerations });
           machine.map(0x1_0000, 0x1_0000, PAGE_RX);
-          for (let cpu = 0; cpu < 32; cpu++) {
+          for (let cpu = 0; cpu < 64; cpu++) {
             const code = new X64(0x1_0000 + 256 * cpu).movImmediate(R8, start).movImmediate(R9, other).set(RCX, 90);
             code.label("head").decrement(4, RCX).jumpIf(4, "out").opImmediate("add", width, R8, step);
-            // Half of them look at the flags of the addition itself.
+            // Some look at the flags of the addition itself.
             if (cpu < 16) code.op("cmp", width, R8, R9);
+            else if (cpu >= 32) code.test(cpu < 48 ? 4 : 8, R8, R8);
             machine.write(
               code.origin,
               code
@@ -350,7 +351,7 @@ describe("x86-64 loops that compare on every condition", () => {
             machine.start(cpu, code.origin);
           }
           machine.run(20_000);
-          return Array.from({ length: 32 }, (_, cpu) => [machine.register(cpu, RCX), machine.register(cpu, R8)]);
+          return Array.from({ length: 64 }, (_, cpu) => [machine.register(cpu, RCX), machine.register(cpu, R8)]);
         });
         expect({ start, other, step, registers: registers[1] }).toEqual({
           start,
