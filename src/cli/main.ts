@@ -165,6 +165,7 @@ program
   .description("run the built-in scenarios on all their variants, beside what is expected of them")
   .argument("[id...]", "such as S5 or H1 (default: all)")
   .option("--cpus <n>", "only on machines of this many CPUs, of those that a scenario names", whole)
+  .option("--smallest", "each variant on its smallest machine only")
   .option("--list", "only tell what there is")
   .option("--json", "as JSON: rows of scenario, variant, cpus, expected, got")
   .addHelpText(

@@ -8,6 +8,7 @@ import { ProgressBar, palette, print } from "./terminal.ts";
 
 export interface ScenariosArguments {
   readonly cpus?: number;
+  readonly smallest?: true;
   readonly list?: true;
   readonly json?: true;
 }
@@ -17,7 +18,11 @@ export async function scenarios(ids: readonly string[], options: ScenariosArgume
   const cases = await findCases(ids);
   if (options.list) return listCases(cases, options.json === true);
   const core = await loadCore();
-  const wanted = { core, ...(options.cpus === undefined ? {} : { cpus: [options.cpus] }) };
+  const wanted = {
+    core,
+    smallest: options.smallest === true,
+    ...(options.cpus === undefined ? {} : { cpus: [options.cpus] }),
+  };
   const work = cases.flatMap((one) => rowsOf(one, wanted).map((row) => ({ one, ...row })));
   const bar = new ProgressBar("running");
   const rows: CaseRow[] = [];

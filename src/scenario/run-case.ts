@@ -19,19 +19,25 @@ export interface CaseRow {
 export interface CaseOptions {
   /** Run with these numbers of CPUs only, of those that a case names. */
   readonly cpus?: readonly number[];
+  /** Run each variant on its smallest machine only. */
+  readonly smallest?: boolean;
   readonly core?: CoreSource;
 }
 
 /** Variants of a case by size: what there is to run. */
 export function rowsOf(
   one: Case,
-  { cpus }: CaseOptions = {},
+  { cpus, smallest = false }: CaseOptions = {},
 ): { readonly variant: CaseVariant; readonly cpus: number }[] {
   return one.variants.flatMap((variant) =>
-    (variant.cpus ?? one.cpus)
+    sizesOf(variant.cpus ?? one.cpus, smallest)
       .filter((size) => cpus === undefined || cpus.includes(size))
       .map((size) => ({ variant, cpus: size })),
   );
+}
+
+function sizesOf(sizes: readonly number[], smallest: boolean): readonly number[] {
+  return smallest ? [Math.min(...sizes)] : sizes;
 }
 
 /** @throws SCENARIO_INVALID and what running a scenario throws */
