@@ -133,6 +133,37 @@ export function broadcastEvent(sender: Cpu): void {
   }
 }
 
+// @ts-ignore: decorator
+@inline
+function isAnswer(argument: u64): bool {
+  return ((<i32>argument) & MESSAGE_KIND) == Message.ANSWER;
+}
+
+/**
+ * The messages of a cycle, answers behind all others (R4): the instruction that an answer completes may look at what is pending,
+ * as a CPU_SUSPEND does.
+ */
+export function answersLast(list: EventNode): EventNode {
+  let first = changetype<usize>(list);
+  let last: usize = 0;
+  let answers: usize = 0;
+  for (let at = first; at != 0;) {
+    const next = changetype<EventNode>(at).next;
+    if (isAnswer(changetype<EventNode>(at).argument)) {
+      if (last == 0) first = next;
+      else changetype<EventNode>(last).next = next;
+      changetype<EventNode>(at).next = answers;
+      answers = at;
+    } else {
+      last = at;
+    }
+    at = next;
+  }
+  if (last == 0) return changetype<EventNode>(answers);
+  changetype<EventNode>(last).next = answers;
+  return changetype<EventNode>(first);
+}
+
 /** A message has arrived. */
 export function deliver(node: EventNode, cycle: u64): void {
   const cpu = changetype<Cpu>(node.subject);
@@ -147,7 +178,7 @@ export function deliver(node: EventNode, cycle: u64): void {
   }
   land(cpu);
   if (isDiverted(cpu, argument, cycle)) return;
-  if (((<i32>argument) & MESSAGE_KIND) == Message.ANSWER) {
+  if (isAnswer(argument)) {
     answerDevice(cpu, cycle);
     runCompleted(cpu, cycle);
     return;

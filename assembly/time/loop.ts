@@ -3,7 +3,7 @@
 import { CpuState, RunStatus, StopReason } from "../../src/abi.ts";
 import { Core, Cpu, NEVER, coreInDomain, threadOf } from "../cpu.ts";
 import { deviceArrivals } from "../devices/transaction.ts";
-import { deliver } from "../interrupts/message.ts";
+import { answersLast, deliver } from "../interrupts/message.ts";
 import { halt, machine } from "../machine.ts";
 import { forgetInCore } from "../memory/copies.ts";
 import { cacheArrivals, homeArrivals } from "../memory/directory.ts";
@@ -200,7 +200,7 @@ function fillFromSibling(cpu: Cpu, cycle: u64): void {
 }
 
 function takeMessages(cycle: u64): void {
-  let node = take(cycle, EventClass.MESSAGE);
+  let node = answersLast(take(cycle, EventClass.MESSAGE));
   while (changetype<usize>(node) != 0) {
     const next = changetype<EventNode>(node.next);
     leaveRest(next);

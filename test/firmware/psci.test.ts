@@ -1,7 +1,7 @@
 // SMCCC (Arm DEN 0028) and PSCI (Arm DEN 0022F.b), rule by rule.
 
 import { describe, expect, it } from "vitest";
-import { CpuState, GICR_BASE, GICR_STRIDE, StopReason } from "../../src/abi.ts";
+import { CpuState, DeliveryMode, GICR_BASE, GICR_STRIDE, StopReason, TraceKind } from "../../src/abi.ts";
 import { accelerationNames } from "../../src/machine/accelerations.ts";
 import { buildTopology, topologyForCpus } from "../../src/topology/index.ts";
 import { sgi, send } from "../instructions/arm64/gic.ts";
@@ -426,6 +426,28 @@ describe("PSCI CPU_SUSPEND (DEN 0022F.b 5.4)", () => {
     ]);
     expect(kept(guest, 0, 1)).toEqual([SUCCESS]);
     expect(Number(guest.x(0, 20) - guest.x(0, 19))).toBeLessThan(40);
+  });
+
+  // Found by the law of one digest: seed 650093 of tight arm64 machines with loads.
+  it("sees an interrupt that arrives in the cycle of its return, whichever of the two was sent first", () => {
+    /** The cycle in which CPU 0 begins to wait, if it does; an SGI reaches it at a cycle, and has been sent long before or just then. */
+    const waitsAt = (arrival?: number, sentEarly = true): number | undefined => {
+      const guest = callers([`${openInterrupts(0)} ${call("CPU_SUSPEND", 0, 0, 0)}`]);
+      const { core } = guest.machine;
+      core.setTraceMask(1 << TraceKind.WAIT);
+      if (arrival !== undefined) {
+        if (!sentEarly) guest.run(arrival);
+        core.sendInterrupt(0, 3, DeliveryMode.FIXED, BigInt(arrival));
+      }
+      guest.run(2000);
+      return guest.machine.drain().map(({ cycle }) => Number(cycle))[0];
+    };
+    const returns = waitsAt() ?? 0;
+    expect(returns).toBeGreaterThan(2 * figures.firmwareCall);
+    for (const sentEarly of [true, false]) {
+      const waits = [returns - 1, returns, returns + 1].map((arrival) => waitsAt(arrival, sentEarly));
+      expect({ sentEarly, waits }).toEqual({ sentEarly, waits: [undefined, undefined, returns] });
+    }
   });
 
   it("5.4.6: INVALID_PARAMETERS for power-down, for other levels and for reserved bits", () => {
