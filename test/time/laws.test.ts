@@ -7,7 +7,7 @@ import { accelerationNames, type Accelerations } from "../../src/machine/acceler
 import { R8, R9, RAX, RBX, RCX } from "../instructions/x86-64/code.ts";
 import { A64 } from "../support/a64.ts";
 import { BareMachine, PAGE_RW, PAGE_RX, type TraceRecord } from "../support/bare-machine.ts";
-import { observe, sortedTrace, stateOf, type Observation } from "../support/observe.ts";
+import { observe, sortedTrace, stateOf, type Observation, type Stop } from "../support/observe.ts";
 import { Random } from "../support/random.ts";
 import {
   architectures,
@@ -60,6 +60,17 @@ function alive(machine: BareMachine): void {
   expect(machine.counter(Counter.STOP_REASON)).toBe(BigInt(StopReason.NONE));
 }
 
+const ERET = 0xd69f_03e0;
+
+/**
+ * Whether a machine was stopped by an ERET to EL0, which isn't modelled. arm64 programs may come to that: an SDEI event between a
+ * handler's last look at its ELR_EL1 and SPSR_EL1 and its ERET, whose own handler ends by EVENT_COMPLETE_AND_RESUME, overwrites
+ * both; the handler returns into itself, and takes what lies above its stack for a frame.
+ */
+function hasGoneAstray(machine: BareMachine, stop: Stop | undefined): boolean {
+  return stop?.reason === StopReason[StopReason.UNSUPPORTED] && machine.read32(Number(stop.pc)) === ERET;
+}
+
 const families = architectures.flatMap((architecture) =>
   latencyFamilies.map((latencies) => ({ architecture, latencies, until: untilOf(latencies) })),
 );
@@ -89,23 +100,27 @@ describe.each(families)("random $architecture machines with $latencies latencies
   const { until } = family;
 
   const haveOneDigest = (kind: MachineKind): void => {
+    let astray = 0;
     const body = (machine: RandomMachine, random: Random, context: object): void => {
       const cuts = cutsOf(random, until);
-      const look = (accelerations: Accelerations): string[] => {
+      const look = (accelerations: Accelerations): Pick<Observation, "states" | "stop"> => {
         const built = build(machine, { accelerations });
-        const { states } = observe(built, cuts);
-        alive(built);
-        return states;
+        const { states, stop } = observe(built, cuts);
+        if (!hasGoneAstray(built, stop)) alive(built);
+        return { states, stop };
       };
       const reference = look(none);
+      if (reference.stop !== undefined) astray++;
       // Within a test run a machine has one rival: all accelerations, or some.
       const some = random.pick(combinations);
       for (const accelerations of seeds > 60 ? [all, some] : [random.chance(60) ? all : some]) {
         const details = { ...context, accelerations, cuts };
-        expect({ ...details, states: look(accelerations) }).toEqual({ ...details, states: reference });
+        expect({ ...details, ...look(accelerations) }).toEqual({ ...details, ...reference });
       }
     };
     eachSeed(family, seeds, body, kind);
+    // What stops early tests little.
+    expect(astray).toBeLessThanOrEqual(Math.ceil(seeds / 20));
   };
 
   it(`have one digest under every combination of accelerations (${seeds} seeds from ${firstSeed})`, () => {
