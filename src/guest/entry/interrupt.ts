@@ -22,12 +22,16 @@ export const noOtherInterrupt = routine("no_other_interrupt", { id: u32 }, nothi
   k.call(badException);
 });
 
+/** Marks where the kernel's tracepoints of an interrupt's entry are: the number is in a local of the caller. */
 export function enterInterrupt(k: Builder): void {
+  k.mark("irq_entry");
   k.set(local.here.preempt_count, local.here.preempt_count.add(HARDIRQ_OFFSET));
   k.set(counters.here.interrupts, counters.here.interrupts.add(1));
 }
 
+/** As the kernel's tracepoints, the mark comes before preemption. */
 export function exitInterrupt(k: Builder): void {
+  k.mark("irq_exit");
   k.set(local.here.preempt_count, local.here.preempt_count.sub(HARDIRQ_OFFSET));
   preemptOnInterruptExit(k);
 }

@@ -135,6 +135,7 @@ export const wakeUpProcess = routine("wake_up_process", { task: ptr(Task) }, not
   const flags = k.irqSave();
   const rq = lockTaskQueue(k, task);
   k.if(task.state.and(TaskState.Normal).ne(0), () => {
+    k.mark("sched_waking");
     k.writeOnce(task.state, TaskState.Running);
     // A task that was about to sleep and has not got so far just carries on.
     k.if(task.on_rq.eq(0), () => {
@@ -160,7 +161,10 @@ export const preemptEnable = routine("preempt_enable", [], nothing, (k) => {
 
 function preemptIfNeeded(k: Builder): void {
   k.if(local.here.preempt_count.eq(0), () =>
-    k.if(needResched(k).ne(0), () => k.call(scheduleInMode, SchedMode.Preempt)),
+    k.if(needResched(k).ne(0), () => {
+      k.mark("preempt");
+      k.call(scheduleInMode, SchedMode.Preempt);
+    }),
   );
 }
 
