@@ -25,6 +25,19 @@ export interface TraceRecord {
   readonly value2: bigint;
 }
 
+function recordAt(view: DataView, index: number): TraceRecord {
+  const at = index * TRACE_RECORD_BYTES;
+  return {
+    cycle: Number(view.getBigUint64(at + TRACE_CYCLE, true)),
+    cpu: view.getUint32(at + TRACE_CPU, true),
+    kind: view.getUint32(at + TRACE_KIND, true),
+    subject: view.getUint32(at + TRACE_SUBJECT, true),
+    peer: view.getUint32(at + TRACE_PEER, true),
+    value: view.getBigUint64(at + TRACE_VALUE, true),
+    value2: view.getBigUint64(at + TRACE_VALUE2, true),
+  };
+}
+
 /** Appends raw records and gives them back in the order of (cycle, CPU); records of one CPU keep theirs. */
 export class TraceLog {
   #bytes = new Uint8Array(0);
@@ -65,18 +78,31 @@ export class TraceLog {
   /** All records in order; O(n log n) the first time after something was appended. */
   *[Symbol.iterator](): Generator<TraceRecord> {
     const view = new DataView(this.#bytes.buffer);
+    for (const index of this.#sorted(view)) yield recordAt(view, index);
+  }
+
+  /**
+   * Removes the records of before a cycle, and gives them in order. A run in slices that takes what was before Machine.cycle after each
+   * gets the same records in the same order as one that reads them all at its end, and never holds more than those of a slice.
+   */
+  takeBefore(cycle: number): TraceRecord[] {
+    const view = new DataView(this.#bytes.buffer);
+    const taken: TraceRecord[] = [];
+    const left: number[] = [];
     for (const index of this.#sorted(view)) {
-      const at = index * TRACE_RECORD_BYTES;
-      yield {
-        cycle: Number(view.getBigUint64(at + TRACE_CYCLE, true)),
-        cpu: view.getUint32(at + TRACE_CPU, true),
-        kind: view.getUint32(at + TRACE_KIND, true),
-        subject: view.getUint32(at + TRACE_SUBJECT, true),
-        peer: view.getUint32(at + TRACE_PEER, true),
-        value: view.getBigUint64(at + TRACE_VALUE, true),
-        value2: view.getBigUint64(at + TRACE_VALUE2, true),
-      };
+      const record = recordAt(view, index);
+      if (record.cycle < cycle) taken.push(record);
+      else left.push(index);
     }
+    // Those of one CPU and cycle keep their order: by where they stand.
+    left.sort((a, b) => a - b);
+    for (const [place, index] of left.entries()) {
+      const at = index * TRACE_RECORD_BYTES;
+      this.#bytes.copyWithin(place * TRACE_RECORD_BYTES, at, at + TRACE_RECORD_BYTES);
+    }
+    this.#count = left.length;
+    this.#order = undefined;
+    return taken;
   }
 
   #sorted(view: DataView): Uint32Array {
