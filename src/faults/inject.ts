@@ -32,6 +32,9 @@ export interface FaultyRun {
 /** Runs a machine on to a cycle. */
 export type Advance = (until: number) => RunEnd;
 
+/** The same in steps: at each, the machine stands, and may be looked at. */
+export type AdvanceBySteps = (until: number) => Generator<void, RunEnd>;
+
 /**
  * Runs a machine as run() does, with injections on the way.
  * @param advance instead of machine.run(), such as one that tells of the progress
@@ -43,13 +46,29 @@ export function runWithFaults(
   limit: number,
   advance: Advance = (until) => machine.run(until),
 ): FaultyRun {
+  const steps = stepWithFaults(machine, injections, limit, function* (until) {
+    return advance(until);
+  });
+  while (true) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** runWithFaults() in the steps of `advance`. */
+export function* stepWithFaults(
+  machine: Machine,
+  injections: readonly Injection[],
+  limit: number,
+  advance: AdvanceBySteps,
+): Generator<void, FaultyRun> {
   const waiting = injections.map((injection) => waitingOf(machine, injection));
   const results = new Map<Injection, Injected>();
   let end: RunEnd | undefined;
   while (end === undefined) {
     const next = nextInjection(machine, waiting, limit);
     const before = next === undefined ? limit : standsAt(next);
-    const reached = next !== undefined && before <= machine.cycle ? STANDS : advance(before);
+    const reached = next !== undefined && before <= machine.cycle ? STANDS : yield* advance(before);
     if (next === undefined || (reached.kind !== "reached" && reached.kind !== "quiescent")) {
       end = reached;
     } else {

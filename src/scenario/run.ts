@@ -2,7 +2,14 @@
 
 import type { Image } from "../asm/index.ts";
 import { AllstopError, placed } from "../errors.ts";
-import { runWithFaults, type Advance, type FaultyRun, type Injected } from "../faults/inject.ts";
+import {
+  runWithFaults,
+  stepWithFaults,
+  type Advance,
+  type AdvanceBySteps,
+  type FaultyRun,
+  type Injected,
+} from "../faults/inject.ts";
 import { xapicBindings } from "../guest/irqchip/xapic.ts";
 import { buildKernel, kernelSymbols, perCpuOffsets, requestOffsets } from "../guest/kernel.ts";
 import { StartKind } from "../guest/percpu.ts";
@@ -66,10 +73,9 @@ export async function executeScenario(document: ScenarioInput, options: RunOptio
   const machine = await prepareMachine(expanded, options);
   const observation = expanded.policy.measures === undefined ? watchCalls : watchInterrupts;
   const read = observation(machine, expanded);
-  machine.probe(expanded.policy.marks.done, { break: true });
-  machine.probe(expanded.policy.marks.fatal, { break: true });
+  breakAtEnd(machine, expanded);
   const { end, injected } = runToEnd(machine, expanded, options.onProgress);
-  if (end.kind === "probe") machine.run(machine.cycle + cyclesOf(expanded.timing, expanded.scenario.afterUs * 1000, 0));
+  if (end.kind === "probe") machine.run(machine.cycle + afterCycles(expanded));
   return { expanded, machine, end, injected, ...read(), wallMs: performance.now() - started };
 }
 
@@ -235,14 +241,44 @@ function writeMask(machine: Machine, address: number, members: readonly number[]
   for (const [word, value] of words) machine.writeUint64(address + 8 * word, value);
 }
 
+/** A run ends when the requester is through, or something fatal happens. */
+function breakAtEnd(machine: Machine, { policy: { marks } }: ExpandedScenario): void {
+  machine.probe(marks.done, { break: true, join: true });
+  machine.probe(marks.fatal, { break: true, join: true });
+}
+
+/** How long a run goes on behind its end. */
+function afterCycles({ scenario, timing }: ExpandedScenario): number {
+  return cyclesOf(timing, scenario.afterUs * 1000, 0);
+}
+
 /** Runs until the requester is through, something fatal happens, or the limit. What is to go wrong on the way does. */
 function runToEnd(machine: Machine, expanded: ExpandedScenario, onProgress: RunOptions["onProgress"]): FaultyRun {
-  const { scenario, timing, injections } = expanded;
-  const limit = cyclesOf(timing, scenario.limitUs * 1000);
+  const { injections } = expanded;
+  const limit = limitOf(machine, expanded);
   const advance = onProgress === undefined ? undefined : tellingProgress(machine, expanded, onProgress);
   if (injections.length === 0) return { end: advance?.(limit) ?? machine.run(limit), injected: [] };
-  for (const { at, from } of injections) if ("mark" in at) placed(`${from}.at.mark`, () => machine.address(at.mark));
   return runWithFaults(machine, injections, limit, advance);
+}
+
+function limitOf(machine: Machine, { scenario, timing, injections }: ExpandedScenario): number {
+  for (const { at, from } of injections) if ("mark" in at) placed(`${from}.at.mark`, () => machine.address(at.mark));
+  return cyclesOf(timing, scenario.limitUs * 1000);
+}
+
+/**
+ * Runs a prepared machine to its end as executeScenario() does, in the steps of `advance`: who looks at the machine between them need not
+ * keep all of its trace.
+ */
+export function* stepScenario(
+  machine: Machine,
+  expanded: ExpandedScenario,
+  advance: AdvanceBySteps,
+): Generator<void, RunEnd> {
+  breakAtEnd(machine, expanded);
+  const { end } = yield* stepWithFaults(machine, expanded.injections, limitOf(machine, expanded), advance);
+  if (end.kind === "probe") yield* advance(machine.cycle + afterCycles(expanded));
+  return end;
 }
 
 /** Runs on to a cycle, and tells of the progress. */
