@@ -33,6 +33,14 @@ export {
 export { formatNs, plain, reportLines, type Palette } from "./report/text.ts";
 
 export {
+  traceFormats,
+  traceScenario,
+  type TraceFormat,
+  type TraceOptions,
+  type TraceSummary,
+} from "./trace/trace-scenario.ts";
+
+export {
   Machine,
   type CounterOffsets,
   type CpuView,

@@ -12,6 +12,7 @@ import type { RunArguments } from "./run.ts";
 import { ignoreClosedPipes, print } from "./terminal.ts";
 import type { ScenariosArguments } from "./scenarios.ts";
 import type { TopologyArguments } from "./topology.ts";
+import type { TraceArguments } from "./trace.ts";
 
 const EXIT_USAGE = 2;
 const EXIT_FAILED = 1;
@@ -210,6 +211,48 @@ program
   .addHelpText("after", "\nExamples:\n  allstop calibrate zen3\n  allstop calibrate neoverse-n1 --json")
   .action(async (timing: string, options: CalibrateArguments) => {
     exitCode = await (await import("./calibrate.ts")).showCalibration(timing, options);
+  });
+
+program
+  .command("trace")
+  .description("run one scenario and write what every CPU did, for Perfetto or as ftrace's text")
+  .argument("[scenario]", "scenario document (JSON), or a built-in one such as S24; options override what it says")
+  .requiredOption("--out <file>", "NAME.pftrace: Perfetto's protobuf; NAME.txt: ftrace's text")
+  .addOption(new Option("--format <format>", "whatever the file's name is").choices(["perfetto", "ftrace"]))
+  .option("--cpus <cpus>", "only these CPUs, such as 0,8-15")
+  .option("--stragglers <n>", "only the CPUs that stopped last, so many, and the one that called", whole)
+  .option("--from-us <us>", "only from this simulated time on, microseconds from the machine's start", number)
+  .option("--to-us <us>", "only before this time; the run ends there", number)
+  .option("--variant <name>", "of a built-in scenario: see allstop scenarios --list (default its first)")
+  .addOption(architecture())
+  .option("--machine-cpus <n>", "number of CPUs of the machine (default: the scenario's)", whole)
+  .option("--topology <machine>", "preset, spec such as 2x32x2, or hwloc file (.xml)")
+  .option("--policy <name>", "stop path: see allstop list policies (default stop_machine)")
+  .option(
+    "--load <kind[=us][:cpus]>",
+    "what CPUs are doing: see allstop list loads; may be repeated (default idle)",
+    collect,
+  )
+  .option("--wedge <cpus>", "CPUs that never answer, such as 3,8-11")
+  .option("--active <cpus>", "who runs the function: first, all, or a list (default first)")
+  .option("--function-us <us>", "how long the function takes, microseconds (default 0)", number)
+  .option("--rounds <n>", "calls in a row (default 1)", whole)
+  .option("--limit-ms <ms>", "simulated time after which the run is given up, milliseconds (default 1000)", number)
+  .option("--seed <n>", "seed of everything drawn (default 1)", whole)
+  .addHelpText(
+    "after",
+    `
+The file appears when it is whole. Open a .pftrace file at https://ui.perfetto.dev (the .txt file works there, too).
+
+Exit codes: 0 the trace is written, whatever became of the call; 2 wrong usage.
+
+Examples:
+  allstop trace --topology epyc-9654 --load mixed --stragglers 8 --out last.pftrace
+  allstop trace S13 --out S13.pftrace
+  allstop trace --arch arm64 --machine-cpus 8 --wedge 3 --limit-ms 1 --out hang.txt`,
+  )
+  .action(async (scenario: string | undefined, options: TraceArguments) => {
+    exitCode = await (await import("./trace.ts")).trace(scenario, options);
   });
 
 /** Usage errors print a message; only our own bugs print a stack. */

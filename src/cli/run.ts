@@ -38,8 +38,7 @@ export interface RunArguments {
 
 /** @returns the exit code: 0 when the call completed and broke no rule, else 1 */
 export async function run(file: string | undefined, options: RunArguments): Promise<number> {
-  const base = await baseOf(file, options);
-  const { document, topology } = await scenarioOf(options, base);
+  const { document, topology, explain } = await scenarioFromArguments(file, options);
   const bar = new ProgressBar("running");
   const report = await runScenario(document, {
     ...(topology === undefined ? {} : { topology }),
@@ -50,11 +49,25 @@ export async function run(file: string | undefined, options: RunArguments): Prom
       bar.end();
     })
     .catch((error: unknown) => {
-      throw asTyped(error, optionPlaces(options, base), options);
+      throw explain(error);
     });
   if (options.json) print(JSON.stringify(report, null, 2));
   else for (const line of reportLines(report, palette())) print(line);
   return report.outcome.verdict === "completed" && report.oracles.every(({ held }) => held) ? 0 : 1;
+}
+
+/** A scenario from a file, the name of a built-in one, or options alone; `explain` names mistakes by the option that they came from. */
+export async function scenarioFromArguments(
+  file: string | undefined,
+  options: RunArguments,
+): Promise<{
+  readonly document: ScenarioInput;
+  readonly topology: Topology | undefined;
+  readonly explain: (error: unknown) => unknown;
+}> {
+  const base = await baseOf(file, options);
+  const explain = (error: unknown): unknown => asTyped(error, optionPlaces(options, base), options);
+  return { ...(await scenarioOf(options, base)), explain };
 }
 
 async function scenarioOf(

@@ -59,6 +59,10 @@ describe.concurrent("help", () => {
       ["--cpus", "--topology", "--feat-nmi", "--limit-ms", "milliseconds", "default"],
     ],
     [
+      ["trace", "--help"],
+      ["--out", "--cpus", "--from-us", "--to-us", "--stragglers", "--variant", "Perfetto", "ftrace"],
+    ],
+    [
       ["list", "--help"],
       ["topologies", "--verbose"],
     ],
