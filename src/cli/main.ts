@@ -227,6 +227,9 @@ program
   .addOption(architecture())
   .option("--machine-cpus <n>", "number of CPUs of the machine (default: the scenario's)", whole)
   .option("--topology <machine>", "preset, spec such as 2x32x2, or hwloc file (.xml)")
+  .option("--timing <name>", "timing model: see allstop list timings (default: the machine's)")
+  .option("--feat-nmi", "the arm64 machine has FEAT_NMI: non-maskable interrupts of GICv3.3")
+  .option("--firmware <name>", "arm64 firmware: see allstop list firmware (default compliant)")
   .option("--policy <name>", "stop path: see allstop list policies (default stop_machine)")
   .option(
     "--load <kind[=us][:cpus]>",
@@ -235,6 +238,8 @@ program
   )
   .option("--wedge <cpus>", "CPUs that never answer, such as 3,8-11")
   .option("--active <cpus>", "who runs the function: first, all, or a list (default first)")
+  .option("--target <cpus>", "CPUs that the call is about, such as the one to take offline (default the last ones)")
+  .option("--requester <cpu>", "CPU whose task calls (default the first online one)", whole)
   .option("--function-us <us>", "how long the function takes, microseconds (default 0)", number)
   .option("--rounds <n>", "calls in a row (default 1)", whole)
   .option("--limit-ms <ms>", "simulated time after which the run is given up, milliseconds (default 1000)", number)
