@@ -1,6 +1,6 @@
 // Runs a scenario: builds the kernel and the machine, lets the requester call, and observes.
 
-import type { Image } from "../asm/index.ts";
+import type { Callable, Image } from "../asm/index.ts";
 import { AllstopError, placed } from "../errors.ts";
 import {
   runWithFaults,
@@ -11,7 +11,7 @@ import {
   type Injected,
 } from "../faults/inject.ts";
 import { xapicBindings } from "../guest/irqchip/xapic.ts";
-import { buildKernel, kernelSymbols, perCpuOffsets, requestOffsets } from "../guest/kernel.ts";
+import { buildKernel, kernelSymbols, perCpuOffsets, requestOffsets, type KernelOptions } from "../guest/kernel.ts";
 import { StartKind } from "../guest/percpu.ts";
 import { ActiveCpus } from "../guest/load/parameters.ts";
 import { CpuMask } from "../guest/lib/mask.ts";
@@ -108,7 +108,7 @@ export function kernelFor(
   const [, ...also] = requests;
   const driver = localApic === "xapic" ? xapicBindings : [];
   const bindings = [...driver, ...also.flatMap((request) => request.policy.bindings), ...policy.bindings];
-  return buildKernel({
+  return recentKernel({
     architecture: timing.architecture,
     ...(policy.flavour === undefined ? {} : { flavour: policy.flavour }),
     cpus: topology.cpus.length,
@@ -129,6 +129,35 @@ export function kernelFor(
       ...parameters,
     },
   });
+}
+
+const numbers = new WeakMap<Callable, number>();
+let numbered = 0;
+
+function numberOf(routine: Callable): number {
+  const number = numbers.get(routine) ?? ++numbered;
+  numbers.set(routine, number);
+  return number;
+}
+
+/** Images that were built last, by what they were built from: runs that differ in loads and faults share theirs. */
+const kernels = new Map<string, Image>();
+const MOST_KERNELS = 8;
+
+function recentKernel(options: KernelOptions): Image {
+  const { bindings = [], calls = [] } = options;
+  const key = JSON.stringify({
+    ...options,
+    // Routines of one name need not be one.
+    bindings: bindings.map(({ slot, routine }) => [numberOf(slot), numberOf(routine)]),
+    calls: calls.map(numberOf),
+  });
+  const image = kernels.get(key) ?? buildKernel(options);
+  kernels.delete(key);
+  kernels.set(key, image);
+  const [oldest] = kernels.keys();
+  if (kernels.size > MOST_KERNELS && oldest !== undefined) kernels.delete(oldest);
+  return image;
 }
 
 /** A machine with the scenario's kernel, its CPUs about to start. */
