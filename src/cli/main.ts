@@ -5,12 +5,14 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { AllstopError } from "../errors.ts";
 import { accelerationNames } from "../machine/accelerations.ts";
 import type { CalibrateArguments } from "./calibrate.ts";
+import type { CompareArguments } from "./compare.ts";
 import type { ExecArguments } from "./exec.ts";
 import type { ListArguments, Listable } from "./list.ts";
 import type { LitmusArguments } from "./litmus.ts";
 import type { RunArguments } from "./run.ts";
 import { ignoreClosedPipes, print } from "./terminal.ts";
 import type { ScenariosArguments } from "./scenarios.ts";
+import type { SweepArguments } from "./sweep.ts";
 import type { TopologyArguments } from "./topology.ts";
 import type { TraceArguments } from "./trace.ts";
 
@@ -35,6 +37,13 @@ function collect(text: string, before: readonly string[] = []): string[] {
 
 const architecture = () =>
   new Option("--arch <arch>", "instruction set; by default the machine's own").choices(["x86-64", "arm64"]);
+
+const metric = () =>
+  new Option("--metric <figure>", "what the picture shows (default rendezvousNs)").choices([
+    "rendezvousNs",
+    "totalNs",
+    "frozenMaxNs",
+  ]);
 
 const program = new Command("allstop")
   .description("emulates the moment an operating system stops all of its CPUs, on real machine code")
@@ -175,6 +184,83 @@ program
   )
   .action(async (ids: readonly string[], options: ScenariosArguments) => {
     exitCode = await (await import("./scenarios.ts")).scenarios(ids, options);
+  });
+
+program
+  .command("sweep")
+  .description("run a scenario with fields over ranges and lists, and with seeds, on several threads")
+  .argument("[scenario]", "scenario document (JSON), or a built-in one such as S24 (default: stop_machine on 64 CPUs)")
+  .option("--variant <name>", "of a built-in scenario: see allstop scenarios --list (default its first)")
+  .option("--vary <field=values>", "a field of the document and its values; may be repeated: all combinations", collect)
+  .option("--seeds <seeds>", "repetitions, one per seed, such as 1-20 (default: the scenario's own seed)")
+  .option("--workers <n>", "threads (default: one per CPU of this computer; 0: none but the main one)", whole)
+  .option(
+    "--out <file>",
+    "rows to FILE.jsonl as they come, or to FILE.parquet at the end; what is there is not run again",
+  )
+  .option("--chart <file.svg>", "medians against the first numeric field, or machine.cpus, as a picture")
+  .addOption(metric())
+  .option("--json", "print the summary as JSON (allstop.sweep/1)")
+  .addHelpText(
+    "after",
+    `
+Values: a list 64,256,1024, a range FROM:TO or FROM:TO:STEP, a range FROM:TO:xFACTOR, or a JSON list for values with
+commas. Fields as in the document: machine.cpus, policy.functionUs, load.common, load.particular.0.us …
+
+A run that fails is a row with an error. Ctrl-C, or any other end, keeps what is done: the same command goes on.
+
+Exit codes: 0 all runs completed and broke no rule, 1 some did not, 2 wrong usage, 130 interrupted.
+
+Examples:
+  allstop sweep --vary machine.cpus=64:1024:x2 --seeds 1-20 --out sweep.jsonl
+  allstop sweep scenarios/epyc-mixed.json --vary policy.functionUs=0:10:2 --seeds 1-5
+  allstop sweep S2 --vary machine.cpus=4,16 --out s2.parquet`,
+  )
+  .action(async (scenario: string | undefined, options: SweepArguments) => {
+    exitCode = await (await import("./sweep.ts")).sweepCommand(scenario, options);
+  });
+
+program
+  .command("compare")
+  .description("run several stop paths, or variants of a built-in scenario, side by side: table and picture")
+  .argument(
+    "[scenario]",
+    "what is the same in all runs: a document (JSON); or a built-in one, whose variants to compare",
+  )
+  .option("--policies <names>", "stop paths, such as stop_machine,cpu_offline: see allstop list policies")
+  .option("--variants <names>", "of a built-in scenario (default all)")
+  .option("--cpus <sizes>", "numbers of CPUs, a list or a range such as 64:1024:x2 (default 64,256,1024)")
+  .option("--topologies <machines>", "instead of --cpus: presets, specs such as 2x32x2, or hwloc files (.xml)")
+  .addOption(architecture())
+  .option("--timing <name>", "timing model: see allstop list timings (default: the machine's)")
+  .option("--feat-nmi", "the arm64 machines have FEAT_NMI: non-maskable interrupts of GICv3.3")
+  .option("--firmware <name>", "arm64 firmware: see allstop list firmware (default compliant)")
+  .option(
+    "--load <kind[=us][:cpus]>",
+    "what CPUs are doing: see allstop list loads; may be repeated (default idle)",
+    collect,
+  )
+  .option("--wedge <cpus>", "CPUs that never answer, such as 3,8-11")
+  .option("--active <cpus>", "who runs the function: first, all, or a list (default first)")
+  .option("--function-us <us>", "how long the function takes, microseconds (default 0)", number)
+  .option("--limit-ms <ms>", "simulated time after which a run is given up, milliseconds (default 1000)", number)
+  .option("--seeds <seeds>", "repetitions, one per seed, such as 1-20 (default 1)")
+  .option("--workers <n>", "threads (default: one per CPU of this computer; 0: none but the main one)", whole)
+  .addOption(metric())
+  .option("--out <file.svg>", "the picture: a line per path over CPUs, or over machines")
+  .option("--json", "print the comparison as JSON (allstop.comparison/1)")
+  .addHelpText(
+    "after",
+    `
+Exit codes: 0 all runs completed and broke no rule, 1 some did not, 2 wrong usage, 130 interrupted.
+
+Examples:
+  allstop compare --policies stop_machine,cpu_offline --cpus 64,256,1024 --load mixed --seeds 1-5 --out compare.svg
+  allstop compare --policies stop_machine,stop_core --topologies epyc-7742,icelake-8375c,sgi-uv-768
+  allstop compare S2 --cpus 4,16,64`,
+  )
+  .action(async (scenario: string | undefined, options: CompareArguments) => {
+    exitCode = await (await import("./compare.ts")).compareCommand(scenario, options);
   });
 
 program

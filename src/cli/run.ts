@@ -70,7 +70,8 @@ export async function scenarioFromArguments(
   return { ...(await scenarioOf(options, base)), explain };
 }
 
-async function scenarioOf(
+/** What the options say, over a document. */
+export async function scenarioOf(
   options: RunArguments,
   base: ScenarioInput = { format: SCENARIO_FORMAT },
 ): Promise<{ document: ScenarioInput; topology: Topology | undefined }> {
@@ -133,12 +134,12 @@ function loadOf({ load = [], wedge }: RunArguments, base: ScenarioInput["load"])
   return { ...defined({ common }), particular };
 }
 
-const CASE_ID = /^[A-Z]\d{1,3}[a-z]?$/;
+export const CASE_ID = /^[A-Z]\d{1,3}[a-z]?$/;
 
 /** What the options change: a document from a file, a variant of a built-in case, or nothing. */
-async function baseOf(
+export async function baseOf(
   file: string | undefined,
-  { variant: name, cpus }: RunArguments,
+  { variant: name, cpus }: Pick<RunArguments, "variant" | "cpus">,
 ): Promise<ScenarioInput | undefined> {
   if (file === undefined || !CASE_ID.test(file)) {
     if (name !== undefined) {

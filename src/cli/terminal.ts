@@ -43,15 +43,16 @@ export class ProgressBar {
     this.#title = title;
   }
 
-  readonly update = (share: number): void => {
+  /** @param note in the place of the time that has passed */
+  readonly update = (share: number, note?: string): void => {
     const now = performance.now();
     if (!this.#active || now - this.#drawn < LEAST_INTERVAL_MS) return;
     this.#drawn = now;
     const filled = Math.round(share * BAR_COLUMNS);
-    const seconds = ((now - this.#started) / 1000).toFixed(1);
+    const passed = note ?? `${((now - this.#started) / 1000).toFixed(1)} s`;
     const percent = String(Math.round(share * 100)).padStart(3);
     process.stderr.write(
-      `\r${this.#title} [${"█".repeat(filled)}${"░".repeat(BAR_COLUMNS - filled)}] ${percent} %  ${seconds} s`,
+      `\r${this.#title} [${"█".repeat(filled)}${"░".repeat(BAR_COLUMNS - filled)}] ${percent} %  ${passed}\x1b[K`,
     );
   };
 
@@ -59,4 +60,41 @@ export class ProgressBar {
   end(): void {
     if (this.#active && this.#drawn > 0) process.stderr.write("\r\x1b[2K");
   }
+}
+
+/** How far back the rate looks. */
+const WINDOW_MS = 15_000;
+
+/** The rate at which things get done, over the last seconds, and the time that the rest will take. */
+export class Pace {
+  readonly #clock: () => number;
+  /** Oldest first. */
+  #samples: { readonly at: number; readonly done: number }[] = [];
+
+  /** @param clock milliseconds */
+  constructor(clock: () => number = () => performance.now()) {
+    this.#clock = clock;
+  }
+
+  /** Such as "120 of 1,000 runs, 41.2/s, 0:21 left". */
+  text(done: number, total: number, what: string): string {
+    const at = this.#clock();
+    const last = this.#samples.at(-1);
+    if (last === undefined || at - last.at >= LEAST_INTERVAL_MS) this.#samples.push({ at, done });
+    const outside = this.#samples.findLastIndex((sample) => at - sample.at >= WINDOW_MS);
+    if (outside > 0) this.#samples = this.#samples.slice(outside);
+    const [first] = this.#samples;
+    const rate = first === undefined || first.at === at ? NaN : ((done - first.done) / (at - first.at)) * 1000;
+    const count = `${done.toLocaleString("en-US")} of ${total.toLocaleString("en-US")} ${what}`;
+    if (!(rate > 0)) return count;
+    return `${count}, ${rate.toPrecision(3)}/s, ${clockTime((total - done) / rate)} left`;
+  }
+}
+
+/** m:ss, or h:mm:ss. */
+function clockTime(seconds: number): string {
+  const whole = Math.ceil(seconds);
+  const two = (value: number): string => String(value).padStart(2, "0");
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }

@@ -1,0 +1,247 @@
+// Lines over sizes or machines: one per series, its name at its end, whiskers for the spread.
+
+import { givenScale, valueScale, type Scale } from "./scale.ts";
+import { element, textElement, textWidth } from "./svg.ts";
+import { seriesStyle, styleElement } from "./theme.ts";
+
+export interface ChartPoint {
+  /** A number of the axis, or the index of one of its names. */
+  readonly x: number;
+  readonly y: number;
+  /** From the least to the greatest value; left out for a single one. */
+  readonly spread?: readonly [least: number, most: number];
+}
+
+export interface ChartSeries {
+  readonly name: string;
+  readonly points: readonly ChartPoint[];
+}
+
+export interface LineChart {
+  readonly title: string;
+  readonly subtitle?: string;
+  /** `names`: the axis has these, from 0 on, in the place of numbers. */
+  readonly x: {
+    readonly title: string;
+    readonly format?: (value: number) => string;
+    readonly names?: readonly string[];
+  };
+  readonly y: { readonly title: string; readonly format: (value: number) => string };
+  readonly series: readonly ChartSeries[];
+}
+
+const WIDTH = 860;
+const PLOT_HEIGHT = 340;
+const TITLE_SIZE = 16;
+const FONT_SIZE = 12;
+const LINE_HEIGHT = 16;
+const MARKER_ROOM = 18;
+/** Distance of the first and last size from the frame. */
+const INSET = 24;
+const MOST_NAME = 40;
+
+interface Frame {
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
+}
+
+/** A complete SVG document. */
+export function lineChart(chart: LineChart): string {
+  const series = chart.series.filter(({ points }) => points.length > 0);
+  const frame = frameOf(chart, series);
+  const values = series.flatMap(({ points }) => points.flatMap(({ y, spread }) => [y, ...(spread ?? [])]));
+  const y = valueScale(values, { range: [frame.bottom, frame.top], format: chart.y.format });
+  const x = xScale(chart, series, frame);
+  const height = frame.bottom + bottomRoom(chart, frame);
+  return element(
+    "svg",
+    {
+      xmlns: "http://www.w3.org/2000/svg",
+      viewBox: `0 0 ${WIDTH} ${Math.ceil(height)}`,
+      width: WIDTH,
+      height: Math.ceil(height),
+      role: "img",
+      "aria-label": chart.title,
+    },
+    styleElement(),
+    element("rect", { class: "paper", width: WIDTH, height: Math.ceil(height) }),
+    ...titles(chart),
+    ...yAxis(chart, y, frame),
+    ...xAxis(chart, x, frame, height),
+    ...series.flatMap((one, index) => seriesElements(one, index, x, y)),
+    ...labels(series, x, y, frame),
+  );
+}
+
+function frameOf({ subtitle, series: all }: LineChart, series: readonly ChartSeries[]): Frame {
+  const widest = Math.max(0, ...series.map(({ name }) => textWidth(shortName(name), FONT_SIZE)));
+  const top = subtitle === undefined ? 56 : 76;
+  const height = Math.max(PLOT_HEIGHT, all.length * LINE_HEIGHT);
+  return { left: 84, right: WIDTH - 24 - MARKER_ROOM - widest, top, bottom: top + height };
+}
+
+function xScale({ x }: LineChart, series: readonly ChartSeries[], { left, right }: Frame): Scale {
+  const format = x.format ?? String;
+  if (x.names === undefined) {
+    const values = series.flatMap(({ points }) => points.map((point) => point.x));
+    const room = (label: string): number => textWidth(label, FONT_SIZE) + 8;
+    return givenScale(values, { range: [left + INSET, right - INSET], format, room });
+  }
+  const band = (right - left) / x.names.length;
+  const place = (index: number): number => left + (index + 0.5) * band;
+  return {
+    place,
+    ticks: x.names.map((name, index) => ({ at: place(index), label: shortName(name) })),
+    logarithmic: false,
+  };
+}
+
+/** Names of machines are slanted where they don't fit side by side. */
+function isSlanted({ x }: LineChart, { left, right }: Frame): boolean {
+  const names = x.names ?? [];
+  return names.some((name) => textWidth(shortName(name), FONT_SIZE) + 12 > (right - left) / names.length);
+}
+
+const SLANT_DEGREES = 35;
+
+function bottomRoom(chart: LineChart, frame: Frame): number {
+  if (!isSlanted(chart, frame)) return 60;
+  const widest = Math.max(...(chart.x.names ?? []).map((name) => textWidth(shortName(name), FONT_SIZE)));
+  return 60 + widest * Math.sin((SLANT_DEGREES / 180) * Math.PI);
+}
+
+function titles({ title, subtitle }: LineChart): string[] {
+  const head = textElement(title, { class: "ink", x: 24, y: 32, "font-size": TITLE_SIZE, "font-weight": 600 });
+  if (subtitle === undefined) return [head];
+  return [head, textElement(subtitle, { class: "faint", x: 24, y: 52, "font-size": FONT_SIZE })];
+}
+
+function yAxis(
+  { y: { title } }: LineChart,
+  { ticks, logarithmic }: Scale,
+  { left, right, top, bottom }: Frame,
+): string[] {
+  const middle = (top + bottom) / 2;
+  const name = logarithmic ? `${title} (logarithmic)` : title;
+  return [
+    ...ticks.flatMap(({ at, label }) => [
+      element("line", { class: "grid", x1: left, x2: right, y1: at, y2: at }),
+      textElement(label, { class: "faint", x: left - 8, y: at + 4, "font-size": FONT_SIZE, "text-anchor": "end" }),
+    ]),
+    textElement(name, {
+      class: "ink",
+      "font-size": FONT_SIZE,
+      "text-anchor": "middle",
+      transform: `translate(20 ${Math.round(middle)}) rotate(-90)`,
+    }),
+  ];
+}
+
+function xAxis(chart: LineChart, { ticks, logarithmic }: Scale, frame: Frame, height: number): string[] {
+  const { left, right, bottom } = frame;
+  const slanted = isSlanted(chart, frame);
+  const name = logarithmic ? `${chart.x.title} (logarithmic)` : chart.x.title;
+  const label = (text: string, at: number): string =>
+    slanted
+      ? textElement(text, {
+          class: "faint",
+          "font-size": FONT_SIZE,
+          "text-anchor": "end",
+          transform: `translate(${Math.round(at)} ${bottom + 18}) rotate(-${SLANT_DEGREES})`,
+        })
+      : textElement(text, { class: "faint", x: at, y: bottom + 20, "font-size": FONT_SIZE, "text-anchor": "middle" });
+  return [
+    element("line", { class: "axis", x1: left, x2: right, y1: bottom, y2: bottom }),
+    ...ticks.flatMap(({ at, label: text }) => [
+      element("line", { class: "axis", x1: at, x2: at, y1: bottom, y2: bottom + 5 }),
+      label(text, at),
+    ]),
+    textElement(name, {
+      class: "ink",
+      x: (left + right) / 2,
+      y: height - 16,
+      "font-size": FONT_SIZE,
+      "text-anchor": "middle",
+    }),
+  ];
+}
+
+function seriesElements({ points }: ChartSeries, index: number, x: Scale, y: Scale): string[] {
+  const { name, marker, dashes } = seriesStyle(index);
+  const places = [...points]
+    .sort((a, b) => a.x - b.x)
+    .map((point) => ({ ...point, px: x.place(point.x), py: y.place(point.y) }));
+  const path = places.map(({ px, py }, step) => `${step === 0 ? "M" : "L"}${px.toFixed(1)} ${py.toFixed(1)}`).join("");
+  return [
+    ...places.flatMap(({ spread, px }) =>
+      spread === undefined ? [] : [whisker(name, px, y.place(spread[0]), y.place(spread[1]))],
+    ),
+    element("path", {
+      class: `${name} line`,
+      d: path,
+      "stroke-width": 2,
+      ...(dashes === "" ? {} : { "stroke-dasharray": dashes }),
+    }),
+    ...places.map(({ px, py }) => markerElement(name, marker, px, py)),
+  ];
+}
+
+function whisker(name: string, at: number, from: number, to: number): string {
+  const [x, top, bottom] = [at, Math.min(from, to), Math.max(from, to)].map((value) => value.toFixed(1)) as [
+    ...[string, string, string],
+  ];
+  return element("path", {
+    class: `${name} line`,
+    d: `M${x} ${top}V${bottom}m-4 0h8M${x} ${top}m-4 0h8`,
+    "stroke-width": 1,
+  });
+}
+
+function markerElement(name: string, marker: string, at: number, y: number): string {
+  return element("path", { class: name, d: marker, transform: `translate(${at.toFixed(1)} ${y.toFixed(1)})` });
+}
+
+/** Names beside the ends of their lines, moved apart, with a thread to where they belong. */
+function labels(series: readonly ChartSeries[], x: Scale, y: Scale, { right, top, bottom }: Frame): string[] {
+  const ends = series.map(({ name, points }, index) => {
+    const last = points.reduce((one, other) => (other.x >= one.x ? other : one));
+    return { name, index, px: x.place(last.x), py: y.place(last.y) };
+  });
+  ends.sort((a, b) => a.py - b.py || a.index - b.index);
+  const rows = apart(
+    ends.map(({ py }) => py),
+    [top, bottom],
+  );
+  return ends.flatMap(({ name, index, px, py }, order) => {
+    const at = rows[order] as number;
+    const style = seriesStyle(index);
+    return [
+      element("path", {
+        class: "axis line",
+        d: `M${(px + 7).toFixed(1)} ${py.toFixed(1)}L${right.toFixed(1)} ${at.toFixed(1)}`,
+        "stroke-width": 0.6,
+        "stroke-dasharray": "1 2",
+      }),
+      markerElement(style.name, style.marker, right + 8, at),
+      textElement(shortName(name), { class: "ink label", x: right + MARKER_ROOM, y: at + 4, "font-size": FONT_SIZE }),
+    ];
+  });
+}
+
+/** Places in order, at least a line's height from one another, as near as may be to where they are wanted. */
+function apart(wanted: readonly number[], [least, most]: readonly [number, number]): number[] {
+  const places: number[] = [];
+  for (const at of wanted) places.push(Math.max(at, (places.at(-1) ?? least - LINE_HEIGHT) + LINE_HEIGHT));
+  let limit = most;
+  for (let index = places.length - 1; index >= 0; index--) {
+    places[index] = Math.min(places[index] as number, limit);
+    limit = (places[index] as number) - LINE_HEIGHT;
+  }
+  return places;
+}
+
+function shortName(name: string): string {
+  return name.length <= MOST_NAME ? name : `${name.slice(0, MOST_NAME - 1)}…`;
+}

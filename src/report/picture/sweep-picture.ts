@@ -1,0 +1,104 @@
+// Pictures of sweeps and comparisons: a latency against a field, or against CPUs or machines.
+
+import { valueText, type SweepPoint } from "../../sweep/plan.ts";
+import { sweepMetrics, type PointSummary, type SweepMetric, type SweepSummary } from "../../sweep/summary.ts";
+import type { FieldValue } from "../../sweep/fields.ts";
+import { formatCount, formatNs, plural } from "../text.ts";
+import { lineChart, type ChartPoint } from "./line-chart.ts";
+
+export interface SweepPictureOptions {
+  /** Field of the horizontal axis; by default machine.cpus if varied, else the first varied one with numbers, else the first. */
+  readonly field?: string;
+  readonly metric?: SweepMetric;
+  readonly title?: string;
+}
+
+const fieldTitles: Readonly<Record<string, string>> = { "machine.cpus": "CPUs", "machine.topology": "machine" };
+
+/** Medians as a line per combination of the other fields; whiskers from the least to the most. An SVG document. */
+export function sweepPicture(summary: SweepSummary, options: SweepPictureOptions = {}): string {
+  const { points } = summary;
+  const fields = Object.keys(points[0]?.values ?? {});
+  const metric = options.metric ?? "rendezvousNs";
+  const field = options.field ?? axisOf(fields, points);
+  const values = points.map((point) => point.values[field] ?? "");
+  const isNumeric = values.every((value) => typeof value === "number");
+  const names = [...new Set(values.map(valueText))];
+  const x = (value: FieldValue): number => (isNumeric ? (value as number) : names.indexOf(valueText(value)));
+  const others = fields.filter((name) => name !== field);
+  const series = [...linesOf(points, field)].map(([name, members]) => {
+    const scaling = summary.scalings.find((one) => isSame(one, field, metric, members.where));
+    const grown = scaling === undefined || scaling.points < 3 ? "" : `n^${scaling.exponent.toFixed(2)}`;
+    return {
+      name: [name, grown].filter((part) => part !== "").join("  "),
+      points: members.points.flatMap((point) => chartPoint(point, metric, x(point.values[field] ?? ""))),
+    };
+  });
+  const runs = Math.max(0, ...points.map((point) => point.runs));
+  return lineChart({
+    title: options.title ?? `${capital(sweepMetrics[metric])} by ${[field, ...others].map(titleOf).join(" and ")}`,
+    subtitle:
+      runs > 1
+        ? `median of ${plural(runs, "run")} each; whiskers from the least to the most; simulated time`
+        : "simulated time",
+    x: { title: titleOf(field), format: formatCount, ...(isNumeric ? {} : { names }) },
+    y: { title: sweepMetrics[metric], format: formatTick },
+    series,
+  });
+}
+
+function isSame(
+  scaling: SweepSummary["scalings"][number],
+  field: string,
+  metric: SweepMetric,
+  where: SweepPoint["values"],
+): boolean {
+  return (
+    scaling.field === field && scaling.metric === metric && JSON.stringify(scaling.where) === JSON.stringify(where)
+  );
+}
+
+interface Line {
+  readonly where: SweepPoint["values"];
+  readonly points: PointSummary[];
+}
+
+function linesOf(points: readonly PointSummary[], field: string): Map<string, Line> {
+  const lines = new Map<string, Line>();
+  for (const point of points) {
+    const { [field]: _along, ...where } = point.values;
+    const name = Object.values(where).map(valueText).join(", ");
+    const line = lines.get(name) ?? { where, points: [] };
+    line.points.push(point);
+    lines.set(name, line);
+  }
+  return lines;
+}
+
+function chartPoint({ metrics }: PointSummary, metric: SweepMetric, x: number): ChartPoint[] {
+  const found = metrics[metric];
+  if (found === null) return [];
+  const { median, least, most } = found;
+  return [{ x, y: median, ...(least < most ? { spread: [least, most] as const } : {}) }];
+}
+
+function axisOf(fields: readonly string[], points: readonly PointSummary[]): string {
+  const numeric = fields.filter((field) => points.every(({ values }) => typeof values[field] === "number"));
+  return (
+    fields.find((field) => field === "machine.cpus" || field === "machine.topology") ?? numeric[0] ?? fields[0] ?? ""
+  );
+}
+
+function titleOf(field: string): string {
+  return fieldTitles[field] ?? field;
+}
+
+function capital(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
+/** Ticks are round: without the zeros that a table has. */
+function formatTick(ns: number): string {
+  if (ns === 0) return "0";
+  return formatNs(ns).replace(/\.?0+ (?=\D)/, " ");
+}
