@@ -32,6 +32,38 @@ export {
 } from "./report/report.ts";
 export { formatNs, plain, reportLines, type Palette } from "./report/text.ts";
 
+export { parseSeeds, parseVary, type FieldValue, type Vary } from "./sweep/fields.ts";
+export {
+  jobOf,
+  planPoints,
+  planSweep,
+  runsOf,
+  sweepLimits,
+  type SweepInput,
+  type SweepJob,
+  type SweepPlan,
+  type SweepPoint,
+} from "./sweep/plan.ts";
+export { sweep, type SweepOptions, type SweepProgress } from "./sweep/sweep.ts";
+export { localRunner, threadPool, type PoolOptions, type SweepRunner } from "./sweep/runner.ts";
+export type { RowErrorCode, RowHead, SweepRow } from "./sweep/row.ts";
+export {
+  SweepSummarizer,
+  sweepMetrics,
+  type PointSummary,
+  type Quantiles,
+  type Scaling,
+  type SweepMetric,
+  type SweepSummary,
+} from "./sweep/summary.ts";
+export { fitPowerLaw, type PowerLaw } from "./sweep/power-law.ts";
+export { compare, comparisonOf, planComparison, type CompareInput, type Comparison } from "./sweep/compare.ts";
+export { writeParquet } from "./sweep/parquet.ts";
+export { sweepLines } from "./report/sweep-text.ts";
+export { comparisonLines } from "./report/comparison-text.ts";
+export { sweepPicture, type SweepPictureOptions } from "./report/picture/sweep-picture.ts";
+export { lineChart, type ChartPoint, type ChartSeries, type LineChart } from "./report/picture/line-chart.ts";
+
 export {
   traceFormats,
   traceScenario,

@@ -80,12 +80,20 @@ function errorLines({ points }: SweepSummary, { bad, faint }: Palette): string[]
   return more > 0 ? [...lines, faint(`        and ${formatCount(more)} more points`)] : lines;
 }
 
-function scalingLines({ scalings }: SweepSummary, { faint, strong }: Palette): string[] {
-  return scalings.map((scaling) => {
-    const where = Object.keys(scaling.where).length === 0 ? "" : `, ${pointText(scaling.where)}`;
+function scalingLines({ points, scalings }: SweepSummary, { faint, strong }: Palette): string[] {
+  const constant = (field: string): boolean =>
+    new Set(points.map(({ values }) => JSON.stringify(values[field]))).size < 2;
+  return scalings.filter(isGrowth).map((scaling) => {
+    const others = Object.entries(scaling.where).filter(([field]) => !constant(field));
+    const where = others.length === 0 ? "" : `, ${pointText(Object.fromEntries(others))}`;
     const text = `  ${sweepMetrics[scaling.metric].padEnd(10)} grows as ${strong(lawText(scaling))}`;
     return `${text}   ${faint(`r² ${scaling.r2.toFixed(4)}, medians of ${scaling.points} points${where}`)}`;
   });
+}
+
+/** Two points make any line, and along a field such as the requester's number nothing grows. */
+function isGrowth({ points, exponent, r2 }: Scaling): boolean {
+  return points >= 3 && Math.abs(exponent) >= 0.005 && r2 >= 0.5;
 }
 
 /** Such as "machine.cpus ^ 1.07". */

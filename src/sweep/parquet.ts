@@ -1,13 +1,23 @@
 // A sweep's journal as a Parquet file, a column per varied field. DuckDB writes it: an optional package, loaded when it is asked for.
 
-import { rename, rm } from "node:fs/promises";
 import { AllstopError } from "../errors.ts";
 import type { FieldValue } from "./fields.ts";
 import type { SweepPlan } from "./plan.ts";
 
 const PACKAGE = "@duckdb/node-api";
 
-type DuckDb = typeof import("@duckdb/node-api");
+/** What of it is used here: types of a package that need not be there would be in the way of its users. */
+interface DuckDb {
+  readonly DuckDBInstance: { create(path: string): Promise<Database> };
+}
+interface Database {
+  connect(): Promise<Connection>;
+  closeSync(): void;
+}
+interface Connection {
+  run(sql: string): Promise<unknown>;
+  closeSync(): void;
+}
 
 /** To be called before anything runs. @throws OPTION_INVALID where the package is not installed */
 export async function loadDuckDb(): Promise<DuckDb> {
@@ -45,6 +55,8 @@ const columns = {
  */
 export async function writeParquet(plan: SweepPlan, journal: string, file: string): Promise<void> {
   const { DuckDBInstance } = await loadDuckDb();
+  // Not at the top: where there are no files, the rest of the library loads all the same.
+  const { rename, rm } = await import("node:fs/promises");
   const database = await DuckDBInstance.create(":memory:");
   const connection = await database.connect();
   const partial = `${file}.partial`;
@@ -69,12 +81,12 @@ function selection(plan: SweepPlan, journal: string, file: string): string {
   const read = Object.entries(types).map(([name, type]) => `${text(name)}: ${text(type)}`);
   const points = plan.points.map(({ hash }, index) => `(${text(hash)}, ${index})`);
   const seeds = plan.seeds.map((seed, index) => `(${seed}, ${index})`);
-  const { key, ...rest } = columns;
+  const rest = Object.keys(columns).filter((name) => name !== "key");
   const varied = plan.fields.map(
     (field) => `(point->>${text(`$."${field}"`)})::${typeOf(plan, field)} AS ${identifier(field)}`,
   );
   return `COPY (
-    SELECT ${[identifier("key"), ...varied, ...Object.keys(rest).map(identifier)].join(", ")},
+    SELECT ${[identifier("key"), ...varied, ...rest.map(identifier)].join(", ")},
       error.code AS "errorCode", error.message AS "errorMessage"
     FROM read_json(${text(journal)}, format = 'newline_delimited', columns = {${read.join(", ")}}) AS journal
     JOIN (VALUES ${points.join(", ")}) AS points(hash, pointOrder) ON split_part(key, '-', 1) = hash

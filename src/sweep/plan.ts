@@ -209,10 +209,15 @@ function pointOf(
   const name = scenario.machine.topology;
   const given = name !== undefined && Object.hasOwn(topologies, name) ? topologies[name] : undefined;
   const expanded = expandScenario(scenario, given);
-  const { title: _title, seed: _seed, ...what } = expanded.scenario;
+  const what = without(without(expanded.scenario, "title"), "seed");
   const identified = JSON.stringify([identity, canonical(what), given === undefined ? null : canonical(given)]);
   const hash = new Sha256().update(new TextEncoder().encode(identified)).hex().slice(0, 16);
   return { values, scenario, cpus: expanded.topology.counts.complete, hash };
+}
+
+/** The other fields of an object. */
+export function without<T extends object>(whole: T, field: string): Partial<T> {
+  return Object.fromEntries(Object.entries(whole).filter(([name]) => name !== field)) as Partial<T>;
 }
 
 /** The same JSON with the keys of all objects in order. */

@@ -17,7 +17,15 @@ export interface SweepRunner {
 /** Runs on the calling thread, one job at a time; also where there are no other threads. */
 export async function localRunner({ topologies }: Pick<SweepPlan, "topologies">): Promise<SweepRunner> {
   const runner = new JobRunner({ core: await loadCore(), topologies });
-  return { parallel: 1, run: (job) => runner.run(job), close: () => Promise.resolve() };
+  return {
+    parallel: 1,
+    run: async (job) => {
+      // Between runs the thread is everyone's: signals, the page.
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      return runner.run(job);
+    },
+    close: () => Promise.resolve(),
+  };
 }
 
 export interface PoolOptions {

@@ -2,7 +2,7 @@
 
 import { Distribution } from "./distribution.ts";
 import type { FieldValue } from "./fields.ts";
-import type { SweepPlan, SweepPoint } from "./plan.ts";
+import { without, type SweepPlan, type SweepPoint } from "./plan.ts";
 import { fitPowerLaw, type PowerLaw } from "./power-law.ts";
 import type { SweepRow } from "./row.ts";
 
@@ -141,7 +141,7 @@ function scalingsOf(fields: readonly string[], points: readonly PointSummary[]):
     const lines = new Map<string, { readonly where: SweepPoint["values"]; readonly points: PointSummary[] }>();
     for (const point of points) {
       if (!isPositive(point.values[field])) continue;
-      const { [field]: _along, ...where } = point.values;
+      const where = without(point.values, field) as SweepPoint["values"];
       const name = JSON.stringify(where);
       const line = lines.get(name) ?? { where, points: [] };
       line.points.push(point);

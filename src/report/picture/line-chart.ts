@@ -47,6 +47,10 @@ interface Frame {
   readonly bottom: number;
 }
 
+/** Lines that lie on one another are drawn side by side: pixels between neighbours, and between the first and the last at the most. */
+const SHIFT = 5;
+const MOST_SHIFT = 20;
+
 /** A complete SVG document. */
 export function lineChart(chart: LineChart): string {
   const series = chart.series.filter(({ points }) => points.length > 0);
@@ -70,9 +74,16 @@ export function lineChart(chart: LineChart): string {
     ...titles(chart),
     ...yAxis(chart, y, frame),
     ...xAxis(chart, x, frame, height),
-    ...series.flatMap((one, index) => seriesElements(one, index, x, y)),
+    ...series.flatMap((one, index) =>
+      seriesElements(one, index, shifted(x, index, series.length), y, chart.x.names !== undefined),
+    ),
     ...labels(series, x, y, frame),
   );
+}
+
+function shifted(x: Scale, index: number, count: number): Scale {
+  const step = Math.min(SHIFT, MOST_SHIFT / Math.max(1, count - 1));
+  return { ...x, place: (value) => x.place(value) + (index - (count - 1) / 2) * step };
 }
 
 function frameOf({ subtitle, series: all }: LineChart, series: readonly ChartSeries[]): Frame {
@@ -168,7 +179,7 @@ function xAxis(chart: LineChart, { ticks, logarithmic }: Scale, frame: Frame, he
   ];
 }
 
-function seriesElements({ points }: ChartSeries, index: number, x: Scale, y: Scale): string[] {
+function seriesElements({ points }: ChartSeries, index: number, x: Scale, y: Scale, faintly: boolean): string[] {
   const { name, marker, dashes } = seriesStyle(index);
   const places = [...points]
     .sort((a, b) => a.x - b.x)
@@ -181,7 +192,9 @@ function seriesElements({ points }: ChartSeries, index: number, x: Scale, y: Sca
     element("path", {
       class: `${name} line`,
       d: path,
-      "stroke-width": 2,
+      "stroke-width": faintly ? 1 : 2,
+      // Between machines there is nothing: the line only leads the eye.
+      ...(faintly ? { opacity: 0.4 } : {}),
       ...(dashes === "" ? {} : { "stroke-dasharray": dashes }),
     }),
     ...places.map(({ px, py }) => markerElement(name, marker, px, py)),
@@ -190,7 +203,9 @@ function seriesElements({ points }: ChartSeries, index: number, x: Scale, y: Sca
 
 function whisker(name: string, at: number, from: number, to: number): string {
   const [x, top, bottom] = [at, Math.min(from, to), Math.max(from, to)].map((value) => value.toFixed(1)) as [
-    ...[string, string, string],
+    string,
+    string,
+    string,
   ];
   return element("path", {
     class: `${name} line`,
@@ -207,7 +222,7 @@ function markerElement(name: string, marker: string, at: number, y: number): str
 function labels(series: readonly ChartSeries[], x: Scale, y: Scale, { right, top, bottom }: Frame): string[] {
   const ends = series.map(({ name, points }, index) => {
     const last = points.reduce((one, other) => (other.x >= one.x ? other : one));
-    return { name, index, px: x.place(last.x), py: y.place(last.y) };
+    return { name, index, px: shifted(x, index, series.length).place(last.x), py: y.place(last.y) };
   });
   ends.sort((a, b) => a.py - b.py || a.index - b.index);
   const rows = apart(

@@ -1,6 +1,6 @@
 // Pictures of sweeps and comparisons: a latency against a field, or against CPUs or machines.
 
-import { valueText, type SweepPoint } from "../../sweep/plan.ts";
+import { valueText, without, type SweepPoint } from "../../sweep/plan.ts";
 import { sweepMetrics, type PointSummary, type SweepMetric, type SweepSummary } from "../../sweep/summary.ts";
 import type { FieldValue } from "../../sweep/fields.ts";
 import { formatCount, formatNs, plural } from "../text.ts";
@@ -13,12 +13,24 @@ export interface SweepPictureOptions {
   readonly title?: string;
 }
 
-const fieldTitles: Readonly<Record<string, string>> = { "machine.cpus": "CPUs", "machine.topology": "machine" };
+/** Fields that have more than one value; what is the same everywhere needs no place in the picture. */
+function variedFields(points: readonly PointSummary[]): string[] {
+  const fields = Object.keys(points[0]?.values ?? {});
+  const varied = fields.filter((field) => new Set(points.map(({ values }) => JSON.stringify(values[field]))).size > 1);
+  return varied.length === 0 ? fields : varied;
+}
+
+const fieldTitles: Readonly<Record<string, string>> = {
+  "machine.cpus": "CPUs",
+  "machine.topology": "machine",
+  "policy.name": "stop path",
+  "load.common": "load",
+};
 
 /** Medians as a line per combination of the other fields; whiskers from the least to the most. An SVG document. */
 export function sweepPicture(summary: SweepSummary, options: SweepPictureOptions = {}): string {
   const { points } = summary;
-  const fields = Object.keys(points[0]?.values ?? {});
+  const fields = variedFields(points);
   const metric = options.metric ?? "rendezvousNs";
   const field = options.field ?? axisOf(fields, points);
   const values = points.map((point) => point.values[field] ?? "");
@@ -26,11 +38,12 @@ export function sweepPicture(summary: SweepSummary, options: SweepPictureOptions
   const names = [...new Set(values.map(valueText))];
   const x = (value: FieldValue): number => (isNumeric ? (value as number) : names.indexOf(valueText(value)));
   const others = fields.filter((name) => name !== field);
-  const series = [...linesOf(points, field)].map(([name, members]) => {
+  const series = [...linesOf(points, field, others)].map(([name, members]) => {
     const scaling = summary.scalings.find((one) => isSame(one, field, metric, members.where));
-    const grown = scaling === undefined || scaling.points < 3 ? "" : `n^${scaling.exponent.toFixed(2)}`;
+    const grown =
+      scaling === undefined || scaling.points < 3 ? "" : `(${titleOf(field)}^${scaling.exponent.toFixed(2)})`;
     return {
-      name: [name, grown].filter((part) => part !== "").join("  "),
+      name: [name, grown].filter((part) => part !== "").join(" "),
       points: members.points.flatMap((point) => chartPoint(point, metric, x(point.values[field] ?? ""))),
     };
   });
@@ -63,11 +76,11 @@ interface Line {
   readonly points: PointSummary[];
 }
 
-function linesOf(points: readonly PointSummary[], field: string): Map<string, Line> {
+function linesOf(points: readonly PointSummary[], field: string, others: readonly string[]): Map<string, Line> {
   const lines = new Map<string, Line>();
   for (const point of points) {
-    const { [field]: _along, ...where } = point.values;
-    const name = Object.values(where).map(valueText).join(", ");
+    const where = without(point.values, field) as SweepPoint["values"];
+    const name = others.map((other) => valueText(where[other] ?? "")).join(", ");
     const line = lines.get(name) ?? { where, points: [] };
     line.points.push(point);
     lines.set(name, line);
@@ -100,5 +113,7 @@ function capital(text: string): string {
 /** Ticks are round: without the zeros that a table has. */
 function formatTick(ns: number): string {
   if (ns === 0) return "0";
-  return formatNs(ns).replace(/\.?0+ (?=\D)/, " ");
+  return formatNs(ns)
+    .replace(/\.0+ /, " ")
+    .replace(/(\.\d*[1-9])0+ /, "$1 ");
 }

@@ -65,6 +65,8 @@ function rules({ paper, ink, faint, grid, series }: Theme): string {
 
 /** The style sheet that a picture carries. No custom properties: converters such as librsvg don't know them. */
 export function styleElement(): string {
-  const fonts = "text{font-family:system-ui,'DejaVu Sans',Arial,sans-serif;stroke:none}.line{fill:none}";
-  return element("style", {}, `${fonts}${rules(lightTheme)}@media (prefers-color-scheme:dark){${rules(darkTheme)}}`);
+  const fonts = "text{font-family:system-ui,'DejaVu Sans',Arial,sans-serif;stroke:none}";
+  const dark = `@media (prefers-color-scheme:dark){${rules(darkTheme)}}`;
+  // Last, since a series' class fills its markers.
+  return element("style", {}, `${fonts}${rules(lightTheme)}${dark}.line{fill:none}`);
 }
