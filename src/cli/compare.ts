@@ -1,6 +1,5 @@
 // allstop compare: stop paths or variants side by side, as a table and as a picture.
 
-import { AllstopError } from "../errors.ts";
 import { comparisonLines } from "../report/comparison-text.ts";
 import { sweepPicture } from "../report/picture/sweep-picture.ts";
 import { isFlawless } from "../report/sweep-text.ts";
@@ -10,7 +9,7 @@ import { parseSeeds, parseVary } from "../sweep/fields.ts";
 import { sweepLimits } from "../sweep/plan.ts";
 import type { SweepMetric } from "../sweep/summary.ts";
 import { baseOf, CASE_ID, scenarioOf, type RunArguments } from "./run.ts";
-import { writeText } from "./sweep.ts";
+import { checkPicture, writeText } from "./sweep.ts";
 import { asOptions, EXIT_INTERRUPTED, runPlan, topologiesOf } from "./sweeping.ts";
 import { palette, print } from "./terminal.ts";
 
@@ -48,10 +47,7 @@ const DEFAULT_CPUS = [64, 256, 1024];
 /** @returns the exit code: 0 when every run completed and broke no rule, 130 when interrupted, else 1 */
 export async function compareCommand(file: string | undefined, options: CompareArguments): Promise<number> {
   const { out, metric = "rendezvousNs", workers, json } = options;
-  if (out !== undefined && !out.endsWith(".svg")) {
-    const allowed = "a name that ends in .svg";
-    throw new AllstopError("OPTION_INVALID", "not a kind of picture", { at: "--out", value: out, allowed });
-  }
+  if (out !== undefined) await checkPicture(out, "--out");
   const { plan, outcome } = await asOptions(places, async () => {
     const chosen = await planComparison(await inputOf(file, options));
     return {
@@ -60,9 +56,9 @@ export async function compareCommand(file: string | undefined, options: CompareA
     };
   });
   const comparison = comparisonOf(plan, outcome.summary);
-  if (out !== undefined) await writeText(out, sweepPicture(outcome.summary, { metric, field: comparison.axis }));
   if (json) print(JSON.stringify(comparison, null, 2));
   else for (const line of comparisonLines(comparison, palette())) print(line);
+  if (out !== undefined) await writeText(out, sweepPicture(outcome.summary, { metric, field: comparison.axis }));
   if (!outcome.interrupted) return isFlawless(outcome.summary) ? 0 : 1;
   process.stderr.write(`allstop: interrupted after ${outcome.summary.runs} of ${outcome.summary.wanted} runs\n`);
   return EXIT_INTERRUPTED;

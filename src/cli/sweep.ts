@@ -1,6 +1,7 @@
 // allstop sweep: fields of a scenario over ranges and lists, with seeds; rows to a file, a summary to the terminal.
 
-import { writeFile } from "node:fs/promises";
+import { stat, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { AllstopError } from "../errors.ts";
 import { sweepPicture } from "../report/picture/sweep-picture.ts";
 import { isFlawless, sweepLines } from "../report/sweep-text.ts";
@@ -31,6 +32,7 @@ export async function sweepCommand(file: string | undefined, options: SweepArgum
   const journal = out === undefined ? undefined : journalOf(out);
   const plan = await planOf(file, options);
   if (parquet !== undefined) await loadDuckDb();
+  if (chart !== undefined) await checkPicture(chart, "--chart");
   const names = { workers: "--workers" };
   const { summary, interrupted } = await asOptions(names, () =>
     runPlan("sweeping", plan, {
@@ -38,10 +40,11 @@ export async function sweepCommand(file: string | undefined, options: SweepArgum
       ...(journal === undefined ? {} : { journal }),
     }),
   );
-  if (parquet !== undefined && journal !== undefined && !interrupted) await writeParquet(plan, journal, parquet);
-  if (chart !== undefined) await writeText(chart, sweepPicture(summary, metric === undefined ? {} : { metric }));
+  // The summary first: it has to be seen even if a file can't be written.
   if (json) print(JSON.stringify(summary, null, 2));
   else for (const line of sweepLines(summary, palette())) print(line);
+  if (parquet !== undefined && journal !== undefined && !interrupted) await writeParquet(plan, journal, parquet);
+  if (chart !== undefined) await writeText(chart, sweepPicture(summary, metric === undefined ? {} : { metric }));
   if (!interrupted) return isFlawless(summary) ? 0 : 1;
   const advice = journal === undefined ? "with --out it could be resumed" : "the same command goes on from there";
   process.stderr.write(`allstop: interrupted after ${summary.runs} of ${summary.wanted} runs; ${advice}\n`);
@@ -71,6 +74,20 @@ function journalOf(out: string): string {
     value: out,
     allowed: "a name that ends in .jsonl or .parquet",
   });
+}
+
+/** Before anything runs: whether a picture can be what it is to be, and where. */
+export async function checkPicture(file: string, at: string): Promise<void> {
+  if (!file.endsWith(".svg")) {
+    const allowed = "a name that ends in .svg";
+    throw new AllstopError("OPTION_INVALID", "not a kind of picture", { at, value: file, allowed });
+  }
+  const folder = dirname(file);
+  const isFolder = await stat(folder).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (!isFolder) throw new AllstopError("OPTION_INVALID", "a file in a folder that is not there", { at, value: file });
 }
 
 export async function writeText(file: string, text: string): Promise<void> {

@@ -140,7 +140,6 @@ function checkPlace(place: unknown, keys: readonly string[], index: number): voi
   if (!isMember && !Array.isArray(place)) return;
   const length = Array.isArray(place) ? place.length : 0;
   if (isMember && Number(key) < length) return;
-  const allowed =
-    length === 0 ? "a field of the document, or a list that it has" : `${before}.0 to ${before}.${length - 1}`;
+  const allowed = length === 0 ? "members of lists that the scenario has" : `${before}.0 to ${before}.${length - 1}`;
   throw new AllstopError("OPTION_INVALID", `${before} has no member ${key}`, { at, value: key, allowed });
 }

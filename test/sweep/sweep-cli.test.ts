@@ -149,6 +149,10 @@ describe.concurrent("wrong usage is one line on stderr, exit code 2, and no file
     ],
     [["sweep", "--out", "no/such/folder/rows.jsonl"], ["ENOENT"]],
     [
+      ["sweep", "--chart", "no/such/folder/chart.svg"],
+      ["--chart", "folder"],
+    ],
+    [
       ["compare", "--policies", "nope", "--cpus", "4"],
       ["--policies", "stop_machine"],
     ],
