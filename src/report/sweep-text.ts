@@ -93,7 +93,7 @@ function scalingLines({ points, scalings }: SweepSummary, { faint, strong }: Pal
 
 /** Two points make any line, and along a field such as the requester's number nothing grows. */
 function isGrowth({ points, exponent, r2 }: Scaling): boolean {
-  return points >= 3 && Math.abs(exponent) >= 0.005 && r2 >= 0.5;
+  return points >= 3 && Math.abs(exponent) >= 0.05 && r2 >= 0.5;
 }
 
 /** Such as "machine.cpus ^ 1.07". */

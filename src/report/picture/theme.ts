@@ -10,13 +10,13 @@ interface Theme {
   readonly series: readonly string[];
 }
 
-/** After Okabe and Ito's palette (Color Universal Design, 2008), the light ones darkened until they stand out from white by 3 : 1. */
+/** After Okabe and Ito's palette (Color Universal Design, 2008), its light colours in forms that stand out from white by 3 : 1. */
 export const lightTheme: Theme = {
   paper: "#ffffff",
   ink: "#1b1f24",
   faint: "#59636e",
   grid: "#d8dee4",
-  series: ["#0072b2", "#d55e00", "#00886a", "#a8487f", "#3a3a3a", "#8f6b00"],
+  series: ["#0072b2", "#d55e00", "#00886a", "#a8487f", "#1b1f24", "#870ff0"],
 };
 
 /** Their light forms. */
