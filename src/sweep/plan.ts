@@ -3,7 +3,7 @@
 import { AllstopError, renamed } from "../errors.ts";
 import { Sha256 } from "../asm/image/sha256.ts";
 import { coreIdentity, loadCore } from "../core/load.ts";
-import { parseScenario, type Scenario, type ScenarioInput } from "../scenario/document.ts";
+import { parseScenario, SCENARIO_FORMAT, type Scenario, type ScenarioInput } from "../scenario/document.ts";
 import { expandScenario } from "../scenario/expand.ts";
 import type { Topology } from "../topology/index.ts";
 import { checkField, withField, type FieldValue, type Vary } from "./fields.ts";
@@ -55,7 +55,7 @@ export interface SweepJob {
  * @throws OPTION_INVALID or SCENARIO_INVALID, and what expanding a scenario throws, for the first point that can't be run
  */
 export async function planSweep({ scenario, vary = [], seeds, topologies = {} }: SweepInput): Promise<SweepPlan> {
-  const base = scenario ?? { format: "allstop.scenario/1" };
+  const base = scenario ?? { format: SCENARIO_FORMAT };
   const axes = checkedAxes(base, vary);
   let combinations: Readonly<Record<string, FieldValue>>[] = [{}];
   for (const { field, values } of axes) {

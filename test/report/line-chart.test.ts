@@ -105,6 +105,7 @@ const cases: [string, LineChart][] = [
     },
   ],
   ["a single point", { ...chart(["one"], (_, size) => size), series: [{ name: "one", points: [{ x: 4, y: 1 }] }] }],
+  ["a subtitle that is too long", { ...chart(["one"], (_, size) => size), subtitle: "word ".repeat(80) }],
   ["nothing", chart([], () => 1)],
   ["long names with markup", chart(["<&\"'>".repeat(20)], (_, size) => size)],
 ];
@@ -168,12 +169,13 @@ describe("places", () => {
   });
 });
 
-/** WCAG 2.2, relative luminance and contrast ratio. */
+/** Channels of an sRGB colour, linear, 0 to 1. */
 function linearRgb(colour: string): number[] {
   const channels = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16) / 255);
   return channels.map((one) => (one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4));
 }
 
+/** WCAG 2.2, relative luminance and contrast ratio. */
 function luminance(colour: string): number {
   const [red, green, blue] = linearRgb(colour);
   return 0.2126 * (red ?? 0) + 0.7152 * (green ?? 0) + 0.0722 * (blue ?? 0);

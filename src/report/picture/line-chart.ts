@@ -124,9 +124,21 @@ function bottomRoom(chart: LineChart, frame: Frame): number {
 }
 
 function titles({ title, subtitle }: LineChart): string[] {
-  const head = textElement(title, { class: "ink", x: 24, y: 32, "font-size": TITLE_SIZE, "font-weight": 600 });
+  const head = textElement(fitted(title, TITLE_SIZE), {
+    class: "ink",
+    x: 24,
+    y: 32,
+    "font-size": TITLE_SIZE,
+    "font-weight": 600,
+  });
   if (subtitle === undefined) return [head];
-  return [head, textElement(subtitle, { class: "faint", x: 24, y: 52, "font-size": FONT_SIZE })];
+  return [head, textElement(fitted(subtitle, FONT_SIZE), { class: "faint", x: 24, y: 52, "font-size": FONT_SIZE })];
+}
+
+/** As much of a text as the picture is wide. */
+function fitted(text: string, fontSize: number): string {
+  const most = Math.floor((WIDTH - 48) / textWidth("x", fontSize));
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
 }
 
 function yAxis(

@@ -20,6 +20,9 @@ function variedFields(points: readonly PointSummary[]): string[] {
   return varied.length === 0 ? fields : varied;
 }
 
+/** From this r² on a line is named with its exponent. */
+const POWER_LAW = 0.95;
+
 const fieldTitles: Readonly<Record<string, string>> = {
   "machine.cpus": "CPUs",
   "machine.topology": "machine",
@@ -41,19 +44,23 @@ export function sweepPicture(summary: SweepSummary, options: SweepPictureOptions
   const series = [...linesOf(points, field, others)].map(([name, members]) => {
     const scaling = summary.scalings.find((one) => isSame(one, field, metric, members.where));
     const grown =
-      scaling === undefined || scaling.points < 3 ? "" : `(${titleOf(field)}^${scaling.exponent.toFixed(2)})`;
+      scaling === undefined || scaling.points < 3 || scaling.r2 < POWER_LAW
+        ? ""
+        : `(${titleOf(field)}^${scaling.exponent.toFixed(2)})`;
     return {
       name: [name, grown].filter((part) => part !== "").join(" "),
       points: members.points.flatMap((point) => chartPoint(point, metric, x(point.values[field] ?? ""))),
     };
   });
+  const absent = series.filter(({ points: some }) => some.length === 0).map(({ name }) => name);
   const runs = Math.max(0, ...points.map((point) => point.runs));
   return lineChart({
     title: options.title ?? `${capital(sweepMetrics[metric])} by ${[field, ...others].map(titleOf).join(" and ")}`,
-    subtitle:
-      runs > 1
-        ? `median of ${plural(runs, "run")} each; whiskers from the least to the most; simulated time`
-        : "simulated time",
+    subtitle: [
+      "simulated time",
+      ...(runs > 1 ? [`median of ${plural(runs, "run")} each, whiskers from least to most`] : []),
+      ...(absent.length === 0 ? [] : [`no figure of ${absent.join(", ")}`]),
+    ].join("; "),
     x: { title: titleOf(field), format: formatCount, ...(isNumeric ? {} : { names }) },
     y: { title: sweepMetrics[metric], format: formatTick },
     series,
