@@ -187,6 +187,42 @@ program
   });
 
 program
+  .command("list")
+  .description("list what there is to choose from")
+  .addArgument(
+    program
+      .createArgument("[what]", "one list only")
+      .choices(["topologies", "timings", "policies", "loads", "firmware"]),
+  )
+  .option("--verbose", "with sources, and every parameter of the timing models")
+  .option("--json", "as JSON")
+  .addHelpText("after", "\nExamples:\n  allstop list\n  allstop list timings --verbose")
+  .action(async (what: Listable | undefined, options: ListArguments) => {
+    exitCode = (await import("./list.ts")).list(what, options);
+  });
+
+program
+  .command("topology")
+  .description("show a machine's shape")
+  .argument("<machine>", "preset, spec such as 2x32x2, number of CPUs, or hwloc file (.xml)")
+  .addOption(architecture())
+  .option("--json", "as JSON")
+  .addHelpText("after", "\nExamples:\n  allstop topology epyc-7742\n  allstop topology FILE.xml")
+  .action(async (machine: string, options: TopologyArguments) => {
+    exitCode = await (await import("./topology.ts")).showTopology(machine, options);
+  });
+
+program
+  .command("calibrate")
+  .description("measure a timing model by guest programs, beside what was published about its machine")
+  .argument("<timing>", "timing model: see allstop list timings")
+  .option("--json", "as JSON (allstop.calibration/1)")
+  .addHelpText("after", "\nExamples:\n  allstop calibrate zen3\n  allstop calibrate neoverse-n1 --json")
+  .action(async (timing: string, options: CalibrateArguments) => {
+    exitCode = await (await import("./calibrate.ts")).showCalibration(timing, options);
+  });
+
+program
   .command("sweep")
   .description("run a scenario with fields over ranges and lists, and with seeds, on several threads")
   .argument("[scenario]", "scenario document (JSON), or a built-in one such as S24 (default: stop_machine on 64 CPUs)")
@@ -261,42 +297,6 @@ Examples:
   )
   .action(async (scenario: string | undefined, options: CompareArguments) => {
     exitCode = await (await import("./compare.ts")).compareCommand(scenario, options);
-  });
-
-program
-  .command("list")
-  .description("list what there is to choose from")
-  .addArgument(
-    program
-      .createArgument("[what]", "one list only")
-      .choices(["topologies", "timings", "policies", "loads", "firmware"]),
-  )
-  .option("--verbose", "with sources, and every parameter of the timing models")
-  .option("--json", "as JSON")
-  .addHelpText("after", "\nExamples:\n  allstop list\n  allstop list timings --verbose")
-  .action(async (what: Listable | undefined, options: ListArguments) => {
-    exitCode = (await import("./list.ts")).list(what, options);
-  });
-
-program
-  .command("topology")
-  .description("show a machine's shape")
-  .argument("<machine>", "preset, spec such as 2x32x2, number of CPUs, or hwloc file (.xml)")
-  .addOption(architecture())
-  .option("--json", "as JSON")
-  .addHelpText("after", "\nExamples:\n  allstop topology epyc-7742\n  allstop topology FILE.xml")
-  .action(async (machine: string, options: TopologyArguments) => {
-    exitCode = await (await import("./topology.ts")).showTopology(machine, options);
-  });
-
-program
-  .command("calibrate")
-  .description("measure a timing model by guest programs, beside what was published about its machine")
-  .argument("<timing>", "timing model: see allstop list timings")
-  .option("--json", "as JSON (allstop.calibration/1)")
-  .addHelpText("after", "\nExamples:\n  allstop calibrate zen3\n  allstop calibrate neoverse-n1 --json")
-  .action(async (timing: string, options: CalibrateArguments) => {
-    exitCode = await (await import("./calibrate.ts")).showCalibration(timing, options);
   });
 
 program
