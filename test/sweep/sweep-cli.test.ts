@@ -154,7 +154,7 @@ describe.concurrent("wrong usage is one line on stderr, exit code 2, and no file
     ],
     [
       ["compare", "--policies", "nope", "--cpus", "4"],
-      ["--policies", "stop_machine"],
+      ["--policies", "allstop list policies"],
     ],
     [
       ["compare", "--cpus", "4,0"],
