@@ -7,7 +7,7 @@ import { sweepPicture } from "../report/picture/sweep-picture.ts";
 import { isFlawless, sweepLines } from "../report/sweep-text.ts";
 import { SCENARIO_FORMAT } from "../scenario/document.ts";
 import { parseSeeds, parseVary } from "../sweep/fields.ts";
-import { loadDuckDb, writeParquet } from "../sweep/parquet.ts";
+import { writeParquet } from "../sweep/parquet.ts";
 import { planSweep, sweepLimits, type SweepPlan } from "../sweep/plan.ts";
 import type { SweepMetric } from "../sweep/summary.ts";
 import { baseOf } from "./run.ts";
@@ -31,7 +31,6 @@ export async function sweepCommand(file: string | undefined, options: SweepArgum
   const parquet = out?.endsWith(".parquet") === true ? out : undefined;
   const journal = out === undefined ? undefined : journalOf(out);
   const plan = await planOf(file, options);
-  if (parquet !== undefined) await loadDuckDb();
   if (chart !== undefined) await checkPicture(chart, "--chart");
   const names = { workers: "--workers" };
   const { summary, interrupted } = await asOptions(names, () =>

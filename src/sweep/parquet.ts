@@ -1,67 +1,51 @@
-// A sweep's journal as a Parquet file, a column per varied field. DuckDB writes it: an optional package, loaded when it is asked for.
+// A sweep's journal as a Parquet file, a column per varied field (hyparquet-writer).
 
 import { AllstopError } from "../errors.ts";
 import type { FieldValue } from "./fields.ts";
 import type { SweepPlan } from "./plan.ts";
+import type { SweepRow } from "./row.ts";
 
-const PACKAGE = "@duckdb/node-api";
+type ColumnType = "STRING" | "INT32" | "INT64" | "DOUBLE" | "BOOLEAN";
+type Cell = string | number | bigint | boolean | null;
 
-/** What of it is used here: types of a package that need not be there would be in the way of its users. */
-interface DuckDb {
-  readonly DuckDBInstance: { create(path: string): Promise<Database> };
-}
-interface Database {
-  connect(): Promise<Connection>;
-  closeSync(): void;
-}
-interface Connection {
-  run(sql: string): Promise<unknown>;
-  closeSync(): void;
+interface Column {
+  readonly name: string;
+  readonly type: ColumnType;
+  readonly valueOf: (row: SweepRow) => Cell;
 }
 
-/** To be called before anything runs. @throws OPTION_INVALID where the package is not installed */
-export async function loadDuckDb(): Promise<DuckDb> {
-  try {
-    return await import("@duckdb/node-api");
-  } catch (cause) {
-    throw new AllstopError("OPTION_INVALID", `Parquet needs the package ${PACKAGE}, which is not installed`, {
-      allowed: `a file .jsonl, or npm install ${PACKAGE}`,
-      cause,
-    });
-  }
-}
-
-/** Types of the columns that every row has. */
-const columns = {
-  key: "VARCHAR",
-  seed: "UINTEGER",
-  cpus: "UINTEGER",
-  verdict: "VARCHAR",
-  returned: "INTEGER",
-  rendezvousNs: "DOUBLE",
-  totalNs: "DOUBLE",
-  frozenP50Ns: "DOUBLE",
-  frozenP99Ns: "DOUBLE",
-  frozenMaxNs: "DOUBLE",
-  lastCpu: "UINTEGER",
-  broken: "VARCHAR[]",
-  simulatedNs: "DOUBLE",
-  digest: "VARCHAR",
-} as const;
+/** Columns that every row has, behind its key and the varied fields. */
+const figures: readonly Column[] = [
+  { name: "seed", type: "INT64", valueOf: ({ seed }) => BigInt(seed) },
+  { name: "cpus", type: "INT32", valueOf: ({ cpus }) => cpus },
+  { name: "verdict", type: "STRING", valueOf: ({ verdict }) => verdict },
+  { name: "returned", type: "INT32", valueOf: ({ returned }) => returned },
+  { name: "rendezvousNs", type: "DOUBLE", valueOf: ({ rendezvousNs }) => rendezvousNs },
+  { name: "totalNs", type: "DOUBLE", valueOf: ({ totalNs }) => totalNs },
+  { name: "frozenP50Ns", type: "DOUBLE", valueOf: ({ frozenP50Ns }) => frozenP50Ns },
+  { name: "frozenP99Ns", type: "DOUBLE", valueOf: ({ frozenP99Ns }) => frozenP99Ns },
+  { name: "frozenMaxNs", type: "DOUBLE", valueOf: ({ frozenMaxNs }) => frozenMaxNs },
+  { name: "lastCpu", type: "INT32", valueOf: ({ lastCpu }) => lastCpu },
+  { name: "broken", type: "STRING", valueOf: ({ broken }) => broken.join(",") },
+  { name: "simulatedNs", type: "DOUBLE", valueOf: ({ simulatedNs }) => simulatedNs },
+  { name: "digest", type: "STRING", valueOf: ({ digest }) => digest },
+  { name: "errorCode", type: "STRING", valueOf: ({ error }) => error?.code ?? null },
+  { name: "errorMessage", type: "STRING", valueOf: ({ error }) => error?.message ?? null },
+];
 
 /**
- * Writes the rows of a plan, by point and seed. The file appears when it is complete; one that is there is replaced.
- * @throws OPTION_INVALID where DuckDB is not installed, or where the file can't be written
+ * Writes the rows of a plan, by point and seed. The file appears when it is complete; one that is there is replaced. Holds the rows in
+ * memory. @throws OPTION_INVALID where the file can't be written
  */
 export async function writeParquet(plan: SweepPlan, journal: string, file: string): Promise<void> {
-  const { DuckDBInstance } = await loadDuckDb();
   // Not at the top: where there are no files, the rest of the library loads all the same.
   const { rename, rm } = await import("node:fs/promises");
-  const database = await DuckDBInstance.create(":memory:");
-  const connection = await database.connect();
+  const { parquetWriteFile } = await import("hyparquet-writer");
+  const rows = await plannedRows(plan, journal);
   const partial = `${file}.partial`;
   try {
-    await connection.run(selection(plan, journal, partial));
+    const columnData = columnsOf(plan).map(({ name, type, valueOf }) => ({ name, type, data: rows.map(valueOf) }));
+    await parquetWriteFile({ filename: partial, columnData });
     await rename(partial, file);
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
@@ -70,44 +54,40 @@ export async function writeParquet(plan: SweepPlan, journal: string, file: strin
       cause,
     });
   } finally {
-    connection.closeSync();
-    database.closeSync();
     await rm(partial, { force: true });
   }
 }
 
-function selection(plan: SweepPlan, journal: string, file: string): string {
-  const types = { ...columns, point: "JSON", error: "STRUCT(code VARCHAR, message VARCHAR)" };
-  const read = Object.entries(types).map(([name, type]) => `${text(name)}: ${text(type)}`);
-  const points = plan.points.map(({ hash }, index) => `(${text(hash)}, ${index})`);
-  const seeds = plan.seeds.map((seed, index) => `(${seed}, ${index})`);
-  const rest = Object.keys(columns).filter((name) => name !== "key");
-  const varied = plan.fields.map(
-    (field) => `(point->>${text(`$."${field}"`)})::${typeOf(plan, field)} AS ${identifier(field)}`,
-  );
-  return `COPY (
-    SELECT ${[identifier("key"), ...varied, ...rest.map(identifier)].join(", ")},
-      error.code AS "errorCode", error.message AS "errorMessage"
-    FROM read_json(${text(journal)}, format = 'newline_delimited', columns = {${read.join(", ")}}) AS journal
-    JOIN (VALUES ${points.join(", ")}) AS points(hash, pointOrder) ON split_part(key, '-', 1) = hash
-    JOIN (VALUES ${seeds.join(", ")}) AS seeds(planned, seedOrder) ON seed = planned
-    QUALIFY row_number() OVER (PARTITION BY key) = 1
-    ORDER BY pointOrder, seedOrder
-  ) TO ${text(file)} (FORMAT parquet, COMPRESSION zstd)`;
+/** Rows of the plan that the journal has, each once, in the plan's order. */
+async function plannedRows({ points, seeds }: SweepPlan, journal: string): Promise<SweepRow[]> {
+  const { createReadStream } = await import("node:fs");
+  const { createInterface } = await import("node:readline/promises");
+  const found = new Map<string, SweepRow>();
+  for await (const line of createInterface({ input: createReadStream(journal) })) {
+    const row = JSON.parse(line) as SweepRow;
+    if (!found.has(row.key)) found.set(row.key, row);
+  }
+  return points.flatMap(({ hash }) => seeds.flatMap((seed) => found.get(`${hash}-${seed}`) ?? []));
+}
+
+function columnsOf(plan: SweepPlan): Column[] {
+  const varied = plan.fields.map((field): Column => {
+    const type = typeOf(plan, field);
+    return { name: field, type, valueOf: ({ point }) => cellOf(point[field] as FieldValue, type) };
+  });
+  return [{ name: "key", type: "STRING", valueOf: ({ key }) => key }, ...varied, ...figures];
 }
 
 /** Of a varied field: what holds all of its values. */
-function typeOf({ points }: SweepPlan, field: string): string {
+function typeOf({ points }: SweepPlan, field: string): ColumnType {
   const values = points.map(({ values: one }): FieldValue | undefined => one[field]);
-  if (values.every((value) => Number.isSafeInteger(value))) return "BIGINT";
+  if (values.every((value) => Number.isSafeInteger(value))) return "INT64";
   if (values.every((value) => typeof value === "number")) return "DOUBLE";
-  return values.every((value) => typeof value === "boolean") ? "BOOLEAN" : "VARCHAR";
+  return values.every((value) => typeof value === "boolean") ? "BOOLEAN" : "STRING";
 }
 
-function text(value: string): string {
-  return `'${value.replaceAll("'", "''")}'`;
-}
-
-function identifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
+function cellOf(value: FieldValue, type: ColumnType): Cell {
+  if (type === "INT64") return BigInt(value as number);
+  if (type === "DOUBLE" || type === "BOOLEAN") return value as number | boolean;
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
