@@ -447,10 +447,12 @@ export const TRACE_VALUE2 = 32;
 export enum TraceKind {
   PROBE = 0,
   INTERRUPT_SENT = 1,
+  /** `value`, of a message: set of `ArrivalFlag`. */
   INTERRUPT_ARRIVED = 2,
   INTERRUPT_TAKEN = 3,
   EXCEPTION = 4,
   WAIT = 5,
+  /** The end of a wait; `value`: the cycle from which the CPU executes again. */
   WAKE = 6,
   CPU_STARTED = 7,
   CONSOLE = 8,
@@ -465,6 +467,39 @@ export enum TraceKind {
   SHUTDOWN = 13,
   /** The CPU is suspended: it executes nothing until the cycle `value`. */
   SUSPENDED = 14,
+  /** What a line of memory does, in one record or several: subject is the `LineEvent`. Off, it costs nothing. */
+  LINE = 15,
+}
+
+/** How a message finds its CPU. */
+export enum ArrivalFlag {
+  /** Something is pending that is taken at the next boundary. */
+  TAKEABLE = 1,
+  /** x86: EFLAGS.IF is 0; arm64: PSTATE.I or F. An interrupt controller's priorities mask apart from that. */
+  MASKS_IRQ = 2,
+  /** x86: in an NMI handler; arm64: superpriority is masked (FEAT_NMI). */
+  MASKS_NMI = 4,
+}
+
+/**
+ * On the way of a request for a line: `cpu` asks, `peer` holds which of its requests (low byte) and whether it is to write (bit 8),
+ * `value` an address in the line. Only what is stepped leaves records: without trains and foresight, all is.
+ */
+export enum LineEvent {
+  /** The request sets out. Bits 31:16 of `peer`: its way to the last-level cache, cycles; `value2`: pc of the CPU. */
+  REQUESTED = 0,
+  /** The last-level cache asks the home for it; `value2`: cycle at which the question arrives there. */
+  ASKED = 1,
+  /** The home begins to serve the question. */
+  SERVED = 2,
+  /** The last-level cache grants the request; `value2`: cycle at which the line arrives. */
+  GRANTED = 3,
+  /** Copies are taken from cores of a domain, `cpu` in the first of them; `peer`: how many. */
+  INVALIDATED = 4,
+  /** A core may read, but not write, any more. */
+  DOWNGRADED = 5,
+  /** A CPU that was blocked for the line goes on; `value2`: since when it was. */
+  WAITED = 6,
 }
 
 /** Probe flags. */

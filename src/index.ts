@@ -9,6 +9,7 @@ export {
   kernelFor,
   prepareMachine,
   type RunOptions,
+  type LineMeasurement,
   type RunResult,
 } from "./scenario/run.ts";
 export type { ExpandedRequest } from "./scenario/requests.ts";
@@ -27,10 +28,40 @@ export {
   type PhaseReport,
   type Report,
   type RoundReport,
+  type BoundaryReport,
+  type CausePart,
+  type CauseReport,
+  type DistributionsReport,
+  type LineReport,
+  type LinesReport,
+  type RequestCount,
+  type StepReport,
   type Straggler,
   type Verdict,
 } from "./report/report.ts";
-export { formatNs, plain, reportLines, type Palette } from "./report/text.ts";
+export { causesText, formatNs, plain, reportLines, type Palette } from "./report/text.ts";
+export { makeReport } from "./report/make.ts";
+export { capturedBy, latenessOf, reportedCall } from "./scenario/lateness.ts";
+export type { Lateness } from "./measure/lateness.ts";
+export { causes, type Cause, type Part, type Stretch } from "./measure/partition.ts";
+export {
+  Distribution,
+  SIGNIFICANT_DIGITS,
+  callDistributionNames,
+  measureDistributions,
+  type CallDistributionName,
+  type CallDistributions,
+  type Percentiles,
+} from "./measure/distributions.ts";
+export {
+  LineWaits,
+  lineMeasuring,
+  readLines,
+  type LineTraffic,
+  type LineUse,
+  type WorstWait,
+} from "./measure/lines.ts";
+export { ObjectNames, objectText, watchFrames, type ObjectName } from "./measure/object-names.ts";
 
 export { parseSeeds, parseVary, type FieldValue, type Vary } from "./sweep/fields.ts";
 export {
@@ -99,7 +130,7 @@ export { SNAPSHOT_VERSION } from "./machine/snapshot/format.ts";
 export { accelerationNames, type AccelerationName, type Accelerations } from "./machine/accelerations.ts";
 export { TraceLog, type TraceRecord } from "./machine/trace-log.ts";
 export { registerNames } from "./machine/registers.ts";
-export { TraceKind } from "./abi.ts";
+export { ArrivalFlag, LineEvent, TraceKind } from "./abi.ts";
 export { coreIdentity, loadCore, type CoreSource } from "./core/load.ts";
 
 export {

@@ -1,12 +1,12 @@
 // The calls of SDEI 1.1 (Arm DEN 0054C chapter 5). What the specification leaves open is as in Trusted Firmware-A
 // (services/std_svc/sdei); where implementations are known to differ, the machine's settings decide.
 
-import { SDEI_MOST_PRIVATE, SdeiSignalCheck } from "../../src/abi.ts";
+import { SDEI_MOST_PRIVATE, SdeiSignalCheck, TraceKind } from "../../src/abi.ts";
 import { readX } from "../arm64/cpu.ts";
 import { Cpu } from "../cpu.ts";
 import { gicSetSecure } from "../interrupts/gic/secure.ts";
 import { cpuWithId } from "../interrupts/hardwareIds.ts";
-import { Message, interruptLatency, send } from "../interrupts/message.ts";
+import { EL3_SUBJECT, Message, interruptLatency, send } from "../interrupts/message.ts";
 import { DENIED, INVALID_PARAMETERS, NOT_SUPPORTED, NO_RETURN, SUCCESS } from "./call.ts";
 import { RELATIVE, ROUTED_TO_PE, complete, eventContext, isReadyForSignal, resetsHang, updateEl3 } from "./dispatch.ts";
 import {
@@ -24,6 +24,7 @@ import {
 import { REGISTERED, RUNNING, Registration, eventMapAt, firmware, firmwareOf, registrationOf } from "./firmware.ts";
 import { isEntryPoint } from "./psci.ts";
 import { clearShared, routeShared } from "./shared.ts";
+import { trace } from "../trace/ring.ts";
 
 /** Function identifiers: all of 64 bits. */
 export const SDEI_FUNCTIONS: u32 = 0xc400_0020;
@@ -268,7 +269,9 @@ function signal(cpu: Cpu, event: u64, affinity: u64, cycle: u64): i64 {
   const target = cpuWithId(affinity);
   if (changetype<usize>(target) == 0) return INVALID_PARAMETERS;
   if (firmware().signalCheck == SdeiSignalCheck.READY && !isReadyForSignal(target)) return INVALID_PARAMETERS;
-  send(target, <u64>Message.EL3, cycle + interruptLatency(cpu, target));
+  const arrival = cycle + interruptLatency(cpu, target);
+  trace(TraceKind.INTERRUPT_SENT, cpu, cycle, EL3_SUBJECT, target.index, arrival, 0);
+  send(target, <u64>Message.EL3, arrival);
   return SUCCESS;
 }
 

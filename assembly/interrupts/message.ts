@@ -1,9 +1,9 @@
 // Messages to CPUs: interrupts, answers of devices, events, starts. Each takes time, known when it is sent, so that its
 // target never has to go back.
 
-import { Architecture, CpuState, Timing, TraceKind, WaitKind } from "../../src/abi.ts";
+import { Architecture, ArrivalFlag, CpuState, Timing, TraceKind, WaitKind } from "../../src/abi.ts";
 import { timersFire } from "../architecture.ts";
-import { Cpu, NEVER, WaitEnd, cpuAt, hop } from "../cpu.ts";
+import { Cpu, NEVER, Pending, WaitEnd, cpuAt, hop } from "../cpu.ts";
 import { machine, timing } from "../machine.ts";
 import { raiseSystemNmi } from "../devices/port.ts";
 import { answerDevice } from "../devices/transaction.ts";
@@ -62,6 +62,9 @@ export enum Message {
 }
 
 export const MESSAGE_KIND: i32 = 0x7f;
+
+/** In records: a message that EL3 takes, where others have their delivery mode. */
+export const EL3_SUBJECT: u32 = (<u32>Pending.EL3) << 8;
 
 /** Sends a message that arrives at a cycle after now. */
 export function send(target: Cpu, argument: u64, arrival: u64): void {
@@ -217,6 +220,7 @@ export function accept(cpu: Cpu, argument: u64, cycle: u64): void {
       break;
     case Message.EL3:
       acceptEvent(cpu, (<u32>(argument >>> 8)) & 0xff, cycle);
+      trace(TraceKind.INTERRUPT_ARRIVED, cpu, cycle, EL3_SUBJECT, cpu.index, arrivalFlags(cpu), 0);
       settlePending(cpu, cycle);
       break;
     case Message.SUSPEND:
@@ -235,17 +239,27 @@ export function accept(cpu: Cpu, argument: u64, cycle: u64): void {
 }
 
 function acceptInterrupt(cpu: Cpu, vector: u32, mode: u32, cycle: u64): void {
-  trace(TraceKind.INTERRUPT_ARRIVED, cpu, cycle, vector | ((mode & MESSAGE_MODE) << 8), cpu.index, 0, 0);
   if (machine().architecture == Architecture.X86_64) apicAccept(cpu, vector, mode, cycle);
   else gicAccept(cpu, vector, mode == SGI_OF_GROUP0);
+  const subject = vector | ((mode & MESSAGE_MODE) << 8);
+  trace(TraceKind.INTERRUPT_ARRIVED, cpu, cycle, subject, cpu.index, arrivalFlags(cpu), 0);
   settlePending(cpu, cycle);
 }
 
 /** The distributor's most urgent SPI, or that there is none. */
 function acceptForwarded(cpu: Cpu, id: u32, attributes: u32, cycle: u64): void {
-  if (id != 0) trace(TraceKind.INTERRUPT_ARRIVED, cpu, cycle, id, cpu.index, 0, 0);
   gicForward(cpu, id, attributes, cycle);
+  if (id != 0) trace(TraceKind.INTERRUPT_ARRIVED, cpu, cycle, id, cpu.index, arrivalFlags(cpu), 0);
   settlePending(cpu, cycle);
+}
+
+/** What a record says of how a message finds its CPU: ArrivalFlag. */
+function arrivalFlags(cpu: Cpu): u64 {
+  let flags: u64 = 0;
+  if ((cpu.pending & ~cpu.masked & ~Pending.STOLEN) != 0) flags |= <u64>ArrivalFlag.TAKEABLE;
+  if ((cpu.masked & (Pending.IRQ | Pending.FIQ)) != 0) flags |= <u64>ArrivalFlag.MASKS_IRQ;
+  if ((cpu.masked & Pending.NMI) != 0) flags |= <u64>ArrivalFlag.MASKS_NMI;
+  return flags;
 }
 
 /** What is pending may have changed: ends waits and parked spins that can't go on. */

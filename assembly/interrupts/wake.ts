@@ -73,9 +73,10 @@ export function wakeFromWait(cpu: Cpu, cycle: u64): void {
   const began = cycleOf(cpu.clock);
   const latency = exitLatency(cpu, wakeLatency(cpu.waitKind));
   if (cycle > began) cpu.clock = ticksOf(cycle + latency);
+  const executes = cycleOf(cpu.clock);
   startNotBefore(cpu);
   if (isPause(cpu.waitKind)) leavePause(cpu, max(cycle, began));
-  if (!isTimedPoll(cpu)) trace(TraceKind.WAKE, cpu, max(cycle, began), cpu.waitKind, cpu.index, 0, 0);
+  if (!isTimedPoll(cpu)) trace(TraceKind.WAKE, cpu, max(cycle, began), cpu.waitKind, cpu.index, executes, 0);
   if (cpu.waitKind == WaitKind.HLT) leaveHalt(cpu);
   cpu.state = CpuState.RUNNING;
   cpu.waitKind = WaitKind.NONE;

@@ -106,7 +106,7 @@ export function locate(cpu: Cpu, address: u64, write: bool): usize {
   const host = find(cpu, address, write);
   if (access == Access.MISSING) {
     markBlocked(cpu);
-    requestLine(accessRequest(cpu), lineOf(address), write, startCycle(cpu) + delayOf(cpu));
+    requestLine(accessRequest(cpu), address, write, startCycle(cpu) + delayOf(cpu));
   } else if (access == Access.CLAIMED) {
     markBlocked(cpu);
     awaitSibling(cpu, lineOf(address), write);

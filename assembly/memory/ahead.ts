@@ -30,6 +30,6 @@ export function requestAhead(cpu: Cpu, address: u64, size: u32, write: bool): Le
   const line = lineOf(address);
   if (permissionOf(cpu.core, line) >= (write ? Permission.WRITE : Permission.READ)) return Leave.LIMIT;
   markBlocked(cpu);
-  requestLine(accessRequest(cpu), line, write, startCycle(cpu));
+  requestLine(accessRequest(cpu), address, write, startCycle(cpu));
   return Leave.BLOCKED;
 }

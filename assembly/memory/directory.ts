@@ -4,11 +4,12 @@
 // A request is served when it arrives: all that stands before it is decided by then, so the cycles of its invalidations
 // and of its fill are known at once. Only what must wait for the home, or for recalls, queues. docs/time.md has the rules.
 
-import { Acceleration, LINE_BYTES, Timing } from "../../src/abi.ts";
+import { Acceleration, LINE_BYTES, LineEvent, Timing } from "../../src/abi.ts";
 import { Core, NEVER, coreInDomain, hop } from "../cpu.ts";
 import { maskClear, maskEmpty, maskSet, maskZero } from "../cpumask.ts";
 import { machine, timing } from "../machine.ts";
 import { EventClass, EventNode, release, schedule, take } from "../time/wheel.ts";
+import { traceDowngrade, traceInvalidation, traceRequest, traceStep } from "../trace/lines.ts";
 import { INVALIDATION_DOWNGRADE, expectLine, sendDowngrade, sendFill } from "./arrivals.ts";
 import { assertAnswer, assertFill, foreseeQuestion, foreseeRequest, replaying, takeApart } from "./foreseen.ts";
 import { enlist, entryOfMembers } from "./member.ts";
@@ -32,6 +33,7 @@ import {
   holderMask,
   setHolder,
 } from "./lines.ts";
+import { lineOf } from "./map.ts";
 import { Request } from "./request.ts";
 
 /** What reaches a last-level cache (argument of a CACHE event; the low byte is the kind). */
@@ -46,11 +48,12 @@ export enum CacheMessage {
   TRAIN = 3,
 }
 
-/** Asks the last-level cache for a line. */
-export function requestLine(request: Request, line: u32, write: bool, cycle: u64): void {
-  request.line = line;
+/** Asks the last-level cache for the line of an address. */
+export function requestLine(request: Request, address: u64, write: bool, cycle: u64): void {
+  request.line = lineOf(address);
   request.write = write ? 1 : 0;
   request.arrival = cycle + request.cpu.core.latency;
+  traceRequest(request, address, cycle);
   machine().missCount++;
   if (!foreseeRequest(request)) sendRequest(request);
 }
@@ -194,6 +197,7 @@ export function grantHead(entry: Entry, at: u64): void {
   const ready = request.write != 0 ? decideWrite(entry, core, at) : decideRead(entry, core, at);
   const arrival = ready + core.latency;
   const mayWrite = entry.owner == self;
+  traceStep(LineEvent.GRANTED, request, at, arrival);
   if (replaying) assertFill(arrival, mayWrite);
   else sendFill(request, arrival, mayWrite);
 }
@@ -249,6 +253,7 @@ function invalidateAll(entry: Entry, at: u64): u64 {
 /** One event per distinct latency among the victims, or one per victim with batching off. */
 function invalidateWord(entry: Entry, word: u32, victims: u64, at: u64): u64 {
   const subject = changetype<usize>(entry) | ((<usize>word) << 1);
+  traceInvalidation(entry, word, victims, at);
   const batching = (machine().accelerations & Acceleration.INVALIDATION_BATCHING) != 0;
   let ready = at;
   for (let rest = victims; rest != 0; rest &= rest - 1) {
@@ -281,6 +286,7 @@ function downgradeOwner(entry: Entry, at: u64): u64 {
   const bit = entry.owner - 1;
   const core = coreInDomain(entry.domain, bit);
   const arrival = at + core.latency;
+  traceDowngrade(entry, core, at);
   if (!replaying) sendDowngrade(entry, core, arrival);
   return arrival + core.latency;
 }
@@ -288,9 +294,12 @@ function downgradeOwner(entry: Entry, at: u64): u64 {
 function askHome(entry: Entry, write: u32, at: u64): void {
   entry.pending = 1;
   entry.pendingWrite = <u8>write;
+  const arrival = at + hop(entry.domain.node, entry.home.node);
   const foreseen = foreseeQuestion(entry, at);
   entry.home.asking++;
-  if (!foreseen) sendToHome(entry, at + hop(entry.domain.node, entry.home.node));
+  // A train's member may be the one who asks.
+  if (entry.queueHead != 0) traceStep(LineEvent.ASKED, changetype<Request>(entry.queueHead), at, arrival);
+  if (!foreseen) sendToHome(entry, arrival);
 }
 
 export function sendToHome(entry: Entry, arrival: u64): void {
@@ -363,6 +372,7 @@ export function serveHome(home: Home, cycle: u64): void {
     home.requester = entry;
     const at = max(cycle, home.free);
     home.dataAt = home.free = 0;
+    if (entry.queueHead != 0) traceStep(LineEvent.SERVED, changetype<Request>(entry.queueHead), at, 0);
     if (entry.pendingWrite != 0) serveHomeWrite(home, entry, at);
     else serveHomeRead(home, entry, at);
   }

@@ -116,7 +116,7 @@ export function issueEarly(cpu: Cpu, waitsFor: u32, distance: u32, address: u64,
     bind(early);
   } else {
     cpu.asksEarly |= bitOf(free);
-    requestLine(earlyRequest(cpu, free), line, false, cycle + delayOf(cpu));
+    requestLine(earlyRequest(cpu, free), address, false, cycle + delayOf(cpu));
   }
   return true;
 }

@@ -273,11 +273,12 @@ function wait(cpu: Cpu, what: StoreWait): void {
 function ask(cpu: Cpu, cycle: u64, delay: u64): void {
   const buffer = storeBufferOf(cpu);
   const request = storeRequest(cpu);
-  const line = lineOf(addressOf(load<u64>(storeAt(buffer, 0))));
+  const address = addressOf(load<u64>(storeAt(buffer, 0)));
+  const line = lineOf(address);
   const at = cycle + delay + delayOf(cpu);
   buffer.isAsking = 1;
   if (permissionOf(cpu.core, line) != Permission.WRITE) {
-    requestLine(request, line, true, at);
+    requestLine(request, address, true, at);
   } else {
     const isMine = cpu.core.threadCount == 1 || isUnclaimed(cpu, line);
     drainAt(cpu, request, line, max(isMine ? at : max(at, claimEnd(cpu, line)), cycle + 1));

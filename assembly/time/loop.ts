@@ -14,10 +14,11 @@ import { Entry } from "../memory/lines.ts";
 import { enlistLate, isSpunOn, settleMembers } from "../memory/member.ts";
 import { DRAIN, StoreWait, drainStores } from "../memory/stores.ts";
 import { LATE } from "../memory/perturbation.ts";
-import { Request, RequestKind } from "../memory/request.ts";
+import { Request, RequestKind, accessRequest } from "../memory/request.ts";
 import { FILL_FROM_SIBLING, takeFromSibling } from "../memory/siblings.ts";
 import { checkTrain } from "../memory/train.ts";
 import { addressOfLine } from "../memory/map.ts";
+import { traceWaited } from "../trace/lines.ts";
 import { traceWantsDraining } from "../trace/ring.ts";
 import { ticksOf } from "./limits.ts";
 import { continueAfterDelivery, runCompleted, runCore } from "./run.ts";
@@ -159,10 +160,12 @@ function takeLine(request: Request, mayWrite: bool): void {
 /** A line that the store buffer has asked for, or the time to drain; the CPU may be doing anything, or wait for just that. */
 function fillStores(request: Request, argument: u64, cycle: u64): void {
   const cpu = request.cpu;
+  const line = request.line;
   if (argument != DRAIN) takeLine(request, argument != 0);
   drainStores(cpu, cycle);
   const waits = <StoreWait>cpu.awaitsStores;
   if (waits != StoreWait.NONE) {
+    traceWaited(cpu, line, cycle);
     cpu.awaitsStores = <u8>StoreWait.NONE;
     cpu.state = CpuState.RUNNING;
     cpu.clock = ticksOf(cycle);
@@ -186,12 +189,14 @@ function fillEarly(request: Request, mayWrite: bool, cycle: u64): void {
 }
 
 function complete(cpu: Cpu, cycle: u64): void {
+  traceWaited(cpu, accessRequest(cpu).line, cycle);
   cpu.state = CpuState.RUNNING;
   cpu.clock = ticksOf(cycle);
   runCompleted(cpu, cycle);
 }
 
 function fillFromSibling(cpu: Cpu, cycle: u64): void {
+  traceWaited(cpu, accessRequest(cpu).line, cycle);
   cpu.clock = ticksOf(cycle);
   const taken = takeFromSibling(cpu);
   cpu.state = CpuState.RUNNING;

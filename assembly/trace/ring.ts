@@ -43,6 +43,13 @@ export function trace(kind: TraceKind, cpu: Cpu, cycle: u64, subject: u32, peer:
   store<u64>(record, value2, TRACE_VALUE2);
 }
 
+/** Whether records of a kind are wanted: for what takes some work to tell. */
+// @ts-ignore: decorator
+@inline
+export function isTraced(kind: TraceKind): bool {
+  return (machine().traceMask & ((<u32>1) << (<u32>kind))) != 0;
+}
+
 /** Whether the host should drain the ring before more happens. */
 export function traceWantsDraining(): bool {
   const m = machine();

@@ -93,10 +93,15 @@ program
       accelerationNames,
     ),
   )
+  .option("--lines", "measure cache lines: who waited for which, and the most contended ones (takes longer)")
+  .option(
+    "--hgrm <file>",
+    "write the distribution of the times to the stop, over CPUs and rounds, for HdrHistogram's plotters",
+  )
   .option("--json", "print the report as JSON (allstop.report/1)")
   .addHelpText(
     "after",
-    "\nExamples:\n  allstop run --topology icelake-8375c --load busy --active all\n  allstop run --policy cpu_offline --target 5\n  allstop run --policy ipi-benchmark --topology epyc-9654 --load poll\n  allstop run --cpus 4096 --arch arm64 --json\n  allstop run S5",
+    "\nExamples:\n  allstop run --topology icelake-8375c --load busy --active all\n  allstop run --policy cpu_offline --target 5\n  allstop run --policy ipi-benchmark --topology epyc-9654 --load poll\n  allstop run --topology epyc-9654 --rounds 20 --lines --hgrm stop.hgrm\n  allstop run --cpus 4096 --arch arm64 --json\n  allstop run S5",
   )
   .action(async (scenario: string | undefined, options: RunArguments) => {
     exitCode = await (await import("./run.ts")).run(scenario, options);

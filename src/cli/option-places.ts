@@ -31,7 +31,7 @@ function flag(name: string): string {
  * @param base the document that the options are put over
  */
 export function optionPlaces(options: RunArguments, base: ScenarioInput | undefined): Map<string, string> {
-  const places = new Map<string, string>();
+  const places = new Map<string, string>([["lines", "--lines"]]);
   for (const [name, place] of Object.entries(fields)) {
     if (base === undefined || options[name as keyof RunArguments] !== undefined) places.set(place, flag(name));
   }

@@ -1,12 +1,14 @@
 // allstop run: one scenario, from options or from a document, and its report.
 
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { AllstopError } from "../errors.ts";
 import { loadParameters, type LoadChoice, type LoadKind } from "../faults/load.ts";
 import { scenariosOf } from "../scenario/case.ts";
 import { findCase } from "../scenario/catalogue.ts";
 import { reportLines } from "../report/text.ts";
-import { runScenario } from "../run-scenario.ts";
+import { callDistributionNames, measureDistributions } from "../measure/distributions.ts";
+import { makeReport } from "../report/make.ts";
+import { executeScenario, type RunResult } from "../scenario/run.ts";
 import { SCENARIO_FORMAT, parseScenarioText, type ScenarioInput } from "../scenario/document.ts";
 import type { Architecture, Topology } from "../topology/index.ts";
 import type { Accelerations } from "../machine/accelerations.ts";
@@ -33,6 +35,8 @@ export interface RunArguments {
   readonly limitMs?: number;
   readonly seed?: number;
   readonly without?: readonly (keyof Accelerations)[];
+  readonly lines?: true;
+  readonly hgrm?: string;
   readonly json?: true;
 }
 
@@ -40,8 +44,9 @@ export interface RunArguments {
 export async function run(file: string | undefined, options: RunArguments): Promise<number> {
   const { document, topology, explain } = await scenarioFromArguments(file, options);
   const bar = new ProgressBar("running");
-  const report = await runScenario(document, {
+  const result = await executeScenario(document, {
     ...(topology === undefined ? {} : { topology }),
+    ...(options.lines && { lines: true }),
     accelerations: Object.fromEntries((options.without ?? []).map((name) => [name, false])),
     onProgress: bar.update,
   })
@@ -51,9 +56,28 @@ export async function run(file: string | undefined, options: RunArguments): Prom
     .catch((error: unknown) => {
       throw explain(error);
     });
+  const report = makeReport(result);
   if (options.json) print(JSON.stringify(report, null, 2));
   else for (const line of reportLines(report, palette())) print(line);
+  if (options.hgrm !== undefined) await writeHistograms(options.hgrm, result);
   return report.outcome.verdict === "completed" && report.oracles.every(({ held }) => held) ? 0 : 1;
+}
+
+/** One file per distribution: FILE as it is for the time to the stop, FILE.frozen.hgrm and so on for the others. */
+async function writeHistograms(file: string, { timelines, expanded }: RunResult): Promise<void> {
+  const measured = measureDistributions(timelines, expanded.policy, expanded.timing);
+  for (const [index, name] of callDistributionNames.entries()) {
+    const path = index === 0 ? file : `${file.replace(/\.hgrm$/, "")}.${name}.hgrm`;
+    if (measured[name].count === 0) continue;
+    await writeFile(path, measured[name].hgrm()).catch((cause: unknown) => {
+      const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
+      throw new AllstopError("OPTION_INVALID", `a file that can't be written (${reason})`, {
+        at: "--hgrm",
+        value: path,
+        cause,
+      });
+    });
+  }
 }
 
 /** A scenario from a file, the name of a built-in one, or options alone; `explain` names mistakes by the option that they came from. */

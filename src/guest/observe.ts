@@ -34,6 +34,8 @@ export const observedEvents = {
   /** Which: what; such as writing back caches, which has to be over before a CPU reports. */
   work_start: "this CPU starts some work that it must end before it may count as stopped",
   work_end: "it ends that work",
+  /** (cpu): whom for. Whether that takes an interrupt is the sender's to know; who polls sees a store. */
+  signal: "this CPU tells another that it is wanted",
   /** Which: `hlt`, `wfi`, `off`, `spin`. */
   park: "this CPU has come to where it stays",
   /** A rendezvous of which nothing may leave: microcode updates. */

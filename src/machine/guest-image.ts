@@ -15,4 +15,6 @@ export type MachineImage = Pick<
   | "segments"
   | "symbol"
   | "symbols"
->;
+> &
+  // What only the assembler knows.
+  Partial<Pick<Image, "flavour" | "structs">>;

@@ -75,10 +75,18 @@ export class TraceLog {
     this.#order = undefined;
   }
 
-  /** All records in order; O(n log n) the first time after something was appended. */
-  *[Symbol.iterator](): Generator<TraceRecord> {
+  /** All records in order; the first time after something was appended they are sorted, in O(n). */
+  [Symbol.iterator](): Generator<TraceRecord> {
+    return this.ofKinds(-1);
+  }
+
+  /** Records of some kinds, in order. @param mask a bit per kind */
+  *ofKinds(mask: number): Generator<TraceRecord> {
     const view = new DataView(this.#bytes.buffer);
-    for (const index of this.#sorted(view)) yield recordAt(view, index);
+    for (const index of this.#sorted(view)) {
+      const kind = view.getUint32(index * TRACE_RECORD_BYTES + TRACE_KIND, true);
+      if (((mask >>> kind) & 1) !== 0) yield recordAt(view, index);
+    }
   }
 
   /**
@@ -105,18 +113,70 @@ export class TraceLog {
     return taken;
   }
 
+  /** Visits records of one kind, in order, whose values are addresses or cycles: of millions, objects would cost too much. */
+  visit(wanted: TraceKind, visitor: TraceVisitor): void {
+    const view = new DataView(this.#bytes.buffer);
+    for (const index of this.#sorted(view)) {
+      const at = index * TRACE_RECORD_BYTES;
+      if (view.getUint32(at + TRACE_KIND, true) !== (wanted as number)) continue;
+      visitor(
+        wordAt(view, at + TRACE_CYCLE),
+        view.getUint32(at + TRACE_CPU, true),
+        view.getUint32(at + TRACE_SUBJECT, true),
+        view.getUint32(at + TRACE_PEER, true),
+        wordAt(view, at + TRACE_VALUE),
+        wordAt(view, at + TRACE_VALUE2),
+      );
+    }
+  }
+
   #sorted(view: DataView): Uint32Array {
     if (this.#order !== undefined) return this.#order;
-    const cycles = new Float64Array(this.#count);
-    const cpus = new Uint32Array(this.#count);
-    for (let index = 0; index < this.#count; index++) {
-      const at = index * TRACE_RECORD_BYTES;
-      cycles[index] = Number(view.getBigUint64(at + TRACE_CYCLE, true));
-      cpus[index] = view.getUint32(at + TRACE_CPU, true);
-    }
-    const order = Uint32Array.from({ length: this.#count }, (_, index) => index);
-    order.sort((a, b) => cycles[a]! - cycles[b]! || cpus[a]! - cpus[b]! || a - b);
+    const count = this.#count;
+    const key = (offset: number): Uint32Array =>
+      Uint32Array.from({ length: count }, (_, index) => view.getUint32(index * TRACE_RECORD_BYTES + offset, true));
+    let order: Uint32Array = Uint32Array.from({ length: count }, (_, index) => index);
+    // The least significant first.
+    for (const offset of [TRACE_CPU, TRACE_CYCLE, TRACE_CYCLE + 4]) order = sortBy(order, key(offset));
     this.#order = order;
     return order;
   }
+}
+
+/** Called with cycle, CPU, subject, peer and both values. */
+export type TraceVisitor = (
+  cycle: number,
+  cpu: number,
+  subject: number,
+  peer: number,
+  value: number,
+  value2: number,
+) => void;
+
+/** 8 bytes as a number: exact up to 2^53. */
+function wordAt(view: DataView, at: number): number {
+  return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
+}
+
+const DIGIT_BITS = 16;
+const DIGIT_MASK = 2 ** DIGIT_BITS - 1;
+
+/** Indices in the order of their keys; those of equal keys keep theirs. Digit by digit: most keys are small, or almost in order. */
+function sortBy(order: Uint32Array, keys: Uint32Array): Uint32Array {
+  const greatest = keys.reduce((most, key) => Math.max(most, key), 0);
+  let sorted = order;
+  for (let shift = 0; shift === 0 || greatest >>> shift !== 0; shift += DIGIT_BITS) {
+    sorted = sortByDigit(sorted, keys, shift);
+    if (shift + DIGIT_BITS >= 32) break;
+  }
+  return sorted;
+}
+
+function sortByDigit(order: Uint32Array, keys: Uint32Array, shift: number): Uint32Array {
+  const places = new Uint32Array(2 ** DIGIT_BITS + 1);
+  for (const key of keys) places[((key >>> shift) & DIGIT_MASK) + 1]!++;
+  for (let digit = 0; digit < DIGIT_MASK; digit++) places[digit + 1]! += places[digit]!;
+  const sorted = new Uint32Array(order.length);
+  for (const index of order) sorted[places[(keys[index]! >>> shift) & DIGIT_MASK]!++] = index;
+  return sorted;
 }

@@ -27,13 +27,16 @@ interface Source {
   readonly places: readonly number[];
 }
 
-/** Kinds that the oracles look at besides probes. */
+/** Kinds that the oracles look at besides probes, and those that tell where time went. */
 const TRACED = [
   TraceKind.INTERRUPT_SENT,
+  TraceKind.INTERRUPT_ARRIVED,
   TraceKind.INTERRUPT_TAKEN,
   TraceKind.INTERRUPT_LOST,
   TraceKind.EXCEPTION,
   TraceKind.WAKE,
+  TraceKind.SMM_ENTERED,
+  TraceKind.SUSPENDED,
 ] as const;
 
 /** Everything that happened in a run, in the order of (cycle, CPU). */
@@ -43,11 +46,18 @@ export interface History {
   readonly records: readonly TraceRecord[];
 }
 
+export interface ObserveOptions {
+  /** Trace what lines of memory do, too (lines.ts): those records are many, and no part of the history. */
+  readonly lines?: boolean;
+}
+
 /** Sets the probes; returns what reads them when the run is over. Probes that are there already keep what they record. */
-export function observeEvents(machine: Machine): () => History {
+export function observeEvents(machine: Machine, options: ObserveOptions = {}): () => History {
   const isUpdate = machine.image.marks.some(({ name }) => parseObserved(name)?.event === "update_start");
   // Only there it matters when CPUs sleep.
-  machine.traceKinds(isUpdate ? [...TRACED, TraceKind.WAIT] : TRACED);
+  const waits = isUpdate ? [TraceKind.WAIT] : [];
+  const lines = options.lines ? [TraceKind.LINE] : [];
+  machine.traceKinds([...TRACED, ...waits, ...lines]);
   const sources = new Map<number, Source[]>();
   for (const { name } of machine.image.marks) {
     const parsed = parseObserved(name);
@@ -60,10 +70,12 @@ export function observeEvents(machine: Machine): () => History {
   return () => readHistory(machine, sources);
 }
 
+const ALL_BUT_LINES = ~(1 << TraceKind.LINE);
+
 function readHistory(machine: Machine, sources: ReadonlyMap<number, readonly Source[]>): History {
   const observations: Observation[] = [];
   const records: TraceRecord[] = [];
-  for (const record of machine.trace) {
+  for (const record of machine.trace.ofKinds(ALL_BUT_LINES)) {
     if (record.kind !== TraceKind.PROBE) {
       if (record.kind !== TraceKind.CONSOLE) records.push(record);
       continue;

@@ -72,10 +72,12 @@ export interface TimelineOf {
   readonly targets: readonly number[];
 }
 
+const ALL_BUT_LINES = ~(1 << TraceKind.LINE);
+
 /** One timeline per call of a policy, in order; without `of`, no matter whose. */
 export function readTimelines(machine: Machine, probes: RendezvousProbes, policy: Policy, of?: TimelineOf): Timeline[] {
   const reader = new TimelineReader(machine, probes, policy, of);
-  for (const record of machine.trace) reader.read(record);
+  for (const record of machine.trace.ofKinds(ALL_BUT_LINES)) reader.read(record);
   return reader.timelines;
 }
 

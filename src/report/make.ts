@@ -4,13 +4,15 @@ import { TraceKind } from "../abi.ts";
 import { publishedInterrupts } from "../measure/published-interrupts.ts";
 import { readWaits } from "../measure/waits.ts";
 import { judgeRun, raisedBy } from "../scenario/judge.ts";
+import { culpritsAmong, type Lateness } from "../measure/lateness.ts";
 import { latest, spreadOf } from "../measure/statistics.ts";
 import type { Timeline } from "../measure/timeline.ts";
 import { kernelSymbols, perCpuOffsets, requestOffsets } from "../guest/kernel.ts";
 import { request } from "../guest/percpu.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Policy } from "../policies/index.ts";
-import { callerOf, startsTarget } from "../scenario/requests.ts";
+import { capturedBy, latenessOf, reportedCall } from "../scenario/lateness.ts";
+import { callerOf } from "../scenario/requests.ts";
 import type { RunResult } from "../scenario/run.ts";
 import { nsOf } from "../timing/index.ts";
 import { formatCpuList } from "../topology/index.ts";
@@ -22,6 +24,8 @@ import {
   type Straggler,
   type Verdict,
 } from "./report.ts";
+import { linesOf } from "./lines-report.ts";
+import { boundariesOf, causeParts, causesOf, criticalPathOf, distributionsOf } from "./where-time-went.ts";
 import { exceptionName } from "./exception-name.ts";
 import { formatCount, formatNs, plural } from "./text.ts";
 
@@ -35,9 +39,11 @@ export function makeReport(result: RunResult): Report {
   const { topology, timing, online } = expanded;
   const { events, guestInstructions } = machine.work;
   const current = timelines.at(-1);
-  const last = timelines.findLast((timeline) => !Number.isNaN(timeline.return)) ?? current;
-  const outcome = outcomeOf(result, current);
+  const last = reportedCall(result);
+  const late = latenessOf(result);
+  const outcome = outcomeOf(result, current, current === last ? late : undefined);
   const returned = returnedBy(result);
+  const lines = linesOf(result);
   return {
     format: REPORT_FORMAT,
     scenario: expanded.scenario,
@@ -63,7 +69,12 @@ export function makeReport(result: RunResult): Report {
         totalNs: sinceCall(result, timeline, timeline.return) ?? NaN,
       })),
     phases: last === undefined ? [] : phasesOf(result, last),
-    stragglers: last === undefined ? [] : stragglersOf(result, last),
+    stragglers: last === undefined ? [] : stragglersOf(result, last, late),
+    boundaries: last === undefined ? [] : boundariesOf(result, last, late),
+    criticalPath: last === undefined ? [] : criticalPathOf(result, last, late),
+    causes: causesOf(result, late),
+    distributions: distributionsOf(result),
+    ...(lines && { lines }),
     ...judgementOf(result, outcome),
     ...interruptsOf(result),
     digest: machine.digest(),
@@ -127,20 +138,6 @@ function sinceCall({ expanded }: RunResult, timeline: Timeline, cycle: number | 
   return nsOf(expanded.timing, cycle - timeline.call);
 }
 
-/** CPUs that a call has to capture: those that it did, once it has returned; until then, those that are still online. */
-function capturedBy({ expanded, machine }: RunResult, timeline: Timeline | undefined): readonly number[] {
-  const { online, requests, topology } = expanded;
-  const [{ policy, targets, requester }] = requests;
-  if (policy.promises?.end === "stopped") return online.filter((cpu) => cpu !== requester);
-  if (timeline !== undefined && !Number.isNaN(timeline.return)) {
-    return online.filter((cpu) => !Number.isNaN(timeline.enter[cpu]));
-  }
-  const left = new Set(machine.readMask(kernelSymbols.onlineMask));
-  const starting = new Set(requests.filter(startsTarget).flatMap((request) => request.targets));
-  const present = online.filter((cpu) => left.size === 0 || left.has(cpu) || starting.has(cpu));
-  return policy.request.captured(present, targets, topology);
-}
-
 /** Cycle at which the last CPU acknowledged the stopped state, if all have. */
 function stoppedAt(timeline: Timeline, policy: Policy, captured?: readonly number[]): number | undefined {
   const column = timeline.acknowledge[policy.stoppedState - 1];
@@ -183,8 +180,9 @@ function phasesOf(result: RunResult, timeline: Timeline): PhaseReport[] {
   });
 }
 
-function stragglersOf(result: RunResult, timeline: Timeline): Straggler[] {
+function stragglersOf(result: RunResult, timeline: Timeline, late: readonly Lateness[]): Straggler[] {
   const { loads, online, policy } = result.expanded;
+  const byCpu = new Map(late.map((one) => [one.cpu, one]));
   const arrived = online.filter((cpu) => !Number.isNaN(timeline.enter[cpu]));
   arrived.sort((a, b) => (timeline.enter[b] as number) - (timeline.enter[a] as number) || a - b);
   return arrived.slice(0, MOST_STRAGGLERS).map((cpu) => ({
@@ -195,13 +193,33 @@ function stragglersOf(result: RunResult, timeline: Timeline): Straggler[] {
     interruptedNs: sinceCall(result, timeline, timeline.interrupted[cpu]),
     wokenNs: sinceCall(result, timeline, timeline.woken[cpu]),
     stoppedNs: sinceCall(result, timeline, timeline.acknowledge[policy.stoppedState - 1]?.[cpu]) ?? NaN,
+    ...waysOf(result, timeline, byCpu.get(cpu)),
   }));
 }
 
-function outcomeOf(result: RunResult, current: Timeline | undefined): Report["outcome"] {
+/** What is known of a straggler that the call was to stop. */
+function waysOf(
+  result: RunResult,
+  timeline: Timeline,
+  late: Lateness | undefined,
+): Pick<Straggler, "deliveredNs" | "latenessCycles" | "causes"> {
+  if (late === undefined) return { deliveredNs: null, latenessCycles: 0, causes: [] };
+  return {
+    deliveredNs: sinceCall(result, timeline, late.delivered),
+    latenessCycles: late.until - late.from,
+    causes: causeParts(result, late.parts),
+  };
+}
+
+/** @param late of the current call, if it is known */
+function outcomeOf(
+  result: RunResult,
+  current: Timeline | undefined,
+  late: readonly Lateness[] | undefined,
+): Report["outcome"] {
   const { expanded, machine } = result;
   const verdict = verdictOf(result);
-  const missing = verdict === "hang" ? missingCpus(result, current) : [];
+  const missing = verdict === "hang" ? blame(result, missingCpus(result, current), current, late) : [];
   const perCpu = expanded.online.map((cpu) => callsOn(machine, cpu));
   const ran = expanded.online.filter((_, index) => (perCpu[index] ?? 0) > 0);
   const [{ requester }, ...also] = expanded.requests;
@@ -242,6 +260,25 @@ function verdictOf({ end, expanded }: RunResult): Verdict {
   return end.probe === expanded.policy.marks.done ? "completed" : "unhandled";
 }
 
+/** Adds where each one's time went, and puts those first who are at fault. */
+function blame(
+  result: RunResult,
+  missing: readonly MissingCpu[],
+  current: Timeline | undefined,
+  known: readonly Lateness[] | undefined,
+): MissingCpu[] {
+  if (current === undefined) return [...missing];
+  const late = known ?? latenessOf(result, current);
+  const byCpu = new Map(late.map((one) => [one.cpu, one]));
+  const culprits = culpritsAmong(missing.flatMap(({ cpu }) => byCpu.get(cpu) ?? []));
+  const blamed = missing.map((one) => ({
+    ...one,
+    isCulprit: culprits.size === 0 || culprits.has(one.cpu),
+    causes: causeParts(result, byCpu.get(one.cpu)?.parts ?? []),
+  }));
+  return [...blamed.filter(({ isCulprit }) => isCulprit), ...blamed.filter(({ isCulprit }) => !isCulprit)];
+}
+
 /** Who keeps the others waiting: those that have not entered; if all have, those that have not acknowledged what others have. */
 function missingCpus(result: RunResult, timeline: Timeline | undefined): MissingCpu[] {
   const { expanded, machine } = result;
@@ -249,7 +286,8 @@ function missingCpus(result: RunResult, timeline: Timeline | undefined): Missing
   const describe = (cpu: number, missing: string): MissingCpu => {
     const view = machine.cpu(cpu);
     const state = view.state === "WAITING" ? `waiting in ${view.waitsIn}` : view.state.toLowerCase();
-    return { cpu, missing, load: loads[cpu]?.kind ?? "", at: view.at ?? hex(view.pc), state };
+    const at = view.at ?? hex(view.pc);
+    return { cpu, missing, load: loads[cpu]?.kind ?? "", at, state, isCulprit: true, causes: [] };
   };
   const unfinished = result.interrupts?.unfinished;
   if (unfinished) return unfinished.missing.map((cpu) => describe(cpu, unfinished.case));
@@ -341,11 +379,14 @@ function storyOf(
 const MOST_CULPRITS = 4;
 
 function culprits(missing: readonly MissingCpu[]): string {
-  const named = missing.slice(0, MOST_CULPRITS).map(({ cpu, load, at }) => `CPU ${cpu} (${load}, at ${at})`);
-  const more = missing.length - named.length;
+  const atFault = missing.filter(({ isCulprit }) => isCulprit);
+  const named = atFault.slice(0, MOST_CULPRITS).map(({ cpu, load, at }) => `CPU ${cpu} (${load}, at ${at})`);
+  const more = atFault.length - named.length;
   const phase = missing[0]?.missing;
   const what = phase === "entering" || phase === "start" ? "never arrived" : `did not get through ${phase}`;
-  return `${named.join(", ")}${more > 0 ? ` and ${formatCount(more)} more` : ""} ${what}`;
+  const victims = missing.length - atFault.length;
+  const waiting = victims === 0 ? "" : `; ${plural(victims, "CPU")} behind ${atFault.length === 1 ? "it" : "them"}`;
+  return `${named.join(", ")}${more > 0 ? ` and ${formatCount(more)} more` : ""} ${what}${waiting}`;
 }
 
 /** The exception that led there, if it was one. */

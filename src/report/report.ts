@@ -1,5 +1,7 @@
 // The JSON report of a run: a documented shape that later versions only extend.
 
+import type { Percentiles } from "../measure/distributions.ts";
+import type { Cause } from "../measure/partition.ts";
 import type { BenchmarkCase } from "../guest/smp/ipi-benchmark.ts";
 import type { InterruptCase } from "../measure/ipi-benchmark.ts";
 import type { PublishedInterrupts } from "../measure/published-interrupts.ts";
@@ -24,6 +26,19 @@ export interface MissingCpu {
   readonly load: string;
   readonly at: string;
   readonly state: string;
+  /** Whether it is at fault; false: it only waits for one that is. */
+  readonly isCulprit: boolean;
+  /** Where its time went from the call to the end of the run, the greatest part first; empty where no call was under way. */
+  readonly causes: readonly CausePart[];
+}
+
+/** A part of a time, and what it went to. All parts of a time sum to it, in cycles exactly. */
+export interface CausePart {
+  readonly cause: Cause;
+  readonly cycles: number;
+  readonly ns: number;
+  /** Of the cause `line`, in a run that measured lines: which one. */
+  readonly line?: string;
 }
 
 export interface Straggler {
@@ -38,6 +53,102 @@ export interface Straggler {
   readonly wokenNs: number | null;
   /** From the call until it had interrupts off. */
   readonly stoppedNs: number;
+  /** From the call until its signal had reached it: the message, or the store that it polls or watches. */
+  readonly deliveredNs: number | null;
+  /** The same as `stoppedNs`, or until the end of the run, in cycles; and what that went to, the greatest part first. */
+  readonly latenessCycles: number;
+  readonly causes: readonly CausePart[];
+}
+
+/** A boundary on the way of all captured CPUs: when the first and the last of them passed, from the call. */
+export interface BoundaryReport {
+  readonly name:
+    | "signalled"
+    | "delivered"
+    | "taken"
+    | "entered"
+    | "stopped"
+    | "functionStart"
+    | "functionEnd"
+    | "released"
+    | "resumed";
+  readonly firstNs: number;
+  readonly lastNs: number;
+  readonly lastCpu: number;
+  /** CPUs that have passed. */
+  readonly passed: number;
+}
+
+/** What a cause made of the lateness of all captured CPUs. */
+export interface CauseReport {
+  readonly cause: Cause;
+  /** CPUs that lost any time to it, what they lost together, and who lost most. */
+  readonly cpus: number;
+  readonly totalNs: number;
+  readonly maxNs: number;
+  readonly maxCpu: number;
+}
+
+/** A step of the whole call: it ends when the last CPU passes a state, or with the return. The steps sum to the whole, in cycles exactly. */
+export interface StepReport {
+  /** A phase's name, or "return". */
+  readonly name: string;
+  /** The CPU that everybody waited for. */
+  readonly cpu: number;
+  readonly cycles: number;
+  readonly ns: number;
+  /** What that CPU's time went to; of the steps up to the rendezvous. */
+  readonly causes?: readonly CausePart[];
+}
+
+/** Requests for a line, by what they were for. */
+export interface RequestCount {
+  readonly name: string;
+  readonly requests: number;
+}
+
+/** Of one line, or of one line of what every CPU has. Times are sums over requests. */
+export interface LineReport {
+  /** The variable, or the struct on a stack, and whose it is. */
+  readonly name: string;
+  /** Address of the line in hexadecimal; of several, of the one that was waited for most. */
+  readonly address: string;
+  /** Lines that are summed up here: one, or one of each CPU's. */
+  readonly lines: number;
+  /** What was asked for in it, most often first. */
+  readonly fields: readonly RequestCount[];
+  /** Routines that asked, likewise. */
+  readonly code: readonly RequestCount[];
+  readonly transfers: number;
+  readonly writes: number;
+  readonly invalidations: number;
+  readonly downgrades: number;
+  /** From the requests until the line had come; the part of it in queues; the part in which CPUs stood still. */
+  readonly waitNs: number;
+  readonly queueNs: number;
+  readonly blockedNs: number;
+  /** Who waited longest for it, and when, from the first call. */
+  readonly worst: { readonly cpu: number; readonly ns: number; readonly field: string; readonly atNs: number } | null;
+}
+
+/** Lines of memory from the first call to the last return. */
+export interface LinesReport {
+  /** Lines that were asked for. */
+  readonly count: number;
+  readonly transfers: number;
+  readonly waitNs: number;
+  readonly queueNs: number;
+  /** Those that were waited for most, in that order. */
+  readonly most: readonly LineReport[];
+}
+
+/** Over all CPUs and all calls; null where nothing of it has happened. */
+export interface DistributionsReport {
+  /** From the call until a CPU had stopped. */
+  readonly stopNs: Percentiles | null;
+  readonly frozenNs: Percentiles | null;
+  /** From the first CPU's leaving of the rendezvous to each one's. */
+  readonly releaseSkewNs: Percentiles | null;
 }
 
 export interface PhaseReport {
@@ -139,6 +250,15 @@ export interface Report {
   readonly messages: readonly MessageReport[];
   /** The last CPUs to arrive, latest first. */
   readonly stragglers: readonly Straggler[];
+  /** When all captured CPUs passed the boundaries on their way; those that nobody has passed are left out. */
+  readonly boundaries: readonly BoundaryReport[];
+  /** Where the time of the call went: on its longest way, step by step. Empty before it has returned. */
+  readonly criticalPath: readonly StepReport[];
+  /** Where the captured CPUs' time went until they had stopped, the cause that took most in all first. */
+  readonly causes: readonly CauseReport[];
+  readonly distributions: DistributionsReport;
+  /** Of a run that measured lines. */
+  readonly lines?: LinesReport;
   /** Of the policy `ipi-benchmark`, in the place of calls and phases; left out otherwise. */
   readonly interrupts?: InterruptsReport;
   /** State digest at the end. */

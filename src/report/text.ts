@@ -2,7 +2,8 @@
 
 import { findPolicy } from "../policies/index.ts";
 import { interruptLines } from "./interrupts-text.ts";
-import type { Report, Straggler } from "./report.ts";
+import type { Cause } from "../measure/partition.ts";
+import type { CausePart, Report } from "./report.ts";
 
 /** Colours text; `plain` for output that is no terminal. */
 export interface Palette {
@@ -56,6 +57,9 @@ export function reportLines(report: Report, palette: Palette = plain): string[] 
     waitLines(report, palette),
     messageLines(report, palette),
     stragglerLines(report, palette),
+    pathLines(report, palette),
+    distributionLines(report, palette),
+    contendedLines(report, palette),
     interruptLines(report, palette),
     [palette.faint(footer(report))],
   ];
@@ -158,10 +162,11 @@ function phaseLines({ phases }: Report, palette: Palette): string[] {
 
 function missingLines({ outcome }: Report, palette: Palette): string[] {
   if (outcome.missingCount === 0) return [];
-  const lines = outcome.missing.map(
-    ({ cpu, load, at, state, missing }) =>
-      `  CPU ${String(cpu).padEnd(6)} ${load.padEnd(10)} ${state} at ${at}; missing: ${missing}`,
-  );
+  const lines = outcome.missing.map(({ cpu, load, at, state, missing, isCulprit, causes }) => {
+    const blame = isCulprit ? "" : palette.faint("; waits for others");
+    const why = causes.length === 0 ? "" : palette.faint(`; ${causesText(causes)}`);
+    return `  CPU ${String(cpu).padEnd(6)} ${load.padEnd(10)} ${state} at ${at}; missing: ${missing}${blame}${why}`;
+  });
   const more = outcome.missingCount - outcome.missing.length;
   return [
     palette.bad(`  ${formatCount(outcome.missingCount)} did not arrive:`),
@@ -170,38 +175,118 @@ function missingLines({ outcome }: Report, palette: Palette): string[] {
   ];
 }
 
-function stragglerLines(report: Report, palette: Palette): string[] {
-  const { stragglers } = report;
+function stragglerLines({ stragglers }: Report, palette: Palette): string[] {
   if (stragglers.length === 0) return [];
-  const header = `  ${"last to arrive".padEnd(16)}${"load".padEnd(10)}${"arrived".padStart(10)}   why`;
+  const header = `  ${"last to arrive".padEnd(16)}${"load".padEnd(12)}${"arrived".padStart(10)}${"stopped".padStart(10)}   why`;
   return [
     palette.faint(header),
-    ...stragglers
-      .slice(0, 5)
-      .map(
-        (straggler) =>
-          `  ${`CPU ${straggler.cpu}`.padEnd(16)}${straggler.load.padEnd(10)}${formatNs(straggler.enteredNs).padStart(10)}   ${palette.faint(whyLate(straggler, report))}`,
-      ),
+    ...stragglers.slice(0, 5).map(({ cpu, load, enteredNs, stoppedNs, causes }) => {
+      const times = [enteredNs, stoppedNs].map((ns) => formatNs(ns).padStart(10)).join("");
+      return `  ${`CPU ${cpu}`.padEnd(16)}${load.padEnd(12)}${times}   ${palette.faint(causesText(causes))}`;
+    }),
   ];
 }
 
-/** The parts of a CPU's way to the rendezvous. */
-function whyLate(straggler: Straggler, { scenario }: Report): string {
-  const { cpu, load, signalledNs, interruptedNs, wokenNs, enteredNs } = straggler;
-  if (cpu === scenario.policy.requester) return "it calls; its own stopper takes over once all others are queued";
-  const where = findPolicy(scenario.policy.name).promises?.end === "stopped" ? "at its stop" : "in its stopper thread";
-  const arrival = (since: number): string => `${where} after ${formatNs(enteredNs - since)} more`;
-  if (signalledNs === null) {
-    if (wokenNs !== null)
-      return `no interrupt: woken by the store to its flags after ${formatNs(wokenNs)}, ${arrival(wokenNs)}`;
-    return load === "poll" ? "no interrupt: it polls its flags and saw the store" : "no interrupt";
-  }
-  const sent = `interrupt sent after ${formatNs(signalledNs)}`;
-  if (interruptedNs === null) {
-    const saw = load === "poll" ? "it polls its flags and saw the store first" : "not taken yet";
-    return `${sent}, ${saw}: ${arrival(signalledNs)}`;
-  }
-  return `${sent}, taken ${formatNs(interruptedNs - signalledNs)} later, ${arrival(interruptedNs)}`;
+/** What a CPU's time went to, in the order in which that mostly comes. */
+const causeTexts: Readonly<Record<Cause, string>> = {
+  sender: "waiting for its turn with the sender",
+  message: "message under way",
+  lost: "message lost",
+  "irqs-off": "IRQs off",
+  "nmi-blocked": "NMIs blocked",
+  smm: "in SMM",
+  descheduled: "descheduled",
+  "idle-exit": "leaving idle",
+  kernel: "its way through the kernel",
+  line: "waiting for lines",
+  others: "spinning for others",
+};
+
+/** Below this share of the whole, a part is not worth a word. */
+const SMALL = 0.01;
+const MOST_PARTS = 5;
+
+/** The parts of a time with their figures, the greatest first; what is left is summed up. */
+export function causesText(causes: readonly CausePart[]): string {
+  const whole = causes.reduce((sum, { ns }) => sum + ns, 0);
+  const told = causes.filter(({ ns }, index) => index < MOST_PARTS && ns >= SMALL * whole);
+  const left = causes.slice(told.length).reduce((sum, { ns }) => sum + ns, 0);
+  const texts = told.map(({ cause, ns, line }) => {
+    const what = line === undefined ? causeTexts[cause] : `waiting for ${line}`;
+    return `${what} ${formatNs(ns)}`;
+  });
+  return [...texts, ...(left > 0 ? [`the rest ${formatNs(left)}`] : [])].join(", ");
+}
+
+/** The whole call step by step, where there are several. */
+function pathLines({ criticalPath }: Report, palette: Palette): string[] {
+  if (criticalPath.length < 2) return [];
+  return [
+    palette.faint(`  ${"step".padEnd(16)}${"took".padStart(10)}   whom everybody waited for, and why`),
+    ...criticalPath.map(({ name, cpu, ns, causes = [] }) => {
+      const why = causes.length === 0 ? "" : `: ${causesText(causes)}`;
+      return `  ${name.padEnd(16)}${formatNs(ns).padStart(10)}   ${palette.faint(`CPU ${cpu}${why}`)}`;
+    }),
+  ];
+}
+
+/** Percentiles over all calls: one call says it in figures(). */
+function distributionLines({ distributions, rounds }: Report, palette: Palette): string[] {
+  if (rounds.length < 2) return [];
+  const rows = [
+    ["call to stop", distributions.stopNs],
+    ["frozen", distributions.frozenNs],
+    ["release skew", distributions.releaseSkewNs],
+  ] as const;
+  const columns = ["min", "p50", "p90", "p99", "p99.9", "max"].map((name) => name.padStart(10)).join("");
+  return [
+    palette.faint(`  ${"over all calls".padEnd(16)}${columns}`),
+    ...rows.flatMap(([name, values]) => {
+      if (values === null) return [];
+      const { min, p50, p90, p99, p99_9, max } = values;
+      const cells = [min, p50, p90, p99, p99_9, max].map((ns) => formatNs(ns).padStart(10)).join("");
+      return [`  ${name.padEnd(16)}${cells}`];
+    }),
+  ];
+}
+
+const MOST_CONTENDED = 10;
+const LINE_NAME_COLUMNS = 56;
+
+/** As perf c2c lists them: a line per line, the most expensive first. */
+function contendedLines({ lines }: Report, palette: Palette): string[] {
+  if (lines === undefined) return [];
+  const columns = [
+    ["requests", 10],
+    ["writes", 9],
+    ["copies taken", 14],
+    ["waited", 10],
+    ["queued", 10],
+  ] as const;
+  const header = columns.map(([name, width]) => name.padStart(width)).join("");
+  return [
+    palette.faint(`  ${"contended lines".padEnd(LINE_NAME_COLUMNS)}${header}   worst wait`),
+    ...lines.most.slice(0, MOST_CONTENDED).map((line) => {
+      const figures = [
+        formatCount(line.transfers),
+        formatCount(line.writes),
+        formatCount(line.invalidations),
+        formatNs(line.waitNs),
+        formatNs(line.queueNs),
+      ];
+      const cells = figures.map((text, index) => text.padStart(columns[index]?.[1] ?? 0)).join("");
+      const worst = line.worst === null ? "" : `${formatNs(line.worst.ns)}, CPU ${line.worst.cpu}`;
+      const fields = line.fields.map(({ name }) => name.slice(name.indexOf(".") + 1)).slice(0, 3);
+      const name = line.fields.some(({ name: field }) => field.includes("."))
+        ? `${line.name}: ${fields.join(", ")}`
+        : line.name;
+      return `  ${shorten(name, LINE_NAME_COLUMNS - 1).padEnd(LINE_NAME_COLUMNS)}${cells}   ${palette.faint(worst)}`;
+    }),
+  ];
+}
+
+function shorten(text: string, columns: number): string {
+  return text.length <= columns ? text : `${text.slice(0, columns - 1)}…`;
 }
 
 function footer({ digest, host, simulatedNs, recordsLost }: Report): string {

@@ -19,6 +19,8 @@ import { relaxTurns } from "../faults/load.ts";
 import { Machine, type LocalApicMode, type RunEnd } from "../machine/machine.ts";
 import type { Accelerations } from "../machine/accelerations.ts";
 import { fanOutCases, probeBenchmark, readBenchmark, type InterruptMeasurement } from "../measure/ipi-benchmark.ts";
+import { lineMeasuring, readLines, type LineTraffic } from "../measure/lines.ts";
+import { ObjectNames, watchFrames } from "../measure/object-names.ts";
 import { observeEvents, type History } from "../measure/observations.ts";
 import { probeRendezvous, readTimelines, type Timeline } from "../measure/timeline.ts";
 import { counterMhz, cyclesOf } from "../timing/index.ts";
@@ -39,6 +41,12 @@ export interface RunOptions {
   readonly image?: Image;
   /** Options of the guest's image, by name, beyond what the scenario says. */
   readonly parameters?: Readonly<Record<string, number | bigint>>;
+  /**
+   * Measure what cache lines cost: the report has the most contended ones, and how much of each CPU's lateness was waiting for which.
+   * Takes up to three times as long and more memory, since nothing may be elided that concerns lines: trains and foresight are off,
+   * whatever `accelerations` says. The run itself is the same. Default false.
+   */
+  readonly lines?: boolean;
   /** x86-64: the mode of the local APICs, and so the driver of the guest; "x2apic" if not given. */
   readonly localApic?: LocalApicMode;
 }
@@ -48,6 +56,11 @@ const SETTLE_NS = 50_000;
 const MASK_BYTES = CpuMask.bytes;
 /** Simulated time between two looks at the progress. */
 const SLICE_NS = 20_000;
+
+/** What lines of memory did from the first call on, and names for addresses in them. */
+export interface LineMeasurement extends LineTraffic {
+  readonly names: ObjectNames;
+}
 
 /** A run that has ended, and what was observed. */
 export interface RunResult {
@@ -62,6 +75,8 @@ export interface RunResult {
   readonly history: History;
   /** Of a policy that measures interrupts. */
   readonly interrupts?: InterruptMeasurement;
+  /** Of a run that measured lines. */
+  readonly lines?: LineMeasurement;
   /** Time that building and running took on the host. */
   readonly wallMs: number;
 }
@@ -71,8 +86,14 @@ export async function executeScenario(document: ScenarioInput, options: RunOptio
   const expanded = expandScenario(parseScenario(document), options.topology);
   const started = performance.now();
   const machine = await prepareMachine(expanded, options);
+  if (options.lines && expanded.policy.measures !== undefined) {
+    throw new AllstopError("OPTION_INVALID", `lines are measured of calls: ${expanded.policy.name} makes none`, {
+      at: "lines",
+      value: true,
+    });
+  }
   const observation = expanded.policy.measures === undefined ? watchCalls : watchInterrupts;
-  const read = observation(machine, expanded);
+  const read = observation(machine, expanded, options.lines ?? false);
   breakAtEnd(machine, expanded);
   const { end, injected } = runToEnd(machine, expanded, options.onProgress);
   if (end.kind === "probe") machine.run(machine.cycle + afterCycles(expanded));
@@ -83,12 +104,23 @@ export async function executeScenario(document: ScenarioInput, options: RunOptio
 type Watch = (
   machine: Machine,
   expanded: ExpandedScenario,
-) => () => Pick<RunResult, "timelines" | "history" | "interrupts">;
+  lines: boolean,
+) => () => Pick<RunResult, "timelines" | "history" | "interrupts" | "lines">;
 
-const watchCalls: Watch = (machine, { policy, requests: [request] }) => {
+const watchCalls: Watch = (machine, { policy, requests: [request] }, lines) => {
   const probes = probeRendezvous(machine, policy);
-  const readHistory = observeEvents(machine);
-  return () => ({ timelines: readTimelines(machine, probes, policy, request), history: readHistory() });
+  const readHistory = observeEvents(machine, { lines });
+  const readFrames = lines ? watchFrames(machine) : undefined;
+  return () => {
+    const timelines = readTimelines(machine, probes, policy, request);
+    const history = readHistory();
+    if (readFrames === undefined) return { timelines, history };
+    const until = timelines.at(-1)?.return ?? NaN;
+    const traffic = readLines(machine, timelines[0]?.call ?? Infinity, Number.isNaN(until) ? machine.cycle : until);
+    const { lines: byAddress, waits } = traffic;
+    const names = new ObjectNames(machine.image, readFrames());
+    return { timelines, history, lines: { lines: byAddress, waits, names } };
+  };
 };
 
 const watchInterrupts: Watch = (machine, { online, requests: [{ requester, targets }] }) => {
@@ -163,7 +195,8 @@ function recentKernel(options: KernelOptions): Image {
 /** A machine with the scenario's kernel, its CPUs about to start. */
 export async function prepareMachine(expanded: ExpandedScenario, options: RunOptions = {}): Promise<Machine> {
   const image = options.image ?? kernelFor(expanded, options.parameters, options.localApic);
-  return buildMachine(await loadCore(options.core), expanded, options.accelerations, image, options.localApic);
+  const accelerations = { ...options.accelerations, ...(options.lines && lineMeasuring) };
+  return buildMachine(await loadCore(options.core), expanded, accelerations, image, options.localApic);
 }
 
 /** prepareMachine() on a compiled core. */

@@ -6,6 +6,7 @@ import { invalid } from "../failure.ts";
 import type { LocalPlace } from "../lower/lowered.ts";
 import type { PerCpuSymbol } from "../record/data.ts";
 import type { PositionTable, SourceMark, SourcePosition } from "../source.ts";
+import type { FieldType } from "../types.ts";
 import { gpr } from "../x64/registers.ts";
 import type { Architecture, CodeUnit, Collected } from "./collect.ts";
 import type { Linked, LinkedSection } from "./link.ts";
@@ -36,6 +37,8 @@ export interface ImageSymbol {
   readonly size: number;
   readonly kind: "function" | "object";
   readonly section: string;
+  /** Of variables of the assembler's own images: the type's name; that of a struct is in `structs`. */
+  readonly type?: string;
 }
 
 /** From `address` on, code comes from this source line. */
@@ -106,6 +109,7 @@ export function symbolsOf(collected: Collected, linked: Linked, options: PerCpuL
     size: unit.kind === "code" ? unit.code.bytes.length : unit.size,
     kind: unit.kind === "code" ? "function" : "object",
     section,
+    ...(unit.kind === "data" && { type: typeName(unit.type) }),
   }));
   const { perCpuStart } = linked;
   if (perCpuStart !== 0) {
@@ -113,12 +117,18 @@ export function symbolsOf(collected: Collected, linked: Linked, options: PerCpuL
     symbols.push({ name: PER_CPU_START.name, address: perCpuStart, size, kind: "object", section: ".percpu" });
     for (const variable of checkedPerCpu([...collected.perCpu, ...options.perCpuRoots], options.perCpuStride)) {
       const address = perCpuStart + variable.offset;
-      symbols.push({ name: variable.name, address, size: variable.type.bytes, kind: "object", section: ".percpu" });
+      const { name, type } = variable;
+      const section = ".percpu";
+      symbols.push({ name, address, size: type.bytes, kind: "object", section, type: typeName(type) });
     }
   }
   return symbols.sort(
     (one, other) => one.address - other.address || other.size - one.size || compareText(one.name, other.name),
   );
+}
+
+function typeName(type: FieldType): string {
+  return (type as { readonly name: string }).name;
 }
 
 /** Variables in offset order, once it is known that they fit the block and do not overlap. */

@@ -17,6 +17,7 @@ import {
 import { sendReschedule } from "../irqchip/controller.ts";
 import { activeMaskPointer, cpumaskFirst } from "../lib/cpumask.ts";
 import { rawSpinLock, rawSpinUnlock } from "../lib/spinlock.ts";
+import { observed } from "../observe.ts";
 import {
   type RunQueue,
   Task,
@@ -88,6 +89,8 @@ export function schedule(k: Builder): void {
 const reschedCurr = routine("resched_curr", { cpu: u32 }, nothing, (k, { cpu }) => {
   const flags = k.let("flags", addressOf(threadFlags.of(cpu)));
   k.if(k.readOnce(flags.at(0)).and(ThreadFlag.NeedResched).ne(0), () => k.return());
+  // Whoever watches the line in MWAIT is woken before the flag is set.
+  k.mark(observed("signal", { locals: ["cpu"] }));
   const old = k.fetchOr(flags.at(0), ThreadFlag.NeedResched);
   k.if(cpu.eq(local.here.cpu).not().and(old.and(ThreadFlag.Polling).eq(0)), () => k.call(sendReschedule, cpu));
 });
