@@ -3,7 +3,7 @@
 import { findPolicy } from "../policies/index.ts";
 import { interruptLines } from "./interrupts-text.ts";
 import type { Cause } from "../measure/partition.ts";
-import type { CausePart, Report } from "./report.ts";
+import type { CausePart, LineReport, Report } from "./report.ts";
 
 /** Colours text; `plain` for output that is no terminal. */
 export interface Palette {
@@ -175,14 +175,14 @@ function missingLines({ outcome }: Report, palette: Palette): string[] {
   ];
 }
 
-function stragglerLines({ stragglers }: Report, palette: Palette): string[] {
+function stragglerLines({ stragglers, scenario }: Report, palette: Palette): string[] {
   if (stragglers.length === 0) return [];
   const header = `  ${"last to arrive".padEnd(16)}${"load".padEnd(12)}${"arrived".padStart(10)}${"stopped".padStart(10)}   why`;
   return [
     palette.faint(header),
     ...stragglers.slice(0, 5).map(({ cpu, load, enteredNs, stoppedNs, causes }) => {
       const times = [enteredNs, stoppedNs].map((ns) => formatNs(ns).padStart(10)).join("");
-      return `  ${`CPU ${cpu}`.padEnd(16)}${load.padEnd(12)}${times}   ${palette.faint(causesText(causes))}`;
+      return `  ${`CPU ${cpu}`.padEnd(16)}${load.padEnd(12)}${times}   ${palette.faint(causesText(causes, cpu === scenario.policy.requester))}`;
     }),
   ];
 }
@@ -206,25 +206,26 @@ const causeTexts: Readonly<Record<Cause, string>> = {
 const SMALL = 0.01;
 const MOST_PARTS = 5;
 
-/** The parts of a time with their figures, the greatest first; what is left is summed up. */
-export function causesText(causes: readonly CausePart[]): string {
+/** The parts of a time with their figures, the greatest first; what is left is summed up. @param isCaller of the CPU that calls */
+export function causesText(causes: readonly CausePart[], isCaller = false): string {
   const whole = causes.reduce((sum, { ns }) => sum + ns, 0);
   const told = causes.filter(({ ns }, index) => index < MOST_PARTS && ns >= SMALL * whole);
   const left = causes.slice(told.length).reduce((sum, { ns }) => sum + ns, 0);
   const texts = told.map(({ cause, ns, line }) => {
-    const what = line === undefined ? causeTexts[cause] : `waiting for ${line}`;
+    const own = isCaller && cause === "sender" ? "signalling the others" : causeTexts[cause];
+    const what = line === undefined ? own : `waiting for ${line}`;
     return `${what} ${formatNs(ns)}`;
   });
   return [...texts, ...(left > 0 ? [`the rest ${formatNs(left)}`] : [])].join(", ");
 }
 
 /** The whole call step by step, where there are several. */
-function pathLines({ criticalPath }: Report, palette: Palette): string[] {
+function pathLines({ criticalPath, scenario }: Report, palette: Palette): string[] {
   if (criticalPath.length < 2) return [];
   return [
     palette.faint(`  ${"step".padEnd(16)}${"took".padStart(10)}   whom everybody waited for, and why`),
     ...criticalPath.map(({ name, cpu, ns, causes = [] }) => {
-      const why = causes.length === 0 ? "" : `: ${causesText(causes)}`;
+      const why = causes.length === 0 ? "" : `: ${causesText(causes, cpu === scenario.policy.requester)}`;
       return `  ${name.padEnd(16)}${formatNs(ns).padStart(10)}   ${palette.faint(`CPU ${cpu}${why}`)}`;
     }),
   ];
@@ -276,13 +277,19 @@ function contendedLines({ lines }: Report, palette: Palette): string[] {
       ];
       const cells = figures.map((text, index) => text.padStart(columns[index]?.[1] ?? 0)).join("");
       const worst = line.worst === null ? "" : `${formatNs(line.worst.ns)}, CPU ${line.worst.cpu}`;
-      const fields = line.fields.map(({ name }) => name.slice(name.indexOf(".") + 1)).slice(0, 3);
-      const name = line.fields.some(({ name: field }) => field.includes("."))
-        ? `${line.name}: ${fields.join(", ")}`
-        : line.name;
+      const name = `${line.name}${fieldsText(line)}`;
       return `  ${shorten(name, LINE_NAME_COLUMNS - 1).padEnd(LINE_NAME_COLUMNS)}${cells}   ${palette.faint(worst)}`;
     }),
   ];
+}
+
+/** The fields that were asked for most; of a line that other variables share, with their names. */
+function fieldsText({ name, fields }: LineReport): string {
+  const [symbol = ""] = name.split(" ");
+  const texts = fields
+    .filter(({ name: field }) => field !== symbol)
+    .map(({ name: field }) => (field.startsWith(`${symbol}.`) ? field.slice(symbol.length + 1) : field));
+  return texts.length === 0 ? "" : `: ${texts.slice(0, 3).join(", ")}`;
 }
 
 function shorten(text: string, columns: number): string {

@@ -43,7 +43,7 @@ export interface RunOptions {
   readonly parameters?: Readonly<Record<string, number | bigint>>;
   /**
    * Measure what cache lines cost: the report has the most contended ones, and how much of each CPU's lateness was waiting for which.
-   * Takes up to three times as long and more memory, since nothing may be elided that concerns lines: trains and foresight are off,
+   * Takes three to four times as long on thousands of CPUs and more memory, since nothing may be elided that concerns lines: trains and foresight are off,
    * whatever `accelerations` says. The run itself is the same. Default false.
    */
   readonly lines?: boolean;

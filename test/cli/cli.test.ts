@@ -1,6 +1,6 @@
 // The command line from outside: exit codes, what goes to which stream, the JSON report, and every way to use it wrongly.
 
-import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -159,11 +159,38 @@ describe.concurrent("allstop run", () => {
     const lines = async (...args: string[]): Promise<string[]> =>
       (await allstop(["run", "--cpus", "3", ...args])).stdout.split("\n").filter((line) => /^ {2}CPU \d/.test(line));
     const mwait = await lines();
-    expect(mwait.find((line) => line.includes("CPU 0"))).toContain("it calls; its own stopper takes over");
-    expect(mwait.find((line) => line.includes("CPU 2"))).toContain("woken by the store to its flags");
-    expect((await lines("--load", "poll")).at(0)).toContain("it polls its flags and saw the store");
+    expect(mwait.find((line) => line.includes("CPU 0"))).toContain("signalling the others");
+    // MWAIT of this model takes 1 us to leave; who polls has nothing to leave, and needs no interrupt.
+    expect(mwait.find((line) => line.includes("CPU 2"))).toContain("leaving idle 1.00 us");
+    const poll = (await lines("--load", "poll")).find((line) => line.includes("CPU 2"));
+    expect(poll).toContain("waiting for its turn with the sender");
+    expect(poll).not.toMatch(/leaving idle|message/);
     const hlt = await lines("--load", "hlt");
-    expect(hlt.find((line) => line.includes("CPU 2"))).toMatch(/interrupt sent after .+ taken .+ later/);
+    expect(hlt.find((line) => line.includes("CPU 2"))).toMatch(/message under way 500 ns/);
+    const wedged = await lines("--wedge", "2", "--limit-ms", "1");
+    expect(wedged.find((line) => line.includes("CPU 2"))).toMatch(/missing: entering; IRQs off \d{3} us/);
+  });
+
+  it("lists contended lines with --lines, and writes distributions with --hgrm", async () => {
+    const path = join(folder, "stop.hgrm");
+    const args = ["run", "--cpus", "6", "--rounds", "3"];
+    const [plain, lines] = await Promise.all([allstop([...args, "--json"]), allstop([...args, "--lines", "--json"])]);
+    const [before, after] = [plain, lines].map(({ stdout }) => JSON.parse(stdout) as Report);
+    expect(after?.digest).toBe(before?.digest);
+    expect([before?.lines, after?.lines?.most[0]?.name]).toEqual([undefined, "multi_stop_data on CPU 0's stack"]);
+    const { code, stdout, stderr } = await allstop([...args, "--lines", "--hgrm", path]);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(/contended lines +requests.+\n +multi_stop_data on CPU 0's stack: /);
+    expect(stdout).toMatch(/over all calls +min +p50/);
+    for (const name of ["stop.hgrm", "stop.frozen.hgrm", "stop.releaseSkew.hgrm"]) {
+      // Six CPUs in three calls.
+      expect(await readFile(join(folder, name), "utf8")).toMatch(/#\[Max .+ Total count {4}= +18\]/);
+    }
+    const nowhere = await allstop([...args, "--hgrm", join(folder, "no", "such.hgrm")]);
+    expect([nowhere.code, nowhere.stderr]).toEqual([
+      2,
+      expect.stringContaining("--hgrm: a file that can't be written"),
+    ]);
   });
 
   it("a CPU that never answers: exit code 1, the CPU is named, with where it is", async () => {

@@ -36,7 +36,11 @@ const acknowledge = (cycle: number, cpu: number, state: number): TraceRecord =>
   at(cycle, cpu, "acknowledge", 0xabcd_0000_0000n | BigInt(state));
 
 function read(trace: TraceRecord[], policy: Policy = stopMachinePolicy, of?: TimelineOf): Timeline[] {
-  const machine = { topology: { cpus: { length: CPUS } }, image, trace } as unknown as Machine;
+  const machine = {
+    topology: { cpus: { length: CPUS } },
+    image,
+    trace: { ofKinds: () => trace },
+  } as unknown as Machine;
   return readTimelines(machine, probes, policy, of);
 }
 
