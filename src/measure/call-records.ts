@@ -19,20 +19,29 @@ export interface Arrival extends Sent {
   readonly flags: number;
 }
 
-/** Of one CPU, in the order of time. */
-export interface CpuRecords {
-  readonly sent: Sent[];
-  readonly arrived: Arrival[];
-  readonly lost: Sent[];
-  readonly taken: Sent[];
+/** Of one CPU, in the order of time. What there is nothing of is one empty list for all: most CPUs of thousands have little. */
+export class CpuRecords {
+  sent: readonly Sent[] = NONE;
+  arrived: readonly Arrival[] = NONE;
+  lost: readonly Sent[] = NONE;
+  taken: readonly Sent[] = NONE;
   /** When somebody set what it polls, or is to see when it is interrupted. */
-  readonly told: number[];
+  told: readonly number[] = NONE;
   /** Waits that ended, until it executed again. */
-  readonly woken: { readonly cycle: number; readonly executes: number }[];
+  woken: readonly { readonly cycle: number; readonly executes: number }[] = NONE;
   /** Time in system-management mode, and time that a hypervisor took; some of it may be before the call. */
-  readonly stolen: Stretch[];
+  stolen: readonly Stretch[] = NONE;
   /** When it signalled others itself; in no order. */
-  readonly signals: number[];
+  signals: readonly number[] = NONE;
+}
+
+const NONE: readonly never[] = [];
+
+/** A list with one more at its end: the same list, unless it was the empty one. */
+function add<T>(list: readonly T[], one: T): readonly T[] {
+  if (list === NONE) return [one];
+  (list as T[]).push(one);
+  return list;
 }
 
 /** Records of a call by CPU; CPUs of which there are none are missing. */
@@ -48,8 +57,11 @@ export class CallRecords {
     for (const { event, cycle, cpu, values } of observations) {
       if (event !== "signal" || !this.#isWithin(cycle)) continue;
       const target = Number(BigInt.asUintN(32, values[0] ?? 0n));
-      this.of(cpu).signals.push(cycle);
-      if (target !== cpu) this.of(target).told.push(cycle);
+      const own = this.of(cpu);
+      own.signals = add(own.signals, cycle);
+      if (target === cpu) continue;
+      const other = this.of(target);
+      other.told = add(other.told, cycle);
     }
     for (const record of records) this.#read(record);
   }
@@ -57,7 +69,7 @@ export class CallRecords {
   of(cpu: number): CpuRecords {
     const known = this.#cpus.get(cpu);
     if (known !== undefined) return known;
-    const made = { sent: [], arrived: [], lost: [], taken: [], told: [], woken: [], stolen: [], signals: [] };
+    const made = new CpuRecords();
     this.#cpus.set(cpu, made);
     return made;
   }
@@ -69,18 +81,22 @@ export class CallRecords {
   #read({ kind, cycle, cpu, subject, peer, value }: TraceRecord): void {
     if (kind === TraceKind.SMM_ENTERED || kind === TraceKind.SUSPENDED) {
       const cause = kind === TraceKind.SUSPENDED ? "descheduled" : "smm";
-      if (Number(value) > this.#from) this.of(cpu).stolen.push({ cause, from: cycle, until: Number(value) });
+      const until = Number(value);
+      const own = this.of(cpu);
+      if (until > this.#from) own.stolen = add(own.stolen, { cause, from: cycle, until });
       return;
     }
     if (!this.#isWithin(cycle)) return;
+    const own = this.of(cpu);
     if (kind === TraceKind.INTERRUPT_SENT) {
-      this.of(cpu).signals.push(cycle);
-      if (peer !== cpu) this.of(peer).sent.push({ cycle, subject });
+      own.signals = add(own.signals, cycle);
+      const other = this.of(peer);
+      if (peer !== cpu) other.sent = add(other.sent, { cycle, subject });
     } else if (kind === TraceKind.INTERRUPT_ARRIVED) {
-      this.of(cpu).arrived.push({ cycle, subject, flags: Number(value) });
-    } else if (kind === TraceKind.INTERRUPT_LOST) this.of(cpu).lost.push({ cycle, subject });
-    else if (kind === TraceKind.INTERRUPT_TAKEN) this.of(cpu).taken.push({ cycle, subject });
-    else if (kind === TraceKind.WAKE) this.of(cpu).woken.push({ cycle, executes: Number(value) });
+      own.arrived = add(own.arrived, { cycle, subject, flags: Number(value) });
+    } else if (kind === TraceKind.INTERRUPT_LOST) own.lost = add(own.lost, { cycle, subject });
+    else if (kind === TraceKind.INTERRUPT_TAKEN) own.taken = add(own.taken, { cycle, subject });
+    else if (kind === TraceKind.WAKE) own.woken = add(own.woken, { cycle, executes: Number(value) });
   }
 }
 

@@ -52,6 +52,9 @@ const EXECUTES: ReadonlySet<Cause> = new Set<Cause>(["kernel", "idle-exit"]);
 /** For the caller, signalling others is what it executes. */
 const CALLER_OWN: ReadonlySet<Cause> = new Set<Cause>([...OWN, "sender"]);
 const CALLER_EXECUTES: ReadonlySet<Cause> = new Set<Cause>([...EXECUTES, "sender"]);
+/** What gives way to time that is stolen. */
+const STOLEN_FROM: ReadonlySet<Cause> = new Set<Cause>([...OWN, "line"]);
+const STOLEN_FROM_CALLER: ReadonlySet<Cause> = new Set<Cause>([...CALLER_OWN, "line"]);
 
 /** In the order of `captured`. O(n log n) in the number of records. */
 export function measureLateness(input: LatenessInput): Lateness[] {
@@ -98,11 +101,10 @@ class Ways {
     this.#wait(cpu, span, until);
     span.goOn("kernel", until);
     const isCaller = cpu === caller;
-    const stolen = [...records.stolen].sort((one, other) => one.from - other.from);
+    const stolen = records.stolen.toSorted((one, other) => one.from - other.from);
     const lines = waits?.of(cpu) ?? [];
     const executing = layOver(span.stretches, lines, isCaller ? CALLER_EXECUTES : EXECUTES);
-    const over = new Set([...(isCaller ? CALLER_OWN : OWN), "line" as const]);
-    const stretches = layOver(executing, stolen, over);
+    const stretches = layOver(executing, stolen, isCaller ? STOLEN_FROM_CALLER : STOLEN_FROM);
     return { cpu, from: timeline.call, until, isStopped, ...marks, stretches, parts: sumParts(stretches, LINE_BYTES) };
   }
 
@@ -201,8 +203,8 @@ class Messages {
     this.#machine = machine;
     this.#records = records;
     this.#until = until;
-    const subjects = new Set(sent.map(({ subject }) => subject));
-    this.arrived = arrived.filter(({ cycle, subject }) => cycle >= from && cycle <= until && subjects.has(subject));
+    const isOurs = (subject: number): boolean => sent.some((one) => one.subject === subject);
+    this.arrived = arrived.filter(({ cycle, subject }) => cycle >= from && cycle <= until && isOurs(subject));
   }
 
   /** When the first of them was taken, or NaN. */

@@ -64,8 +64,12 @@ export class Span {
  * @param stretches without gaps, in order
  * @param above in the order of their beginnings; where they overlap, the first counts
  */
-export function layOver(stretches: readonly Stretch[], above: readonly Stretch[], over: ReadonlySet<Cause>): Stretch[] {
-  if (above.length === 0) return [...stretches];
+export function layOver(
+  stretches: readonly Stretch[],
+  above: readonly Stretch[],
+  over: ReadonlySet<Cause>,
+): readonly Stretch[] {
+  if (above.length === 0) return stretches;
   const result: Stretch[] = [];
   let next = 0;
   for (const below of stretches) {
@@ -93,16 +97,35 @@ const order = Object.keys(causes) as Cause[];
 
 /** Sums stretches by cause and by line of `lineBytes`, the greatest first; equal ones in the order of `causes` and addresses. */
 export function sumParts(stretches: readonly Stretch[], lineBytes: number): Part[] {
-  const sums = new Map<number, { cause: Cause; cycles: number; address?: number }>();
+  const sums: Sum[] = [];
+  // Without lines there are a few causes only.
+  const byKey = stretches.length > FEW ? new Map<number, Sum>() : undefined;
   for (const { cause, from, until, address } of stretches) {
     const line = address === undefined ? 0 : 1 + Math.floor(address / lineBytes);
     const key = line * order.length + order.indexOf(cause);
-    const sum = sums.get(key);
-    if (sum !== undefined) sum.cycles += until - from;
-    else sums.set(key, { cause, cycles: until - from, ...(address !== undefined && { address }) });
+    const known = byKey === undefined ? sums.find((one) => one.key === key) : byKey.get(key);
+    if (known !== undefined) {
+      known.cycles += until - from;
+      continue;
+    }
+    const sum = { key, cause, address, cycles: until - from };
+    sums.push(sum);
+    byKey?.set(key, sum);
   }
-  return [...sums].sort(([a, one], [b, other]) => other.cycles - one.cycles || a - b).map(([, sum]) => sum);
+  sums.sort((one, other) => other.cycles - one.cycles || one.key - other.key);
+  return sums.map(({ cause, address, cycles }) =>
+    address === undefined ? { cause, cycles } : { cause, cycles, address },
+  );
 }
+
+interface Sum {
+  readonly key: number;
+  readonly cause: Cause;
+  readonly address: number | undefined;
+  cycles: number;
+}
+
+const FEW = 16;
 
 /** The part of a partition between two cycles. */
 export function clip(stretches: readonly Stretch[], from: number, until: number): Stretch[] {

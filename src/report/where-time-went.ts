@@ -1,7 +1,7 @@
 // The report's part about where time went: each CPU's lateness by cause, the whole call step by step, and who is to blame for a hang.
 
 import { LINE_BYTES } from "../abi.ts";
-import { callDistributionNames, measureDistributions } from "../measure/distributions.ts";
+import { measureDistributions } from "../measure/distributions.ts";
 import type { Lateness } from "../measure/lateness.ts";
 import { objectText } from "../measure/object-names.ts";
 import { clip, sumParts, type Cause, type Part } from "../measure/partition.ts";
@@ -93,16 +93,23 @@ export function criticalPathOf(result: RunResult, timeline: Timeline, lateness: 
 }
 
 export function causesOf({ expanded }: RunResult, lateness: readonly Lateness[]): CauseReport[] {
-  const sums = new Map<Cause, { cpus: number; total: number; max: number; maxCpu: number }>();
+  const sums = new Map<Cause, { cpus: number; total: number; max: number; maxCpu: number; cpu: number; own: number }>();
   for (const { cpu, parts } of lateness) {
-    const own = new Map<Cause, number>();
-    for (const { cause, cycles } of parts) own.set(cause, (own.get(cause) ?? 0) + cycles);
-    for (const [cause, cycles] of own) {
-      const sum = sums.get(cause) ?? { cpus: 0, total: 0, max: -1, maxCpu: -1 };
-      sums.set(cause, sum);
-      sum.cpus++;
+    for (const { cause, cycles } of parts) {
+      let sum = sums.get(cause);
+      if (sum === undefined) sums.set(cause, (sum = { cpus: 0, total: 0, max: -1, maxCpu: -1, cpu: -1, own: 0 }));
+      // A CPU has several parts of one cause where it waited for several lines.
+      if (sum.cpu !== cpu) {
+        sum.cpu = cpu;
+        sum.cpus++;
+        sum.own = 0;
+      }
       sum.total += cycles;
-      if (cycles > sum.max) Object.assign(sum, { max: cycles, maxCpu: cpu });
+      sum.own += cycles;
+      if (sum.own > sum.max) {
+        sum.max = sum.own;
+        sum.maxCpu = cpu;
+      }
     }
   }
   return [...sums]
@@ -117,7 +124,10 @@ export function causesOf({ expanded }: RunResult, lateness: readonly Lateness[])
 }
 
 export function distributionsOf({ timelines, expanded }: RunResult): DistributionsReport {
-  const measured = measureDistributions(timelines, expanded.policy, expanded.timing);
-  const entries = callDistributionNames.map((name) => [`${name}Ns`, measured[name].percentiles ?? null]);
-  return Object.fromEntries(entries);
+  const { stop, frozen, releaseSkew } = measureDistributions(timelines, expanded.policy, expanded.timing);
+  return {
+    stopNs: stop.percentiles ?? null,
+    frozenNs: frozen.percentiles ?? null,
+    releaseSkewNs: releaseSkew.percentiles ?? null,
+  };
 }

@@ -23,7 +23,6 @@ function run(document: Partial<ScenarioInput>, lines = false): Promise<RunResult
   return executeScenario({ format: SCENARIO_FORMAT, ...document }, { core: checkedCore, lines });
 }
 
-const CPUS = 10;
 const onlyX86: readonly LoadKind[] = ["hlt", "mwait", "smm"];
 const notHere: readonly LoadKind[] = ["wfi", "offline-mwait", "offline-hlt", "wait-for-sipi", "never-started"];
 const kindsOf = (architecture: Arch): LoadKind[] =>
