@@ -486,7 +486,7 @@ export enum ArrivalFlag {
  * `value` an address in the line. Only what is stepped leaves records: without trains and foresight, all is.
  */
 export enum LineEvent {
-  /** The request sets out. Bits 31:16 of `peer`: its way to the last-level cache, cycles; `value2`: pc of the CPU. */
+  /** The request sets out. Bits 31:16 of `peer`: its way to the last-level cache, cycles; `value2`: pc of the CPU; 0 for stores that had waited. */
   REQUESTED = 0,
   /** The last-level cache asks the home for it; `value2`: cycle at which the question arrives there. */
   ASKED = 1,

@@ -4,7 +4,7 @@ import { LineEvent, TraceKind } from "../../src/abi.ts";
 import { Core, Cpu, coreInDomain, threadOf } from "../cpu.ts";
 import { Entry } from "../memory/lines.ts";
 import { addressOfLine } from "../memory/map.ts";
-import { Request } from "../memory/request.ts";
+import { Request, RequestKind } from "../memory/request.ts";
 import { startCycle } from "../time/bounds.ts";
 import { isTraced, trace } from "./ring.ts";
 
@@ -22,7 +22,9 @@ export function traceRequest(request: Request, address: u64, cycle: u64): void {
   if (!isTraced(TraceKind.LINE)) return;
   const cpu = request.cpu;
   const peer = nameOf(request) | (cpu.core.latency << LATENCY_SHIFT);
-  trace(TraceKind.LINE, cpu, cycle, LineEvent.REQUESTED, peer, address, cpu.pc);
+  // Stores leave their buffer while the CPU is somewhere else.
+  const pc = request.kind == RequestKind.STORES ? 0 : cpu.pc;
+  trace(TraceKind.LINE, cpu, cycle, LineEvent.REQUESTED, peer, address, pc);
 }
 
 /** Something happens on a request's way. */

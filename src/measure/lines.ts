@@ -39,7 +39,7 @@ export interface LineUse {
   invalidations: number;
   downgrades: number;
   worst: WorstWait | undefined;
-  /** Requests by the address of the access, and by the instruction that made it. */
+  /** Requests by the address of the access, and by the instruction that made it: stores that had waited in a buffer have none. */
   readonly accesses: Map<number, number>;
   readonly code: Map<number, number>;
 }
@@ -144,7 +144,7 @@ class LineReader implements LineTraffic {
     use.waitCycles += cycles;
     use.queueCycles += request.queueCycles;
     count(use.accesses, address);
-    count(use.code, pc);
+    if (pc !== 0) count(use.code, pc);
     if (cycles > (use.worst?.cycles ?? -1)) use.worst = { cpu, cycles, cycle: sent, address };
   }
 

@@ -117,7 +117,7 @@ export interface LineReport {
   readonly lines: number;
   /** What was asked for in it, most often first. */
   readonly fields: readonly RequestCount[];
-  /** Routines that asked, likewise. */
+  /** Routines that asked, likewise; not of stores that had waited in a buffer. */
   readonly code: readonly RequestCount[];
   readonly transfers: number;
   readonly writes: number;

@@ -3,6 +3,7 @@
 
 import { describe, expect, it } from "vitest";
 import { Probe, StopReason, TraceKind, Counter, X86Vector } from "../../src/abi.ts";
+import { lineMeasuring } from "../../src/measure/lines.ts";
 import { accelerationNames, type Accelerations } from "../../src/machine/accelerations.ts";
 import { R8, R9, RAX, RBX, RCX } from "../instructions/x86-64/code.ts";
 import { A64 } from "../support/a64.ts";
@@ -28,7 +29,10 @@ const combinations: readonly Accelerations[] = Array.from(
 );
 const [none, all] = [combinations[0]!, combinations.at(-1)!];
 
-const allKinds = Object.values(TraceKind).filter((kind): kind is TraceKind => typeof kind === "number");
+/** Records of lines tell of what is stepped, so they hang on accelerations that don't step requests: see below. */
+const allKinds = Object.values(TraceKind).filter(
+  (kind): kind is TraceKind => typeof kind === "number" && kind !== TraceKind.LINE,
+);
 
 /** As many as fit a test run; ALLSTOP_SEEDS asks for more, ALLSTOP_FIRST_SEED for others. */
 const seeds = Number(process.env["ALLSTOP_SEEDS"] ?? 60);
@@ -157,6 +161,22 @@ describe.each(families)("random $architecture machines with $latencies latencies
       const fast = traced(random.pick([all, random.pick(combinations)]), 1 << random.between(13, 16));
       expect({ ...context, states: slow.states }).toEqual({ ...context, states: reference });
       expect({ ...context, ...fast }).toEqual({ ...context, ...slow });
+    });
+  });
+
+  it("leave the same records of lines whatever the accelerations that step every request", () => {
+    eachSeed(family, fewer, (machine, random, context) => {
+      const traced = (accelerations: Accelerations, cuts: readonly number[]): string[] => {
+        const stepped = { ...accelerations, ...lineMeasuring };
+        const built = build(machine, { accelerations: stepped, traceKinds: [TraceKind.LINE], traceRecords: 1 << 18 });
+        const { trace } = observe(built, [until], cuts);
+        expect(built.counter(Counter.TRACE_LOST)).toBe(0n);
+        return sortedTrace(trace, until);
+      };
+      const slow = traced(none, []);
+      const fast = traced(random.pick([all, random.pick(combinations)]), manyCuts(random, until));
+      expect(slow.length).toBeGreaterThan(0);
+      expect({ ...context, fast }).toEqual({ ...context, fast: slow });
     });
   });
 
