@@ -45,7 +45,7 @@ export async function writeParquet(plan: SweepPlan, journal: string, file: strin
   const partial = `${file}.partial`;
   try {
     const columnData = columnsOf(plan).map(({ name, type, valueOf }) => ({ name, type, data: rows.map(valueOf) }));
-    await parquetWriteFile({ filename: partial, columnData });
+    parquetWriteFile({ filename: partial, columnData });
     await rename(partial, file);
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
