@@ -8,5 +8,7 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     testTimeout: 60_000,
     pool: "threads",
+    // By default a processor is left to whoever watches.
+    maxWorkers: "100%",
   },
 });
