@@ -178,12 +178,15 @@ const MOST_KERNELS = 8;
 
 function recentKernel(options: KernelOptions): Image {
   const { bindings = [], calls = [] } = options;
-  const key = JSON.stringify({
-    ...options,
-    // Routines of one name need not be one.
-    bindings: bindings.map(({ slot, routine }) => [numberOf(slot), numberOf(routine)]),
-    calls: calls.map(numberOf),
-  });
+  const key = JSON.stringify(
+    {
+      ...options,
+      // Routines of one name need not be one.
+      bindings: bindings.map(({ slot, routine }) => [numberOf(slot), numberOf(routine)]),
+      calls: calls.map(numberOf),
+    },
+    (_, value: unknown) => (typeof value === "bigint" ? `${value}n` : value),
+  );
   const image = kernels.get(key) ?? buildKernel(options);
   kernels.delete(key);
   kernels.set(key, image);
