@@ -1,5 +1,6 @@
 // allstop scenarios: the built-in cases, run on all their variants, beside what is expected of them.
 
+import { AllstopError } from "../errors.ts";
 import { loadCore } from "../core/load.ts";
 import { findCases } from "../scenario/catalogue.ts";
 import type { Case } from "../scenario/case.ts";
@@ -24,6 +25,15 @@ export async function scenarios(ids: readonly string[], options: ScenariosArgume
     ...(options.cpus === undefined ? {} : { cpus: [options.cpus] }),
   };
   const work = cases.flatMap((one) => rowsOf(one, wanted).map((row) => ({ one, ...row })));
+  if (work.length === 0) {
+    const sizes = cases.flatMap((one) => rowsOf(one).map(({ cpus }) => cpus)).sort((a, b) => a - b);
+    const allowed = [...new Set(sizes)].join(", ");
+    throw new AllstopError("OPTION_INVALID", "no variant runs on so many CPUs", {
+      at: "--cpus",
+      value: options.cpus,
+      allowed,
+    });
+  }
   const bar = new ProgressBar("running");
   const rows: CaseRow[] = [];
   for (const { one, variant, cpus } of work) {

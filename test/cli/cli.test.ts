@@ -379,6 +379,7 @@ describe.concurrent("wrong usage: exit code 2, a message on stderr, nothing on s
     [["topology"], /missing required argument 'machine'/],
     [["run", "--cpus", "four"], /--cpus <n>.*'four'.*whole number/],
     [["run", "--cpus"], /argument missing/],
+    [["scenarios", "S1", "--cpus", "7"], /--cpus: no variant runs on so many CPUs; found 7; allowed: 4, 256/],
     [["run", "--cpus", "0"], /^allstop: --cpus: .*found 0; allowed: a whole number from 1 to 65536/],
     [["run", "--limit-ms", "soon"], /'soon'.*number/],
     [["run", "--arch", "riscv"], /x86-64, arm64/],
