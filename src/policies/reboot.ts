@@ -58,7 +58,7 @@ export const stopGenerations = {
   irq: generation(
     "irq",
     "by the interrupt REBOOT only, for up to 1 s",
-    "arch/x86/kernel/smp.c of Linux 3.2; reference section 6.6",
+    "arch/x86/kernel/smp.c of Linux 3.2",
     stopOtherCpusByIrq,
     "online mask",
     SECOND_US,
@@ -66,7 +66,7 @@ export const stopGenerations = {
   nmi: generation(
     "nmi",
     "by NMI only, for up to 1 s",
-    "arch/x86/kernel/smp.c of Linux 3.3; reference section 6.6",
+    "arch/x86/kernel/smp.c of Linux 3.3",
     stopOtherCpusByNmi,
     "online mask",
     SECOND_US,
@@ -74,7 +74,7 @@ export const stopGenerations = {
   2012: generation(
     "2012",
     "by the interrupt REBOOT for up to 1 s, then by an NMI to all for up to 10 ms; both without limit if asked to wait",
-    "arch/x86/kernel/smp.c, commit 7d007d21e539 of May 2012; reference section 6.6",
+    "arch/x86/kernel/smp.c, commit 7d007d21e539 of May 2012",
     stopOtherCpus2012,
     "online mask",
     SECOND_US + NMI_RUNG_US,
@@ -90,7 +90,7 @@ export const stopGenerations = {
   2023: generation(
     "2023",
     "by the interrupt REBOOT for up to 1 s, then by NMI to those that are left for up to 10 ms; each reports when its caches are written back",
-    "arch/x86/kernel/smp.c and process.c, mainline of mid-2026; reference sections 6.1 to 6.5",
+    "arch/x86/kernel/smp.c and process.c, mainline of mid-2026",
     stopOtherCpus2023,
     "stop mask",
     SECOND_US + NMI_RUNG_US,
@@ -107,6 +107,7 @@ export const stopOptions: Readonly<Record<string, PolicyOption>> = {
   rebootForce: flag("reboot=force: nobody is stopped"),
   cachesIncoherent: flag("CPUs have to write back their caches before they stop"),
   bustSpinlocks: flag("whoever stops the others goes on without a lock that one of them holds", 1),
+  nmiOfflineCheck: flag("exc_nmi() drops the NMI of a CPU that is offline, as it does since Linux 5.4", 1),
 };
 
 const rebootOptions: Readonly<Record<string, PolicyOption>> = {

@@ -1,6 +1,20 @@
-// Data of the NMI entry (arch/x86/kernel/nmi.c; reference section 2).
+// Data of the NMI entry (arch/x86/kernel/nmi.c).
 
-import { array, code, global, i32, offsetOf, perCpu, ptr, signature, struct, u32, u64, x64 } from "../../asm/index.ts";
+import {
+  array,
+  code,
+  global,
+  i32,
+  imageOption,
+  offsetOf,
+  perCpu,
+  ptr,
+  signature,
+  struct,
+  u32,
+  u64,
+  x64,
+} from "../../asm/index.ts";
 import { X64Regs } from "../entry/regs.ts";
 import { ListHead } from "../lib/list.ts";
 
@@ -60,6 +74,9 @@ function here(field: "last_nmi_rip" | "stay_blocked", width: 32 | 64) {
 /** Fields of the calling CPU as operands, for code in instructions. */
 export const LAST_NMI_RIP = here("last_nmi_rip", 64);
 export const STAY_BLOCKED = here("stay_blocked", 32);
+
+/** 0: the NMI handler runs for a CPU that is offline as for any other, as before Linux 5.4. */
+export const nmiOfflineCheck = imageOption("nmiOfflineCheck", u32, 1);
 
 /** ignore_nmis: while it isn't 0, NMIs are counted and that's all. */
 export const ignoreNmis = global("ignore_nmis", u32, { align: 64 });

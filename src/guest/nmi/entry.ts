@@ -1,5 +1,5 @@
 // The x86 NMI handler: what comes before anybody is asked, who is asked in which order, and what becomes of an NMI that nobody knows
-// (arch/x86/kernel/nmi.c: exc_nmi, default_do_nmi; reference section 2). Its first step, for guests under SEV-ES, has nothing to act on
+// (arch/x86/kernel/nmi.c: exc_nmi, default_do_nmi). Its first step, for guests under SEV-ES, has nothing to act on
 // here: there is no hypervisor to be told that NMIs may come again.
 
 import {
@@ -21,7 +21,7 @@ import { ownPlace } from "../lib/keep.ts";
 import { rawSpinTrylock, rawSpinUnlock } from "../lib/spinlock.ts";
 import { observed } from "../observe.ts";
 import { local } from "../percpu.ts";
-import { NmiState, NmiType, ignoreNmis, nmi } from "./data.ts";
+import { NmiState, NmiType, ignoreNmis, nmi, nmiOfflineCheck } from "./data.ts";
 import { nmiHandle } from "./handlers.ts";
 import { nmiPanic, panicOnUnrecoveredNmi, unknownNmiPanic } from "./panic.ts";
 import { NMI_REASON_MASK, getNmiReason, nmiReasonLock, serveReason } from "./reason.ts";
@@ -184,7 +184,7 @@ function handleOnce(k: Builder, regs: Regs): void {
  */
 export const excNmi = routine("exc_nmi", { regs: ptr(X64Regs) }, nothing, (k, { regs }) => {
   k.set(nmi.here.idt_calls, nmi.here.idt_calls.add(1));
-  k.if(testBit(onlineMaskPointer, local.here.cpu).not(), () => {
+  k.if(testBit(onlineMaskPointer, local.here.cpu).not().and(nmiOfflineCheck.ne(0)), () => {
     k.if(k.call(microcodeOfflineNmiHandler).ne(0), () => k.return());
     k.mark(observed("drop", { nth: 1 }));
     k.return();

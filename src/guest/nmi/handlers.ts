@@ -1,4 +1,4 @@
-// Lists of NMI handlers (arch/x86/kernel/nmi.c; reference section 2). All handlers of a type run: several NMIs may have become one.
+// Lists of NMI handlers (arch/x86/kernel/nmi.c). All handlers of a type run: several NMIs may have become one.
 
 import {
   addressOf,
@@ -165,7 +165,7 @@ export const unregisterNmiHandler = routine(
 
 /**
  * set_emergency_nmi_handler(): from now on only this one is called for the type; null ends that. One store, so that it may be done in an
- * NMI (reference section 2).
+ * NMI.
  */
 export const setEmergencyNmiHandler = routine(
   "set_emergency_nmi_handler",

@@ -1,4 +1,4 @@
-// NMIs of the chipset: port 0x61 says whether SERR# or IOCHK# is behind one (arch/x86/kernel/nmi.c; reference section 2, step 6).
+// NMIs of the chipset: port 0x61 says whether SERR# or IOCHK# is behind one (arch/x86/kernel/nmi.c).
 
 import { global, nothing, ptr, routine, u32, x64, type Builder, type Pointer, type Value } from "../../asm/index.ts";
 import {
