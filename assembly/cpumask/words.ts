@@ -1,7 +1,7 @@
 // What a mask is in memory, and the combinations of masks that every operation is made from.
 //
 // A mask has `bits` valid bits in ceil(bits / 64) words of 64 bits, lowest first. Bits behind the last valid one are zero
-// in whatever is written here, and ignored in whatever is read (Linux include/linux/bitmap.h; reference, section 13.1).
+// in whatever is written here, and ignored in whatever is read (Linux include/linux/bitmap.h).
 
 /** Words of a mask of `bits` bits. */
 // @ts-ignore: decorator

@@ -1,5 +1,4 @@
-// The list format of masks, "0-3,8,16-31:2/8": bitmap_parselist() and %*pbl (Linux lib/bitmap-str.c, lib/vsprintf.c;
-// reference, section 13.2).
+// The list format of masks, "0-3,8,16-31:2/8": bitmap_parselist() and %*pbl (Linux lib/bitmap-str.c, lib/vsprintf.c).
 
 import { isEnd, isSeparator } from "./characters.ts";
 import { CpuMaskError } from "./error.ts";

@@ -1,5 +1,5 @@
 // A set of CPUs with the kernel's operations and their results (Linux include/linux/cpumask.h, lib/bitmap.c,
-// lib/find_bit.c; reference, section 13.1). Names are the kernel's without their prefix: cpumask_and(dst, a, b) is
+// lib/find_bit.c). Names are the kernel's without their prefix: cpumask_and(dst, a, b) is
 // dst.and(a, b), and where a function takes only sources, the first of them is the mask itself.
 
 import { AllstopError } from "../errors.ts";

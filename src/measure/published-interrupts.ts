@@ -1,5 +1,5 @@
-// What was published of calls between CPUs, mostly measured with ipi_benchmark. None of it was measured on a machine of the timing models, and most of it in guests,
-// where sending traps to a hypervisor: orders of magnitude, no targets.
+// What was published of calls between CPUs, mostly measured with ipi_benchmark. None of it was measured on a machine of the timing models,
+// and most of it in guests, where sending traps to a hypervisor: orders of magnitude, no targets.
 
 import type { Confidence } from "../timing/index.ts";
 

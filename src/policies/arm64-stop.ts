@@ -1,5 +1,5 @@
 // arm64's ways of stopping CPUs for good, by version: for a reboot, for a crash kernel, in a panic; and NMI backtraces, which take the
-// same ways (reference, sections 9 to 12).
+// same ways.
 
 import { bind, type Binding, type Callable } from "../asm/index.ts";
 import { crashKernelLoaded } from "../guest/panic/kexec.ts";
@@ -10,7 +10,7 @@ import { stopVersions, type StopVersionName } from "../guest/stop-ladder/version
 import { multiStopBindings, requesterMarks } from "./multi-stop.ts";
 import type { Policy, PolicyMarks, PolicyOption, Promises } from "./policy.ts";
 
-const source = "arch/arm64/kernel/smp.c, drivers/firmware/arm_sdei_nmi.c; reference, sections 9 to 11";
+const source = "arch/arm64/kernel/smp.c, drivers/firmware/arm_sdei_nmi.c";
 
 /** What stands behind a version's name, for titles. */
 const descriptions: Readonly<Record<StopVersionName, string>> = {

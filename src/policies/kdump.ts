@@ -60,7 +60,7 @@ function kdumpPolicy({ name, title, bindings }: Shootdown): Policy {
     name: `kdump_${name}`,
     title: `x86 panic with a crash kernel: an NMI to all others, for up to 1 s, ${title}`,
     architectures: ["x86-64"],
-    source: "arch/x86/kernel/reboot.c and crash.c, kernel/panic.c; reference sections 7 and 8",
+    source: "arch/x86/kernel/reboot.c and crash.c, kernel/panic.c",
     bindings: [...crashBindings, ...bindings],
     request: { ...stopsForGood, call: callPanic },
     marks: {

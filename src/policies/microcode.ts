@@ -101,7 +101,7 @@ export const microcodeLegacyPolicy: Policy = {
   name: "microcode_legacy",
   title: "microcode late load: stop_machine() whose function sends its CPU an NMI, the update in the NMI handler",
   architectures: ["x86-64"],
-  source: "reference section 5: arch/x86/kernel/cpu/microcode/core.c of Linux 6.7 and later",
+  source: "arch/x86/kernel/cpu/microcode/core.c of Linux 6.7 and later",
   bindings: [...mainline, ...legacyStopBindings],
   request: {
     call: callMicrocodeLoad,
@@ -133,7 +133,7 @@ export const microcodeV2Policy: Policy = {
   ...microcodeLegacyPolicy,
   name: "microcode_v2",
   title: "microcode late load: stop_machine() runs the update in NMI context (design C of 30 March 2026)",
-  source: "reference sections 4.3 and 5: the series of 30 March 2026, its last patch",
+  source: "[PATCH v2] of 30 March 2026, the last patch of its series",
   bindings: [...mainline, ...stopMachineNmiC.bindings, ...nmiStopBindings],
   marks: { ...nmiRendezvousMarks("c"), ...updateMarks },
 };
@@ -142,7 +142,7 @@ export const microcodeV2DPolicy: Policy = {
   ...microcodeLegacyPolicy,
   name: "microcode_v2_d",
   title: "microcode late load: of our own, all cores or none, threads held until their core has finished (design D)",
-  source: "src/guest/microcode/all-or-none.ts: what it answers of reference section 5.8",
+  source: "src/guest/microcode/all-or-none.ts",
   bindings: [
     ...multiStopBindings,
     ...panicking,

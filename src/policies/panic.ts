@@ -44,7 +44,7 @@ function panicPolicy(generation: StopGeneration): Policy {
     name: `panic_${name}`,
     title: `x86 panic without a crash kernel: stops all others ${title}`,
     architectures: ["x86-64"],
-    source: `kernel/panic.c, mainline of mid-2026; reference section 8; ${source}`,
+    source: `kernel/panic.c, mainline of mid-2026; ${source}`,
     bindings: [
       ...x64PanicBindings(generation),
       bind(crashSmpSendStop, x64SmpSendStop),

@@ -1,4 +1,4 @@
-// stop_machine() with the function in NMI context, by four designs (reference section 4); and with errors or'ed as the third has it.
+// stop_machine() with the function in NMI context, by four designs; and with errors or'ed as the third has it.
 
 import { bind, type Binding } from "../asm/index.ts";
 import { callStopMachineNmi, callStopMachineNmiCpuslocked } from "../guest/load/nmi-calls.ts";
@@ -77,7 +77,7 @@ function entries({ whole, cpuslocked }: typeof designA): readonly Binding[] {
 export const stopMachineNmiA = nmiPolicy("a", {
   name: "stop_machine_nmi_a",
   title: "stop_machine in NMI context, RFC and version 1: a static switch, a flag per CPU, the result read at once",
-  source: "[RFC PATCH] and [PATCH 0/n] of October 2025 and January 2026; reference section 4.1",
+  source: "[RFC PATCH] and [PATCH 0/n] of October 2025 and January 2026",
   bindings: [...entries(designA), bind(stopMachineNmiHandler, handlerA)],
 });
 
@@ -91,7 +91,7 @@ export const stopMachineNmiACpuslocked: Policy = {
 export const stopMachineNmiB = nmiPolicy("b", {
   name: "stop_machine_nmi_b",
   title: "stop_machine in NMI context, the reviewer's draft: cpumasks by value, results put together afterwards",
-  source: "review of 2 February 2026; reference section 4.2",
+  source: "review of 2 February 2026",
   bindings: [...entries(designB), bind(stopMachineNmiHandler, handlerB)],
 });
 
@@ -101,7 +101,7 @@ const DELIVERY_US = 1_000_000;
 export const stopMachineNmiC = nmiPolicy("c", {
   name: "stop_machine_nmi_c",
   title: "stop_machine in NMI context, version 2: a pointer and a mask, up to 1 s for the NMI to come, errors or'ed",
-  source: "[PATCH v2] of 30 March 2026; reference section 4.3",
+  source: "[PATCH v2] of 30 March 2026",
   bindings: [...entries(designC), bind(stopMachineNmiHandler, handlerC), bind(mergeError, accumulateError)],
   boundUs: DELIVERY_US,
 });
@@ -146,7 +146,7 @@ export const stopMachineAccumulate: Policy = {
   ...stopMachinePolicy,
   name: "stop_machine_accumulate",
   title: "stop_machine() with all errors or'ed into one, as version 2 of the NMI series changes it (S6)",
-  source: "[PATCH v2] of 30 March 2026; reference sections 4.3 and 15 (S6)",
+  source: "[PATCH v2] of 30 March 2026",
   bindings: [...stopMachinePolicy.bindings, bind(mergeError, accumulateError)],
 };
 

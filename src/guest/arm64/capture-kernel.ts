@@ -1,5 +1,5 @@
 // What a crash kernel finds that boots on the CPU that crashed: which CPUs the firmware lets it bring up, and whether SDEI can be set up
-// anew (reference, sections 11.6, 12 and S24). It keeps what came out where a host can read it.
+// anew (case S24). It keeps what came out where a host can read it.
 
 import {
   addressOf,
@@ -56,7 +56,7 @@ export const CaptureStep = { NotStarted: 0, BringingUp: 1, ResettingSdei: 2, Reg
 /** What setting up SDEI has returned; 0 if all is well. */
 export const captureSdeiError = global("capture_sdei_error", u32, { align: 64 });
 
-/** CPU bring-up is waited for 5 s (reference, section 14). */
+/** CPU bring-up is waited for 5 s. */
 const BRING_UP_MS = 5000;
 
 /** secondary_entry of the capture kernel: X0 is the CPU's outcome. */

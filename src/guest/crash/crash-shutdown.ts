@@ -1,4 +1,4 @@
-// crash_smp_send_stop() and native_machine_crash_shutdown() (arch/x86/kernel/smp.c, crash.c; reference section 7.3). Of the second's steps,
+// crash_smp_send_stop() and native_machine_crash_shutdown() (arch/x86/kernel/smp.c, crash.c). Of the second's steps,
 // those have nothing to act on here that concern virtualisation, processor trace, I/O APICs, the HPET and encrypted memory.
 
 import { codeOf, global, nothing, routine, u32 } from "../../asm/index.ts";

@@ -1,4 +1,4 @@
-// What the CPU that crashes and those that it shoots down share (arch/x86/kernel/reboot.c; reference section 7).
+// What the CPU that crashes and those that it shoots down share (arch/x86/kernel/reboot.c).
 
 import { code, global, i32, imageOption, ptr, signature, struct, u32, nothing } from "../../asm/index.ts";
 import { X64Regs } from "../entry/regs.ts";

@@ -1,4 +1,4 @@
-// nmi_shootdown_cpus() (arch/x86/kernel/reboot.c; reference section 7.1): straight to the NMI, for nothing can be said of a machine that
+// nmi_shootdown_cpus() (arch/x86/kernel/reboot.c): straight to the NMI, for nothing can be said of a machine that
 // crashes.
 
 import { addressOf, code, codeOf, global, i32, nothing, routine, slot, u32 } from "../../asm/index.ts";

@@ -1,5 +1,5 @@
-// CPUs that are shot down: by NMI, or because they look for it in an NMI that they are in already (arch/x86/kernel/reboot.c, crash.c;
-// reference sections 7.2 and 7.4). Nobody returns from either, so nobody reports twice.
+// CPUs that are shot down: by NMI, or because they look for it in an NMI that they are in already (arch/x86/kernel/reboot.c, crash.c).
+// Nobody returns from either, so nobody reports twice.
 
 import {
   asmRoutine,

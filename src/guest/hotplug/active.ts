@@ -1,5 +1,5 @@
 // Making a CPU active and inactive: whether tasks may be on it (kernel/sched/core.c: sched_cpu_activate, sched_cpu_deactivate,
-// balance_push; reference section 3.6).
+// balance_push).
 //
 // The kernel pushes every task of an inactive CPU to another one. Here tasks that make requests go when they next sleep: whoever wakes
 // them finds another CPU. A load has no other CPU to go to: it ends with its own.

@@ -1,4 +1,4 @@
-// Taking a CPU offline (kernel/cpu.c: cpu_down, takedown_cpu; reference section 3.6).
+// Taking a CPU offline (kernel/cpu.c: cpu_down, takedown_cpu).
 
 import { addressOf, codeOf, cpuCount, i32, nothing, routine, slot, u32, u64 } from "../../asm/index.ts";
 import { archSmtUpdate } from "../irqchip/controller.ts";

@@ -56,7 +56,7 @@ const GICR_IPRIORITYR0 = SGI_BASE + 0x400;
 /** GICv3.3: which SGIs and PPIs have superpriority. */
 const GICR_INMIR0 = SGI_BASE + 0xf80;
 const ALL_SGIS = 0xffff;
-/** Priorities of ordinary interrupts and of pseudo-NMIs, and the mask that lets everything pass (reference, section 9.3). */
+/** Priorities of ordinary interrupts and of pseudo-NMIs, and the mask that lets everything pass. */
 const PRIORITY_IRQ = 0xc0;
 export const PRIORITY_PSEUDO_NMI = 0x80;
 const PRIORITY_MASK_OPEN = 0xf0;

@@ -9,7 +9,7 @@ export const DELIVERY_NMI = 0x400;
 export const ICR_LOGICAL = 0x800;
 export const ICR_ALL_BUT_SELF = 0xc_0000;
 
-/** __prepare_ICR: NMIs have a delivery mode of their own, and leave the vector field zero (reference section 1.2). */
+/** __prepare_ICR: NMIs have a delivery mode of their own, and leave the vector field zero. */
 export function icrVector(k: Builder, vector: Value<"u32">): Value<"u32"> {
   const low = k.let("low", vector);
   k.if(vector.eq(X86Vector.NMI), () => k.set(low, DELIVERY_NMI));

@@ -1,5 +1,5 @@
 // When all others may be interrupted by one write with the shorthand "all but self", and what sends NMIs to CPUs that are offline
-// (arch/x86/kernel/apic/ipi.c; reference section 1.3). The shorthand reaches every APIC, also one whose CPU has never been booted.
+// (arch/x86/kernel/apic/ipi.c). The shorthand reaches every APIC, also one whose CPU has never been booted.
 
 import {
   addressOf,

@@ -146,7 +146,7 @@ const xapicWritePerformanceLvt = routine("xapic_write_lvtpc", { value: u32 }, no
   k.writeOnce(xapicRegister(XAPIC_LVTPC), value);
 });
 
-/** This driver doesn't say that it can (reference section 1.3). */
+/** This driver doesn't say that it can. */
 const xapicNmiToOfflineCpu = routine("xapic_nmi_to_offline_cpu", [], u32, (k) => k.return(0));
 
 const xapicEoi = routine("xapic_eoi", [], nothing, (k) => {

@@ -1,4 +1,4 @@
-// udelay(), and the loops that wait for something a counted number of steps (reference section 14): iterations are counted, not time.
+// udelay(), and the loops that wait for something a counted number of steps: iterations are counted, not time.
 
 import {
   arm64,

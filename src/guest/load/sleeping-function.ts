@@ -1,4 +1,4 @@
-// A function that is not safe in NMIs: it takes a mutex, as patching kernel text does (text_mutex; reference section 15, S11).
+// A function that is not safe in NMIs: it takes a mutex, as patching kernel text does (text_mutex; case S11).
 
 import { addressOf, asInteger, codeOf, global, i32, imageOption, ptr, routine, u32, u64 } from "../../asm/index.ts";
 import { keep } from "../lib/keep.ts";

@@ -1,4 +1,4 @@
-// A late load of our own, on the data of the kernel's, in which what its protocol leaves open can't happen (reference section 5.8):
+// A late load of our own, on the data of the kernel's, in which what its protocol leaves open can't happen:
 //
 //   H1  A CPU that gives up and the last one that arrives settle by one compare-exchange on the counter: either all have arrived, or the
 //       load is called off for all, at once. Nobody is both counted and gone.

@@ -1,4 +1,4 @@
-// What a load comes to, from the CPUs' results (load_late_stop_cpus of arch/x86/kernel/cpu/microcode/core.c; reference section 5.7).
+// What a load comes to, from the CPUs' results (load_late_stop_cpus of arch/x86/kernel/cpu/microcode/core.c).
 
 import { constant, i32, nothing, routine, u32, u64, x64, global, type Builder, type Value } from "../../asm/index.ts";
 import { numOnlineCpus } from "../lib/cpumask.ts";

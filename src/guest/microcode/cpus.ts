@@ -1,4 +1,4 @@
-// Which CPUs a load is about, and what it asks of them (setup_cpus of arch/x86/kernel/cpu/microcode/core.c; reference section 5.3).
+// Which CPUs a load is about, and what it asks of them (setup_cpus of arch/x86/kernel/cpu/microcode/core.c).
 
 import { addressOf, cpuCount, nothing, routine, testBit, u32, type Builder, type Local } from "../../asm/index.ts";
 import { nmiToOfflineCpu } from "../irqchip/controller.ts";

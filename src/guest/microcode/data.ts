@@ -1,5 +1,5 @@
-// Data of microcode late loading, in the kernel's sizes and field order (arch/x86/kernel/cpu/microcode/core.c; reference sections 5.1
-// and 5.2): which fields share a line is half of the story.
+// Data of microcode late loading, in the kernel's sizes and field order (arch/x86/kernel/cpu/microcode/core.c): which fields share a line
+// is half of the story.
 
 import { global, imageOption, perCpu, struct, u32, u8, type Value } from "../../asm/index.ts";
 import { CpuMask } from "../lib/mask.ts";

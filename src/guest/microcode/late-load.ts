@@ -1,4 +1,4 @@
-// Late loading from its entry to its return (arch/x86/kernel/cpu/microcode/core.c; reference sections 5.1 and 5.4).
+// Late loading from its entry to its return (arch/x86/kernel/cpu/microcode/core.c).
 
 import { constant, i32, nothing, routine, slot, u32 } from "../../asm/index.ts";
 import { cpusReadLock, cpusReadUnlock } from "../hotplug/lock.ts";

@@ -1,5 +1,4 @@
-// What each stopped CPU does: a core's first thread updates, the others wait for it (arch/x86/kernel/cpu/microcode/core.c; reference
-// section 5.5).
+// What each stopped CPU does: a core's first thread updates, the others wait for it (arch/x86/kernel/cpu/microcode/core.c).
 
 import { constant, i32, nothing, routine, slot, u32, u64, type Builder, type Value } from "../../asm/index.ts";
 import { observed } from "../observe.ts";

@@ -1,5 +1,5 @@
 // Threads that are offline by software: they sit in MWAIT or HLT with interrupts off, and would still take an NMI in the middle of their
-// core's update. So CPU 0 gets them into their NMI handlers first (arch/x86/kernel/cpu/microcode/core.c; reference section 5.6).
+// core's update. So CPU 0 gets them into their NMI handlers first (arch/x86/kernel/cpu/microcode/core.c).
 
 import { addressOf, cpuCount, nothing, routine, u32 } from "../../asm/index.ts";
 import { apicSendNmiToOfflineCpu } from "../irqchip/shorthand.ts";

@@ -1,5 +1,5 @@
 // How CPUs are stopped for an update, up to the series that has stop_machine() run functions in NMI context: by stop_machine(), whose
-// function sends an NMI to its own CPU and is done (arch/x86/kernel/cpu/microcode/core.c; reference section 5.4).
+// function sends an NMI to its own CPU and is done (arch/x86/kernel/cpu/microcode/core.c).
 
 import { bind, codeOf, constant, global, i32, nothing, ptr, routine, u32, u64, type Binding } from "../../asm/index.ts";
 import { X86Vector } from "../../abi.ts";

@@ -1,5 +1,5 @@
 // How CPUs are stopped for an update by the series of March 2026: stop_machine() itself runs the function in NMI context
-// (arch/x86/kernel/cpu/microcode/core.c of its last patch; reference sections 4.3 and 5.4). And the same on our design of that.
+// (arch/x86/kernel/cpu/microcode/core.c of its last patch). And the same on our design of that.
 
 import { bind, code, codeOf, nothing, routine, same, u32, type Binding } from "../../asm/index.ts";
 import { onlineMaskPointer } from "../lib/cpumask.ts";

@@ -1,5 +1,5 @@
-// The waits of the rendezvous: for all CPUs, and of a secondary for its primary (arch/x86/kernel/cpu/microcode/core.c; reference
-// section 5.5). They count turns, of which none looks at the clock.
+// The waits of the rendezvous: for all CPUs, and of a secondary for its primary (arch/x86/kernel/cpu/microcode/core.c). They count turns,
+// of which none looks at the clock.
 
 import { constant, i32, routine, u32, type Builder, type Condition, type Value } from "../../asm/index.ts";
 import { counters } from "../percpu.ts";

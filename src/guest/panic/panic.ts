@@ -1,4 +1,4 @@
-// panic() and nmi_panic() (kernel/panic.c, mainline of mid-2026; reference section 8). What concerns other CPUs is here; printing is an
+// panic() and nmi_panic() (kernel/panic.c, mainline of mid-2026). What concerns other CPUs is here; printing is an
 // event, and notifiers are one of nobody.
 
 import { nothing, routine, u32, u64, type Builder, type Condition, type Value } from "../../asm/index.ts";

@@ -1,4 +1,4 @@
-// What native_stop_other_cpus() and the CPUs that it stops share (arch/x86/kernel/smp.c, process.c; reference section 6.1).
+// What native_stop_other_cpus() and the CPUs that it stops share (arch/x86/kernel/smp.c, process.c).
 
 import { addressOf, global, imageOption, nothing, slot, u32 } from "../../asm/index.ts";
 import { CpuMask } from "../lib/mask.ts";

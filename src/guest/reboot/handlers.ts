@@ -1,4 +1,4 @@
-// How a CPU learns that it is to stop: by the interrupt REBOOT, or by NMI (arch/x86/kernel/smp.c; reference section 6.3). Both first take
+// How a CPU learns that it is to stop: by the interrupt REBOOT, or by NMI (arch/x86/kernel/smp.c). Both first take
 // the CPU out of virtualisation where it is used, which it is not here.
 
 import { addressOf, global, i32, nothing, ptr, routine, u32, type Builder, type Condition } from "../../asm/index.ts";

@@ -1,4 +1,4 @@
-// native_stop_other_cpus() before 2023 (arch/x86/kernel/smp.c of Linux 3.2, 3.3, 3.5 and 5.4; reference section 6.6). All take a CPU for
+// native_stop_other_cpus() before 2023 (arch/x86/kernel/smp.c of Linux 3.2, 3.3, 3.5 and 5.4). All take a CPU for
 // stopped that has left the online mask.
 
 import { nothing, routine, u32, type Builder, type Condition, type Value } from "../../asm/index.ts";

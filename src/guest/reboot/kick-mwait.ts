@@ -1,4 +1,4 @@
-// smp_kick_mwait_play_dead() (arch/x86/kernel/smpboot.c; reference section 6.5): a CPU that is offline in MWAIT would wake and run on when
+// smp_kick_mwait_play_dead() (arch/x86/kernel/smpboot.c): a CPU that is offline in MWAIT would wake and run on when
 // the next kernel writes to what it watches; one after another is sent to HLT.
 
 import { addressOf, cpuCount, global, nothing, routine, testBit, u32 } from "../../asm/index.ts";

@@ -1,4 +1,4 @@
-// native_stop_other_cpus() since June 2023 (arch/x86/kernel/smp.c, mainline of mid-2026; reference section 6.2): a mask of CPUs that have
+// native_stop_other_cpus() since June 2023 (arch/x86/kernel/smp.c, mainline of mid-2026): a mask of CPUs that have
 // not reported, the interrupt REBOOT for up to a second, then an NMI to each that is left.
 
 import { cpuCount, nothing, routine, u32, type Builder, type Condition } from "../../asm/index.ts";

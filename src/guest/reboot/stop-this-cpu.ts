@@ -1,4 +1,4 @@
-// stop_this_cpu() (arch/x86/kernel/process.c; reference sections 6.3 and 6.6). Two of its steps have nothing to act on here: machine
+// stop_this_cpu() (arch/x86/kernel/process.c). Two of its steps have nothing to act on here: machine
 // checks, and a platform's own way to stop.
 
 import { addressOf, asmRoutine, global, nothing, routine, signature, u32, type Builder } from "../../asm/index.ts";

@@ -1,4 +1,4 @@
-// SDEI's event 0 as an NMI between CPUs (drivers/firmware/arm_sdei_nmi.c; reference, sections 11.3 to 11.5): backtraces, and the last rung
+// SDEI's event 0 as an NMI between CPUs (drivers/firmware/arm_sdei_nmi.c): backtraces, and the last rung
 // of stopping. One event serves both: a flag tells the handler which.
 
 import {

@@ -1,4 +1,4 @@
-// set_cpu_online(cpu, false): going offline is how a CPU reports that it has stopped (reference, section 10.1).
+// set_cpu_online(cpu, false) (kernel/cpu.c): going offline is how a CPU reports that it has stopped.
 
 import { addressOf, nothing, routine, testBit, type Builder, type Local } from "../../asm/index.ts";
 import { numOnlineCpus, onlineMaskPointer } from "../lib/cpumask.ts";

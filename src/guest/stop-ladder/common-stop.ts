@@ -1,4 +1,4 @@
-// What a CPU does that is stopped for good, by version (arch/arm64/kernel/smp.c; reference, section 10.4). Each form ends in a loop of
+// What a CPU does that is stopped for good, by version (arch/arm64/kernel/smp.c). Each form ends in a loop of
 // WFI, or off.
 
 import {

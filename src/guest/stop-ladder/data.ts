@@ -1,4 +1,4 @@
-// What smp_send_stop() and those that it stops share (arch/arm64/kernel/smp.c; reference, section 10.1). Statics of one file lie together;
+// What smp_send_stop() and those that it stops share (arch/arm64/kernel/smp.c). Statics of one file lie together;
 // none is ever cleared. The masks are static too: cpumasks are no matter for a stack.
 
 import { global, u32, u64 } from "../../asm/index.ts";

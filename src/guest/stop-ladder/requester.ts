@@ -1,4 +1,4 @@
-// smp_send_stop() and crash_smp_send_stop() by version (arch/arm64/kernel/smp.c; reference, sections 10.2, 10.3, 10.6). Nothing locks
+// smp_send_stop() and crash_smp_send_stop() by version (arch/arm64/kernel/smp.c). Nothing locks
 // out CPU hotplug: who comes online behind a snapshot is seen by the next.
 
 import {
@@ -37,7 +37,7 @@ import {
   waitingForCrashIpi,
 } from "./data.ts";
 
-/** Iterations of 1 us (reference, section 14). */
+/** Iterations of 1 us. */
 const ipiIterations = imageOption("stopIpiIterations", u32, 1_000_000);
 const nmiIterations = imageOption("stopNmiIterations", u32, 10_000);
 const sdeiIterations = imageOption("stopSdeiIterations", u32, 100_000);

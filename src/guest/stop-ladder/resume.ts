@@ -1,4 +1,4 @@
-// The unmerged form of the stop over SDEI (reference, sections 11.5 and S24): the handler notes that its CPU is to park and returns; the
+// The unmerged form of the stop over SDEI (case S24): the handler notes that its CPU is to park and returns; the
 // exit code completes the event into a stub, which then powers off.
 
 import { asInteger, codeOf, nothing, perCpu, ptr, routine, u32, u64 } from "../../asm/index.ts";

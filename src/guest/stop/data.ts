@@ -1,4 +1,4 @@
-// Data of the stop facility, in the kernel's sizes and field order (kernel/stop_machine.c, 64-bit; reference section 3.2):
+// Data of the stop facility, in the kernel's sizes and field order (kernel/stop_machine.c, 64-bit):
 // which fields share a line is half of the story.
 
 import { code, opaque, ptr, struct, u32, u64, u8 } from "../../asm/index.ts";

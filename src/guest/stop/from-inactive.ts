@@ -1,4 +1,4 @@
-// stop_machine_from_inactive_cpu() (kernel/stop_machine.c; reference section 3.5): for a CPU on its way up, which is neither active nor
+// stop_machine_from_inactive_cpu() (kernel/stop_machine.c): for a CPU on its way up, which is neither active nor
 // able to sleep. It spins where others sleep, and takes part in the rendezvous without a stopper of its own.
 
 import { addressOf, asInteger, code, codeOf, i32, ptr, routine, testBit, u64 } from "../../asm/index.ts";

@@ -1,4 +1,4 @@
-// The rendezvous itself: multi_cpu_stop and its state machine (kernel/stop_machine.c; reference sections 3.3 and 3.4).
+// The rendezvous itself: multi_cpu_stop and its state machine (kernel/stop_machine.c).
 
 import {
   cast,
@@ -81,7 +81,7 @@ export function multiCpuStopRoutine(name: string, { run, onAccess = () => undefi
     const wereOff = k.let("irqs_were_off", k.irqsDisabled());
     const cpu = k.let("cpu", local.here.cpu);
     const active = k.let("is_active", 0, u32);
-    // NULL means the first online CPU, and only that one (reference section 3.1). Decided once.
+    // NULL means the first online CPU, and only that one. Decided once.
     k.if(
       isNull(msdata.active_cpus),
       () => k.set(active, k.bool(cpumaskFirst(k, onlineMaskPointer).eq(cpu))),

@@ -1,4 +1,4 @@
-// Design A of stop_machine() in NMI context: the RFC of October 2025 and version 1 of January 2026 (reference section 4.1). A global
+// Design A of stop_machine() in NMI context: the RFC of October 2025 and version 1 of January 2026. A global
 // switch, a flag per CPU, and a result that is read at once, whether the NMI has come or not.
 //
 //   S1  The result is read before a self-NMI that takes its time; `err` is never reset, so the next call returns it.

@@ -1,4 +1,4 @@
-// Design B of stop_machine() in NMI context: the reviewer's draft of 2 February 2026, never tested (reference section 4.2). Two cpumasks by
+// Design B of stop_machine() in NMI context: the reviewer's draft of 2 February 2026, never tested. Two cpumasks by
 // value say who still has to take its NMI and who has; the results are put together afterwards.
 //
 //   S3  `cpus` is copied without a look whether it is NULL, which it may be.

@@ -1,4 +1,4 @@
-// Design C of stop_machine() in NMI context: version 2 of 30 March 2026 (reference section 4.3). No switch: a pointer per CPU and a mask say
+// Design C of stop_machine() in NMI context: version 2 of 30 March 2026. No switch: a pointer per CPU and a mask say
 // whose NMI it is; the CPU waits for its result, one second long.
 //
 //   S5   Any NMI while the CPU is armed counts as ours.

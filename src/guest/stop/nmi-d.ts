@@ -8,7 +8,7 @@
 //   S5   An NMI that comes while the CPU is armed runs the function, whoever raised it, and all other handlers are asked, too: they may have
 //        been meant as well. The self-NMI that follows, when it was not that one, is expected: nobody calls it unknown.
 //   S6   The first error stays (keepFirstError): one that a function returned.
-//   S8   CPUs that are offline are outside, as in C: who needs them quiet holds them, as microcode's kick does (section 5.6).
+//   S8   CPUs that are offline are outside, as in C: who needs them quiet holds them, as microcode's kick does.
 //   S9   No switch: both entries are the same but for the lock.
 //   S10  What gives up disarms first, and only if that finds the CPU armed: then the function won't run any more.
 //   S11  Functions have to be known as safe in NMIs; others are refused before anybody is stopped.

@@ -1,4 +1,4 @@
-// stop_machine() with the function in NMI context, where not even NMIs interrupt it: what its four designs share (reference section 4).
+// stop_machine() with the function in NMI context, where not even NMIs interrupt it: what its four designs share.
 // The rendezvous is that of multi_cpu_stop(); in RUN each active CPU sends an NMI to itself, whose handler calls the function.
 
 import {

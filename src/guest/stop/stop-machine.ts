@@ -1,4 +1,4 @@
-// stop_machine(): the interface (kernel/stop_machine.c; reference sections 3.1 and 3.3).
+// stop_machine(): the interface (kernel/stop_machine.c).
 
 import {
   addressOf,

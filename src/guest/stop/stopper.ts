@@ -1,4 +1,4 @@
-// Per-CPU stopper threads and their queues (kernel/stop_machine.c; reference sections 3.2 and 3.3).
+// Per-CPU stopper threads and their queues (kernel/stop_machine.c).
 
 import {
   addressOf,

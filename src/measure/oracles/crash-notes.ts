@@ -1,3 +1,5 @@
+// Crash notes: what a stopped CPU leaves of itself for the crash kernel is what it was doing.
+
 import { TraceKind } from "../../abi.ts";
 import { byCpu, ofEvent, type ObservedRun, type Oracle } from "./run.ts";
 

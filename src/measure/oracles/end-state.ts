@@ -1,3 +1,5 @@
+// Ends: the call comes to one, and every CPU is then where the path promises.
+
 import { byCpu, ofEvent, type ObservedRun, type Oracle } from "./run.ts";
 
 /** Where a CPU is, for people. */

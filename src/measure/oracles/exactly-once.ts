@@ -1,3 +1,5 @@
+// Counting: functions run once per target and call, CPUs report once.
+
 import { asInt32, byCpu, ofEvent, type ObservedRequest, type ObservedRun, type Oracle } from "./run.ts";
 
 /** One call of a request: from its event `request` to `answer`; `answered` is infinite when it did not come back. */

@@ -1,3 +1,5 @@
+// Lifetimes: memory that is handed to other CPUs is used only while it lives.
+
 import { ofEvent, type Oracle } from "./run.ts";
 
 interface Life {

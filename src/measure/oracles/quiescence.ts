@@ -1,3 +1,5 @@
+// Quiet: a CPU that has reported does nothing more, and a function that must not be interrupted is not.
+
 import { byCpu, ofEvent, type Oracle } from "./run.ts";
 import type { Observation } from "../observations.ts";
 

@@ -1,3 +1,5 @@
+// Answers: what a call returns, and how long it takes for that.
+
 import { nsOf } from "../../timing/index.ts";
 import { answersOf, functionsOf } from "./exactly-once.ts";
 import { asInt32, ofEvent, type Oracle } from "./run.ts";
@@ -34,10 +36,12 @@ export const returnedError: Oracle = {
   },
 };
 
-/** Loops that wait count iterations, so that a limit is exceeded by what an iteration takes beside its delay: field logs of arm64 have up to 10 %, an
- * x86-64 that leaves TPAUSE each time takes more. */
+/**
+ * Loops that wait count iterations, not time, so that a limit is exceeded by what an iteration takes beside its delay. The dearest of the
+ * built-in ones is x86-64's udelay(1), which leaves TPAUSE each time: a million take 1.17 s with timing generic-x86 (the report's `waits`).
+ */
 const OVERHEAD = 1.25;
-/** What a path does beside its waits. */
+/** What a path does beside its waits: sends, handlers, messages. The longest of the built-in cases takes half of it. */
 const WORK_US = 2000;
 
 /** The requester is held up no longer than the path's limits allow. */

@@ -1,3 +1,5 @@
+// Sources of NMIs: what is raised for a CPU is what its handlers serve.
+
 import { ofEvent, type ObservedRun, type Oracle } from "./run.ts";
 
 interface Step {

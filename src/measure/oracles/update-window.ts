@@ -1,3 +1,5 @@
+// Microcode updates: the threads of a core are held while it is updated.
+
 import { TraceKind } from "../../abi.ts";
 import type { Observation } from "../observations.ts";
 import { byCpu, ofEvent, type ObservedRun, type Oracle } from "./run.ts";
