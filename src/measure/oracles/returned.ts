@@ -41,7 +41,7 @@ export const returnedError: Oracle = {
  * built-in ones is x86-64's udelay(1), which leaves TPAUSE each time: a million take 1.17 s with timing generic-x86 (the report's `waits`).
  */
 const OVERHEAD = 1.25;
-/** What a path does beside its waits: sends, handlers, messages. The longest of the built-in cases takes half of it. */
+/** What a path does beside its waits: sends, handlers, messages. */
 const WORK_US = 2000;
 
 /** The requester is held up no longer than the path's limits allow. */
