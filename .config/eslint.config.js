@@ -5,7 +5,7 @@ import ts from "typescript-eslint";
 export default ts.config(
   { ignores: ["dist/", "build/", "node_modules/", "coverage/"] },
   {
-    files: ["src/**/*.ts", "test/**/*.ts", "bench/**/*.ts"],
+    files: ["src/**/*.ts", "test/**/*.ts", "bench/**/*.ts", "schema/**/*.ts"],
     extends: [ts.configs.recommendedTypeChecked],
     languageOptions: {
       parserOptions: {

@@ -63,7 +63,8 @@ export {
 } from "./measure/lines.ts";
 export { ObjectNames, objectText, watchFrames, type ObjectName } from "./measure/object-names.ts";
 
-export { parseSeeds, parseVary, type FieldValue, type Vary } from "./sweep/fields.ts";
+export type { FieldValue } from "./scenario/fields.ts";
+export { parseSeeds, parseVary, type Vary } from "./sweep/fields.ts";
 export {
   jobOf,
   planPoints,

@@ -11,6 +11,13 @@ export function nearestNames(wanted: string, names: readonly string[]): string[]
   return ranked.slice(0, MOST).map(({ one }) => one);
 }
 
+/** The one that was probably meant: it takes changes to at most half of its characters. */
+export function nearName(wanted: string, names: readonly string[]): string | undefined {
+  const [nearest] = nearestNames(wanted, names);
+  if (nearest === undefined || wanted.length > MOST_COMPARED) return undefined;
+  return changes(wanted.toLowerCase(), nearest.toLowerCase()) * 2 <= nearest.length ? nearest : undefined;
+}
+
 /** Levenshtein distance: characters to insert, delete or replace. */
 function changes(from: string, to: string): number {
   let before = Array.from({ length: to.length + 1 }, (_, column) => column);

@@ -2,7 +2,7 @@
 
 import { topologyFromFile } from "./machine-options.ts";
 import { AllstopError, renamed } from "../errors.ts";
-import type { FieldValue } from "../sweep/fields.ts";
+import type { FieldValue } from "../scenario/fields.ts";
 import type { SweepPlan } from "../sweep/plan.ts";
 import { SweepSummarizer, type SweepSummary } from "../sweep/summary.ts";
 import { sweep } from "../sweep/sweep.ts";

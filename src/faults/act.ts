@@ -7,7 +7,7 @@ import { cyclesOf, type TimingModel } from "../timing/index.ts";
 
 type Architecture = "x86-64" | "arm64";
 
-interface ActDescription {
+export interface ActDescription {
   readonly what: string;
   readonly architectures: readonly Architecture[];
   /** Fields that it takes beside where and when. */

@@ -131,8 +131,12 @@ export function assignLoads(
 export function checkLoad(kind: LoadKind, timing: TimingModel): void {
   const architecture = onlyOn[kind];
   if (architecture === undefined || architecture === timing.architecture) return;
+  const allowed = (Object.keys(loadKinds) as LoadKind[]).filter(
+    (one) => (onlyOn[one] ?? timing.architecture) === timing.architecture,
+  );
   throw new AllstopError("OPTION_INVALID", `load ${kind} exists on ${architecture} only`, {
-    value: timing.architecture,
+    value: kind,
+    allowed: allowed.join(", "),
   });
 }
 
@@ -149,9 +153,27 @@ export function checkParameters({ kind, ...parameters }: LoadChoice, at: string)
   }
 }
 
+/** A choice with the figures that its kind has and that it leaves open; but `fromUs`, without which it is the call that counts. */
+export function withFigures<T extends LoadChoice>(choice: T, timing: TimingModel): T {
+  return { ...defaultFigures(choice.kind, timing.architecture), ...choice };
+}
+
+function defaultFigures(kind: LoadKind, architecture: TimingModel["architecture"]): LoadParameters {
+  const figures: Partial<Record<LoadKind, LoadParameters>> = {
+    "idle-deep": { us: DEEP_EXIT_US[architecture] },
+    "irqs-off": { offUs: OFF_US, onUs: ON_US },
+    "nmi-blocked": { us: OFF_US, onUs: ON_US },
+    "lock-holder": { us: OFF_US, onUs: ON_US },
+    smm: { us: SMM_US },
+    descheduled: { us: DESCHEDULED_US },
+  };
+  return figures[kind] ?? {};
+}
+
 function cpuLoad(kind: CpuLoad["kind"], timing: TimingModel, parameters: LoadParameters): CpuLoad {
   checkLoad(kind, timing);
-  const { us, offUs, onUs = ON_US, fromUs } = parameters;
+  const figures = defaultFigures(kind, timing.architecture);
+  const { us = figures.us ?? 0, offUs = figures.offUs ?? 0, onUs = figures.onUs ?? 0, fromUs } = parameters;
   const inTurn = (work: string, off: number): CpuLoad => ({
     kind,
     work,
@@ -175,17 +197,13 @@ function cpuLoad(kind: CpuLoad["kind"], timing: TimingModel, parameters: LoadPar
     case "poll":
       return { ...idleLoad, idle: IdleKind.Poll };
     case "idle-deep": {
-      const exitUs = us ?? DEEP_EXIT_US[timing.architecture];
       const idle = timing.architecture === "x86-64" ? IdleKind.MwaitDeep : IdleKind.Deep;
-      return { ...idleLoad, idle, idleExitCycles: cyclesOf(timing, exitUs * 1000) };
+      return { ...idleLoad, idle, idleExitCycles: cyclesOf(timing, us * 1000) };
     }
     case "smm":
     case "descheduled": {
-      const stolen =
-        kind === "smm"
-          ? ({ kind: "smi", us: us ?? SMM_US } as const)
-          : ({ kind: "suspend", us: us ?? DESCHEDULED_US } as const);
-      return { ...idleLoad, idle: IdleKind.Wait, work: kernelSymbols.busyWork, stolen: { ...stolen, fromUs } };
+      const stolen = { kind: kind === "smm" ? "smi" : "suspend", us, fromUs } as const;
+      return { ...idleLoad, idle: IdleKind.Wait, work: kernelSymbols.busyWork, stolen };
     }
     case "preemptible":
     case "busy":
@@ -195,14 +213,11 @@ function cpuLoad(kind: CpuLoad["kind"], timing: TimingModel, parameters: LoadPar
     case "wedged":
       return { ...idleLoad, idle: IdleKind.Wait, work: kernelSymbols.wedgedWork };
     case "irqs-off":
-      return inTurn(kernelSymbols.irqsOffWork, offUs ?? OFF_US);
+      return inTurn(kernelSymbols.irqsOffWork, offUs);
     case "nmi-blocked":
-      return inTurn(
-        timing.architecture === "x86-64" ? kernelSymbols.x64MaskedWork : kernelSymbols.arm64MaskedWork,
-        us ?? OFF_US,
-      );
+      return inTurn(timing.architecture === "x86-64" ? kernelSymbols.x64MaskedWork : kernelSymbols.arm64MaskedWork, us);
     case "lock-holder":
-      return inTurn(kernelSymbols.lockHolderWork, us ?? OFF_US);
+      return inTurn(kernelSymbols.lockHolderWork, us);
   }
 }
 

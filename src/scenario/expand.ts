@@ -9,10 +9,12 @@ import {
   checkParameters,
   isOffline,
   relaxTurns,
+  withFigures,
   type CpuLoad,
   type LoadChoice,
 } from "../faults/load.ts";
 import { expandMicrocode } from "../faults/microcode.ts";
+import type { PlacementFields } from "../faults/placement.ts";
 import type { MicrocodeUpdate } from "../machine/machine.ts";
 import type { Policy, PolicyOption } from "../policies/index.ts";
 import { DEFAULT_PERSONALITY, personalityOf, type Personality } from "../firmware/index.ts";
@@ -26,6 +28,7 @@ import {
 import { onlineCpus, parseCpuList, topologyForCpus, topologyFromText, type Topology } from "../topology/index.ts";
 import type { Scenario } from "./document.ts";
 import { expandRequests, type ExpandedRequest } from "./requests.ts";
+import { meant, placeName } from "./validate.ts";
 
 export interface ExpandedScenario {
   /** The document with every choice written out. */
@@ -84,10 +87,14 @@ export function expandScenario(scenario: Scenario, given?: Topology): ExpandedSc
       value: cpu,
     });
   }
+  // Where editors find the schema says nothing of the run.
+  const document = { ...scenario };
+  delete document.$schema;
   const { machine } = scenario;
+  const options = optionsOf(scenario, requests);
   return {
     scenario: {
-      ...scenario,
+      ...document,
       machine: {
         ...machine,
         architecture: timing.architecture,
@@ -95,9 +102,11 @@ export function expandScenario(scenario: Scenario, given?: Topology): ExpandedSc
         timing: model.name,
         ...(firmware === undefined
           ? {}
-          : { featNmi: machine.featNmi ?? policy.featNmi ?? false, firmware: machine.firmware ?? DEFAULT_PERSONALITY }),
+          : { featNmi: machine.featNmi ?? policy.featNmi ?? false, firmware: firmwareWrittenOut(machine.firmware) }),
       },
-      policy: writtenOut(scenario.policy, requests),
+      policy: writtenOut(scenario.policy, requests, options),
+      load: { ...scenario.load, particular: scenario.load.particular.map((one) => withFigures(one, timing)) },
+      ...(scenario.faults === undefined ? {} : { faults: faultsWrittenOut(scenario.faults) }),
     },
     topology,
     timing,
@@ -108,7 +117,7 @@ export function expandScenario(scenario: Scenario, given?: Topology): ExpandedSc
     requests,
     requester,
     active,
-    options: optionsOf(scenario, requests),
+    options,
     results: resultsOf(scenario, topology),
     updates: expandMicrocode(scenario.faults?.microcode ?? [], topology, timing),
     injections: [
@@ -121,14 +130,44 @@ export function expandScenario(scenario: Scenario, given?: Topology): ExpandedSc
 }
 
 /** The policy part with the choices that were left open. */
-function writtenOut(policy: Scenario["policy"], requests: readonly ExpandedRequest[]): Scenario["policy"] {
+function writtenOut(
+  policy: Scenario["policy"],
+  requests: readonly ExpandedRequest[],
+  options: Readonly<Record<string, number>>,
+): Scenario["policy"] {
   const choices = requests.map(({ requester, rounds, targets }) => ({
     requester,
     rounds,
     ...(targets.length === 0 ? {} : { targets: targets.join(",") }),
   }));
-  const also = policy.also?.map((call, index) => ({ ...call, ...choices[index + 1] }));
-  return { ...policy, ...choices[0], ...(also === undefined ? {} : { also }) };
+  const also = policy.also?.map((call, index) => ({ delayUs: 0, ...call, ...choices[index + 1] }));
+  return {
+    delayUs: 0,
+    jitterUs: 0,
+    ...policy,
+    ...choices[0],
+    ...(also === undefined ? {} : { also }),
+    ...(Object.keys(options).length === 0 ? {} : { options }),
+  };
+}
+
+function firmwareWrittenOut(choice: Scenario["machine"]["firmware"] = DEFAULT_PERSONALITY): typeof choice {
+  return typeof choice === "string" ? choice : { personality: DEFAULT_PERSONALITY, ...choice };
+}
+
+type Faults = NonNullable<Scenario["faults"]>;
+
+function faultsWrittenOut({ microcode, delivery, inject }: Faults): Faults {
+  return {
+    ...(microcode && { microcode: microcode.map((one) => ({ refused: false, ...one })) }),
+    ...(delivery && { delivery: delivery.map((one) => (one.at ? { ...one, at: placeWrittenOut(one.at) } : one)) }),
+    ...(inject && { inject: inject.map((one) => ({ ...one, at: placeWrittenOut(one.at) })) }),
+  };
+}
+
+function placeWrittenOut(place: PlacementFields): PlacementFields {
+  if (place.mark === undefined) return place;
+  return { hit: 1, ...(place.delayNs === undefined ? { instructions: 0 } : {}), ...place };
 }
 
 /** Options of all policies that take part, with their defaults. @throws SCENARIO_INVALID */
@@ -136,11 +175,12 @@ function optionsOf({ policy }: Scenario, requests: readonly ExpandedRequest[]): 
   const entries = requests.flatMap((one) => Object.entries<PolicyOption>(one.policy.options ?? {}));
   const known: Readonly<Record<string, PolicyOption>> = Object.fromEntries(entries);
   for (const [name, value] of Object.entries(policy.options ?? {})) {
-    const at = `policy.options.${name}`;
+    const at = placeName("policy.options", name);
     const option = Object.hasOwn(known, name) ? known[name] : undefined;
     if (option === undefined) {
-      const allowed = Object.keys(known).join(", ") || "none";
-      throw new AllstopError("SCENARIO_INVALID", `${policy.name} has no such option`, { at, value, allowed });
+      const names = Object.keys(known);
+      const what = `${policy.name} has no such option${meant(name, names)}`;
+      throw new AllstopError("SCENARIO_INVALID", what, { at, value, allowed: names.join(", ") || "none" });
     }
     const { least, most } = option;
     if (Number.isInteger(value) && value >= least && value <= most) continue;
@@ -207,10 +247,11 @@ function timingOf({ machine }: Scenario, topology: Topology): TimingModel {
 function withParameters(model: TimingModel, changes: Readonly<Record<string, number>>): TimingModel {
   const parameters = { ...model.parameters };
   for (const [name, value] of Object.entries(changes)) {
-    const at = `machine.parameters.${name}`;
+    const at = placeName("machine.parameters", name);
     if (!isTimingParameter(name)) {
-      const allowed = Object.keys(timingParameters).join(", ");
-      throw new AllstopError("SCENARIO_INVALID", "no such timing parameter", { at, value, allowed });
+      const names = Object.keys(timingParameters);
+      const what = `no such timing parameter${meant(name, names)}`;
+      throw new AllstopError("SCENARIO_INVALID", what, { at, value, allowed: names.join(", ") });
     }
     parameters[name] = { ...parameters[name], value, source: "the scenario document", confidence: "estimate" };
     placed(at, () => timingTable({ ...model, parameters }));

@@ -36,7 +36,8 @@ export function expandRequests(
   const { also = [], jitterUs = 0 } = scenario.policy;
   const expand = (call: Call, at: string): ExpandedRequest => {
     const delayNs = ((call.delayUs ?? 0) + jitterUs * random.fraction()) * 1000;
-    return expandRequest(call, at, { topology, online, startTurns: delayNs === 0 ? 0 : relaxTurns(timing, delayNs) });
+    const startTurns = delayNs === 0 ? 0 : relaxTurns(timing, delayNs);
+    return expandRequest(call, at, { topology, online, architecture: timing.architecture, startTurns });
   };
   const requests = [
     expand(scenario.policy, "policy"),
@@ -49,11 +50,23 @@ export function expandRequests(
 interface Surroundings {
   readonly topology: Topology;
   readonly online: readonly number[];
+  readonly architecture: TimingModel["architecture"];
   readonly startTurns: number;
 }
 
-function expandRequest(call: Call, at: string, { topology, online, startTurns }: Surroundings): ExpandedRequest {
+function expandRequest(
+  call: Call,
+  at: string,
+  { topology, online, architecture, startTurns }: Surroundings,
+): ExpandedRequest {
   const policy = placed(`${at}.name`, () => findPolicy(call.name));
+  if (!policy.architectures.includes(architecture)) {
+    throw new AllstopError("SCENARIO_INVALID", `${architecture} machines don't have this stop path`, {
+      at: `${at}.name`,
+      value: policy.name,
+      allowed: `one of ${architecture}, or a machine of ${policy.architectures.join(" or ")}`,
+    });
+  }
   const requester = call.requester ?? online[0];
   if (requester === undefined || !online.includes(requester)) {
     throw new AllstopError("SCENARIO_INVALID", "the requester is not online", {

@@ -1,7 +1,7 @@
 // A sweep's journal as a Parquet file, a column per varied field (hyparquet-writer).
 
 import { AllstopError } from "../errors.ts";
-import type { FieldValue } from "./fields.ts";
+import type { FieldValue } from "../scenario/fields.ts";
 import type { SweepPlan } from "./plan.ts";
 import type { SweepRow } from "./row.ts";
 

@@ -5,8 +5,9 @@ import { Sha256 } from "../asm/image/sha256.ts";
 import { coreIdentity, loadCore } from "../core/load.ts";
 import { parseScenario, SCENARIO_FORMAT, type Scenario, type ScenarioInput } from "../scenario/document.ts";
 import { expandScenario } from "../scenario/expand.ts";
+import { checkField, withField, type FieldValue } from "../scenario/fields.ts";
 import type { Topology } from "../topology/index.ts";
-import { checkField, withField, type FieldValue, type Vary } from "./fields.ts";
+import type { Vary } from "./fields.ts";
 import type { RowHead } from "./row.ts";
 
 /** Limits of a sweep. */
@@ -65,7 +66,7 @@ export async function planSweep({ scenario, vary = [], seeds, topologies = {} }:
   const documents = combinations.map((values) => ({
     values,
     document: Object.entries(values).reduce<object>(
-      (document, [field, value]) => withField(document, field, value),
+      (document, [field, value]) => withField(document, field, value, `vary ${field}`),
       base,
     ),
   }));
@@ -146,7 +147,7 @@ function checkSeeds(seeds: readonly number[]): void {
 function checkedAxes(base: ScenarioInput, vary: readonly Vary[]): Vary[] {
   const seen = new Set<string>();
   return vary.map(({ field, values }) => {
-    const at = `vary ${checkField(field)}`;
+    const at = `vary ${checkField(field, "vary")}`;
     if (field === "seed")
       throw new AllstopError("OPTION_INVALID", "seeds have their own list", { at, allowed: "seeds" });
     if (seen.has(field)) throw new AllstopError("OPTION_INVALID", "a field that is varied twice", { at });
@@ -166,7 +167,7 @@ function fitting(base: ScenarioInput, field: string, value: FieldValue): FieldVa
 
 /** What the schema says against a value, as far as this field is concerned. */
 function mistakeAt(base: ScenarioInput, field: string, value: FieldValue): AllstopError | undefined {
-  const document = withField(base, field, value);
+  const document = withField(base, field, value, `vary ${field}`);
   try {
     parseScenario(document);
     return undefined;

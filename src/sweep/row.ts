@@ -2,7 +2,7 @@
 
 import { AllstopError, type ErrorCode } from "../errors.ts";
 import type { Report, Verdict } from "../report/report.ts";
-import type { FieldValue } from "./fields.ts";
+import type { FieldValue } from "../scenario/fields.ts";
 
 /** Why a run has no report: an error of the library, a bug that threw something else, or a thread that ended. */
 export type RowErrorCode = ErrorCode | "INTERNAL" | "WORKER_LOST";

@@ -1,7 +1,7 @@
 // What the rows of a sweep come to: per point, and how times grow along the axes that are numbers.
 
 import { Distribution } from "./distribution.ts";
-import type { FieldValue } from "./fields.ts";
+import type { FieldValue } from "../scenario/fields.ts";
 import { without, type SweepPlan, type SweepPoint } from "./plan.ts";
 import { fitPowerLaw, type PowerLaw } from "./power-law.ts";
 import type { SweepRow } from "./row.ts";

@@ -65,7 +65,7 @@ export function timingTable(model: TimingModel): Uint32Array {
         allowed: most === Infinity ? `${least} ${unit} or more` : `${least} to ${most} ${unit}`,
       });
     }
-    table[index] =
+    const whole =
       unit === "ticks"
         ? Math.round(value)
         : unit === "cycles"
@@ -73,6 +73,13 @@ export function timingTable(model: TimingModel): Uint32Array {
           : unit === "kHz" || unit === "stores"
             ? Math.round(value)
             : cyclesOf(model, value, leastCycles);
+    if (whole >= 2 ** 32) {
+      throw new AllstopError("OPTION_INVALID", `timing parameter ${name}`, {
+        value,
+        allowed: `below 2^32 cycles, in ${unit}`,
+      });
+    }
+    table[index] = whole;
   }
   return table;
 }

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { sweepPicture } from "../../src/report/picture/sweep-picture.ts";
-import type { FieldValue } from "../../src/sweep/fields.ts";
+import type { FieldValue } from "../../src/scenario/fields.ts";
 import type { PointSummary, SweepSummary } from "../../src/sweep/summary.ts";
 
 function point(values: Record<string, FieldValue>, median: number | null): PointSummary {

@@ -2,7 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import { AllstopError } from "../../src/errors.ts";
-import { parseSeeds, parseVary, withField } from "../../src/sweep/fields.ts";
+import { withField } from "../../src/scenario/fields.ts";
+import { parseSeeds, parseVary } from "../../src/sweep/fields.ts";
 
 function refusal(work: () => unknown): AllstopError {
   try {
@@ -80,11 +81,14 @@ describe("putting a value into a document", () => {
   it("makes objects on the way, and leaves the document as it was", () => {
     const document = { format: "x", load: { particular: [{ us: 1 }, { us: 2 }] } };
     const before = structuredClone(document);
-    expect(withField(document, "load.particular.1.us", 7)).toEqual({
+    expect(withField(document, "load.particular.1.us", 7, "x")).toEqual({
       ...document,
       load: { particular: [{ us: 1 }, { us: 7 }] },
     });
-    expect(withField(document, "policy.options.limit", 3)).toEqual({ ...document, policy: { options: { limit: 3 } } });
+    expect(withField(document, "policy.options.limit", 3, "x")).toEqual({
+      ...document,
+      policy: { options: { limit: 3 } },
+    });
     expect(document).toEqual(before);
   });
 
@@ -92,7 +96,7 @@ describe("putting a value into a document", () => {
     "has no place for %s",
     (field) => {
       const document = { format: "x", load: { particular: [{}, {}] } };
-      expect(refusal(() => withField(document, field, 1)).at).toBe(`vary ${field}`);
+      expect(refusal(() => withField(document, field, 1, "vary.at")).at).toBe("vary.at");
     },
   );
 });

@@ -2,7 +2,7 @@
 
 import { valueText, without, type SweepPoint } from "../../sweep/plan.ts";
 import { sweepMetrics, type PointSummary, type SweepMetric, type SweepSummary } from "../../sweep/summary.ts";
-import type { FieldValue } from "../../sweep/fields.ts";
+import type { FieldValue } from "../../scenario/fields.ts";
 import { formatCount, formatNs, plural } from "../text.ts";
 import { lineChart, type ChartPoint } from "./line-chart.ts";
 
