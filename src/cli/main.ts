@@ -12,6 +12,7 @@ import type { LitmusArguments } from "./litmus.ts";
 import type { RunArguments } from "./run.ts";
 import { ignoreClosedPipes, print } from "./terminal.ts";
 import type { ScenariosArguments } from "./scenarios.ts";
+import type { SchemaName } from "./schema.ts";
 import type { SweepArguments } from "./sweep.ts";
 import type { TopologyArguments } from "./topology.ts";
 import type { TraceArguments } from "./trace.ts";
@@ -189,6 +190,26 @@ program
   )
   .action(async (ids: readonly string[], options: ScenariosArguments) => {
     exitCode = await (await import("./scenarios.ts")).scenarios(ids, options);
+  });
+
+program
+  .command("schema")
+  .description("print the JSON Schema of scenario documents, or of cases: for editors and other validators")
+  .addArgument(
+    program.createArgument("[document]", "the kind of document").choices(["scenario", "case"]).default("scenario"),
+  )
+  .addHelpText(
+    "after",
+    `
+A document that begins with "$schema": "PATH/scenario.schema.json" is completed and checked by editors while it is typed.
+The package has the files, too: node_modules/allstop/schema/scenario.schema.json and case.schema.json.
+
+Examples:
+  allstop schema > scenario.schema.json
+  allstop schema case`,
+  )
+  .action(async (document: SchemaName) => {
+    exitCode = await (await import("./schema.ts")).schema(document);
   });
 
 program

@@ -92,6 +92,7 @@ export function expandScenario(scenario: Scenario, given?: Topology): ExpandedSc
   delete document.$schema;
   const { machine } = scenario;
   const options = optionsOf(scenario, requests);
+  const faults = faultsWrittenOut(scenario.faults ?? {});
   return {
     scenario: {
       ...document,
@@ -106,7 +107,7 @@ export function expandScenario(scenario: Scenario, given?: Topology): ExpandedSc
       },
       policy: writtenOut(scenario.policy, requests, options),
       load: { ...scenario.load, particular: scenario.load.particular.map((one) => withFigures(one, timing)) },
-      ...(scenario.faults === undefined ? {} : { faults: faultsWrittenOut(scenario.faults) }),
+      ...(scenario.faults === undefined ? {} : { faults }),
     },
     topology,
     timing,
@@ -119,12 +120,12 @@ export function expandScenario(scenario: Scenario, given?: Topology): ExpandedSc
     active,
     options,
     results: resultsOf(scenario, topology),
-    updates: expandMicrocode(scenario.faults?.microcode ?? [], topology, timing),
+    updates: expandMicrocode(faults.microcode ?? [], topology, timing),
     injections: [
       ...stolenByLoads(loads, policy.marks.call),
-      ...expandInjections(scenario.faults ?? {}, topology, timing),
+      ...expandInjections(faults, topology, timing),
     ],
-    deliveries: expandDeliveries(scenario.faults?.delivery ?? [], topology, timing),
+    deliveries: expandDeliveries(faults.delivery ?? [], topology, timing),
     functionTurns: scenario.policy.functionUs === 0 ? 0 : relaxTurns(timing, scenario.policy.functionUs * 1000),
   };
 }

@@ -155,7 +155,7 @@ describe("a document with injections", () => {
       "a field that no place has",
       x86,
       [{ kind: "nmi", at: { ms: 1 } }],
-      /faults\.inject\.0\.at\.ms: no such field; allowed: us, cycle, mark, cpu, hit, instructions, delayNs/,
+      /faults\.inject\.0\.at\.ms: no such field \(did you mean us\?\); allowed: us, cycle, mark, cpu, hit, instructions, delayNs/,
     ],
     [
       "a hit of no mark",

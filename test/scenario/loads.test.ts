@@ -119,7 +119,7 @@ describe("a document with loads", () => {
     [
       "a field that no load has",
       { cpus: "1", kind: "smm", ms: 5 },
-      /load\.particular\.0\.ms: no such field; allowed: cpus, kind, us, offUs, onUs, fromUs/,
+      /load\.particular\.0\.ms: no such field \(did you mean us\?\); allowed: cpus, kind, us, offUs, onUs, fromUs/,
     ],
   ])("is refused for %s", async (_, load, message) => {
     await expect(run("x86-64", [load as Particular])).rejects.toThrow(message);
