@@ -158,11 +158,18 @@ function lookAhead(
     const delayNs = due.mark?.delayNs ?? 0;
     const found = { waiting: due, cycle: hit.cycle };
     if (delayNs !== 0) due.cycle = hit.cycle + cyclesOf(machine.timing, delayNs);
+    else if (due.injection.act.kind === "delivery") due.cycle = settingCycle(machine, due, hit);
     else consume(marked, hits, standsAt(found));
     return found;
   }
   if (known !== undefined) consume(marked, hits, standsAt(known));
   return undefined;
+}
+
+/** When what is set, and not sent, has to hold: from the cycle of the instruction on. */
+function settingCycle(machine: Machine, { mark }: Waiting, { cpu, cycle, place }: Hit): number {
+  if (cycle <= machine.cycle) return cycle;
+  return boundaryOf(machine, cpu, cycle, { place, instructions: mark?.instructions ?? 0 }) ?? cycle;
 }
 
 function counts({ mark }: Waiting, { cpu, place }: Hit): boolean {

@@ -64,6 +64,20 @@ describe.each(["x86-64", "arm64"] as const)("a document of %s", (architecture) =
     expect(lasted).toBeLessThan(200);
   });
 
+  it.each([0, 3])("lets them begin where somebody comes by, or %i instructions behind", async (instructions) => {
+    // Each call queues work on all six CPUs: the seventh time, the second call begins.
+    const at = { mark: "cpu_stop_queue_work", hit: 7, instructions };
+    const { timelines, end, injected } = await run(
+      architecture,
+      { delivery: [{ cpus: "1-5", kind: "interrupt", lost: "all", at }] },
+      { policy: { rounds: 2 } },
+    );
+    expect(end.kind === "probe" ? end.probe : end.kind).not.toBe("requester:done");
+    expect(timelines.map((one) => Number.isNaN(one.return))).toEqual([false, true]);
+    expect(injected[0]?.cycle).toBeGreaterThan(timelines[1]?.call ?? NaN);
+    expect(injected[0]?.cycle).toBeLessThan((timelines[1]?.call ?? NaN) + 2500);
+  });
+
   it("tells when each took place, and which did not", async () => {
     const { injected } = await run(architecture, {
       inject: [
@@ -137,7 +151,7 @@ describe("a document with injections", () => {
       "a number for a place",
       x86,
       [{ kind: "nmi", at: 5, cpus: "1" }],
-      /faults\.inject\.0\.at.*found 5; allowed: an object with us, cycle, or mark/,
+      /faults\.inject\.0\.at.*found 5; allowed: an object in braces, with us, cycle, mark, /,
     ],
     [
       "an empty place",
