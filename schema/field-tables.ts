@@ -3,7 +3,7 @@
 import type { JsonSchema } from "./generate.ts";
 
 /** Words are listed up to so many. */
-const MOST_WORDS = 24;
+const MOST_WORDS = 12;
 const MANY_FIELDS = 20;
 
 /** The fields of a document, one row each: path, what it takes, default, meaning. */
@@ -40,18 +40,20 @@ function isCatalogue({ properties = {} }: JsonSchema): boolean {
 }
 
 function takes(schema: JsonSchema): string {
-  const { type, anyOf } = schema;
+  const { type, properties, anyOf = [], items = {} } = schema;
   if (schema.const !== undefined) return code(JSON.stringify(schema.const));
-  const words = schema.enum ?? anyOf?.find((one) => one.enum !== undefined)?.enum;
-  if (anyOf !== undefined && (type === undefined || words === undefined)) return anyOf.map(takes).join(" or ");
-  if (words !== undefined) {
-    const listed =
-      words.length > MOST_WORDS ? `one of ${words.length} names` : words.map((one) => code(String(one))).join(", ");
-    return schema.enum === undefined ? `${listed}, or another text` : listed;
-  }
-  if (type === "array") return `a list: ${takes(schema.items ?? {})}`;
+  if (schema.enum !== undefined) return words(schema.enum);
+  if (properties !== undefined) return "an object";
+  const known = anyOf.find((one) => one.enum !== undefined)?.enum;
+  if (type === "string" && known !== undefined) return `${words(known)}, or another text`;
+  if (anyOf.length > 0) return anyOf.map(takes).join(" or ");
+  if (type === "array") return items.properties === undefined ? `a list: ${takes(items)}` : "a list of objects";
   if (type === "number" || type === "integer") return numbers(schema);
   return { object: "an object", boolean: "`true`, `false`", string: "a text" }[type ?? ""] ?? "a scenario";
+}
+
+function words(all: readonly unknown[]): string {
+  return all.length > MOST_WORDS ? `one of ${all.length} words` : all.map((one) => code(String(one))).join(", ");
 }
 
 function numbers({ type, minimum, maximum, exclusiveMinimum }: JsonSchema): string {

@@ -23,6 +23,17 @@ export {
 } from "./scenario/document.ts";
 export { expandScenario, type ExpandedScenario } from "./scenario/expand.ts";
 export {
+  CASE_FORMAT,
+  parseCase,
+  parseCaseText,
+  scenariosOf,
+  type Case,
+  type CaseVariant,
+  type Expectation,
+} from "./scenario/case.ts";
+export { caseIds, findCase } from "./scenario/catalogue.ts";
+export { rowsOf, runCaseRow, type CaseOptions, type CaseRow } from "./scenario/run-case.ts";
+export {
   REPORT_FORMAT,
   type MissingCpu,
   type PhaseReport,

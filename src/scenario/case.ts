@@ -8,6 +8,7 @@ import { parseScenario, scenarioPartSchema, schemaReference, SCENARIO_FORMAT, ty
 import { about, list, text, whole, word } from "./field-types.ts";
 import { MOST_STEPS, checkField, rangeOf, withField } from "./fields.ts";
 import { checkFormat } from "./format.ts";
+import { parseJson } from "./json-text.ts";
 import { validate } from "./validate.ts";
 
 export const CASE_FORMAT = "allstop.case/1";
@@ -123,12 +124,19 @@ export type Expectation = CaseVariant["expect"];
 export function parseCase(document: unknown): Case {
   checkFormat(document, CASE_FORMAT);
   const one = validate(caseSchema, document);
+  // Where editors find it says nothing of the case.
+  delete one.$schema;
   // Their defaults come when they are merged.
   validate(scenarioPartSchema, one.scenario, "scenario");
   one.variants.forEach(({ change }, index) => {
     validate(scenarioPartSchema, change, `variants.${index}.change`);
   });
   return one;
+}
+
+/** A case from its JSON text. @throws SCENARIO_INVALID */
+export function parseCaseText(source: string): Case {
+  return parseCase(parseJson(source));
 }
 
 /** The scenarios that a variant runs, in order. @throws SCENARIO_INVALID or OPTION_INVALID, naming the variant */

@@ -2,8 +2,7 @@
 
 import { readdir, readFile } from "node:fs/promises";
 import { AllstopError } from "../errors.ts";
-import { parseCase, type Case } from "./case.ts";
-import { parseJson } from "./json-text.ts";
+import { parseCaseText, type Case } from "./case.ts";
 
 const FOLDER = new URL("../../scenarios/", import.meta.url);
 const FILE = /^([A-Z])(\d+)([a-z]?)\.json$/;
@@ -25,7 +24,7 @@ export async function findCase(id: string): Promise<Case> {
   const ids = await caseIds();
   if (!ids.includes(id))
     throw new AllstopError("NAME_UNKNOWN", "no such scenario", { value: id, allowed: ids.join(", ") });
-  return parseCase(parseJson(await readFile(new URL(`${id}.json`, FOLDER), "utf8")));
+  return parseCaseText(await readFile(new URL(`${id}.json`, FOLDER), "utf8"));
 }
 
 /** All of them, or those that are named. @throws NAME_UNKNOWN, SCENARIO_INVALID */

@@ -121,10 +121,7 @@ export function expandScenario(scenario: Scenario, given?: Topology): ExpandedSc
     options,
     results: resultsOf(scenario, topology),
     updates: expandMicrocode(faults.microcode ?? [], topology, timing),
-    injections: [
-      ...stolenByLoads(loads, policy.marks.call),
-      ...expandInjections(faults, topology, timing),
-    ],
+    injections: [...stolenByLoads(loads, policy.marks.call), ...expandInjections(faults, topology, timing)],
     deliveries: expandDeliveries(faults.delivery ?? [], topology, timing),
     functionTurns: scenario.policy.functionUs === 0 ? 0 : relaxTurns(timing, scenario.policy.functionUs * 1000),
   };
