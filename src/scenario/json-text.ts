@@ -151,12 +151,14 @@ class Scanner {
 
   #misplaced(allowed: string): Misplaced {
     const rest = this.#source.slice(this.#at, this.#at + 2);
-    const what =
-      rest === ""
-        ? "not JSON: the text ends too early"
-        : rest === "//" || rest === "/*"
-          ? "not JSON, which has no comments"
-          : "not JSON";
-    return new Misplaced(what, this.#at, allowed);
+    return new Misplaced(misplacedWhat(rest), this.#at, allowed);
   }
+}
+
+/** @param rest the first characters that don't belong where they are */
+function misplacedWhat(rest: string): string {
+  if (rest === "") return "not JSON: the text ends too early";
+  if (rest === "//" || rest === "/*") return "not JSON, which has no comments";
+  if (rest.startsWith("\uFEFF")) return "not JSON: a byte order mark, U+FEFF";
+  return "not JSON";
 }

@@ -371,7 +371,7 @@ describe.concurrent("wrong usage: exit code 2, a message on stderr, nothing on s
   }
 
   it.each<[readonly string[], RegExp]>([
-    [["nope"], /unknown command 'nope'.*run, exec, litmus, scenarios, list, topology/],
+    [["nope"], /unknown command 'nope'.*run, exec, litmus, scenarios, schema, list, topology/],
     [["--nope"], /unknown option '--nope'/],
     [["run", "--cpu", "4"], /unknown option '--cpu'.*\n.*--cpus/],
     [["run", "a.json", "b.json"], /too many arguments/],
@@ -418,7 +418,7 @@ describe.concurrent("wrong usage: exit code 2, a message on stderr, nothing on s
   ])("%j", (args, message) => refused(args, message));
 
   it.each<[string, string, RegExp]>([
-    ["no JSON", '{"format": [1 }', /1:15: not JSON: /],
+    ["no JSON", '{"format": [1 }', /1:15: not JSON; found .*; allowed: "," and another value/],
     ["no format", "{}", /format: the field is missing; allowed: "allstop\.scenario\/1"/],
     ["an unknown field", '{"format":"allstop.scenario/1","cpus":5}', /cpus: no such field; allowed: format, .*machine/],
   ])("a scenario that is broken: %s", async (name, content, message) => {

@@ -67,6 +67,8 @@ const notJson: readonly BrokenDocument[] = [
     what: "given twice",
   }),
   text("lists in lists in lists", "[".repeat(100_000), { at: "1:66", found: "[[[", allowed: "at most 64 levels" }),
+  text("a byte order mark", "\uFEFF{}", { at: "1:1", found: "{}", allowed: "a value", what: "U+FEFF" }),
+  text("a number with a zero in front", '{"seed": 01}', { at: "1:11", found: "01", allowed: '"," and another field' }),
   text("a tab in a text", '{"title": "a\tb"}', { at: "1:13", found: "title", allowed: "\\t" }),
 ];
 

@@ -14,22 +14,16 @@ export function drawnFrom(schema: JsonSchema, reference: fc.Arbitrary<unknown>):
     if (one.enum !== undefined) return fc.constantFrom(...one.enum);
     const isPlace = one.properties !== undefined;
     if (one.anyOf !== undefined && !isPlace) return fc.oneof(...one.anyOf.map(field));
-    switch (one.type) {
-      case "object":
-        return isPlace ? object(one) : fc.dictionary(fc.constantFrom("a", "b"), fc.integer({ min: 0, max: 9 }));
-      case "array":
-        return fc.array(field(one.items ?? {}), { maxLength: 2 });
-      case "boolean":
-        return fc.boolean();
-      case "integer":
-        return number(one, (least, most) => fc.integer({ min: least, max: most }));
-      case "number":
-        return number(one, (min, max) => fc.double({ min, max, noNaN: true }).map((value) => value + 0));
-      case "string":
-        return fc.constantFrom(...WORDS.filter((word) => new RegExp(one.pattern ?? "").test(word)), "S1");
-      default:
-        throw new Error(`a schema of no known type: ${JSON.stringify(one)}`);
-    }
+    const whole = (least: number, most: number) => fc.integer({ min: least, max: most });
+    const real = (min: number, max: number) => fc.double({ min, max, noNaN: true });
+    if (one.type === "object" && isPlace) return object(one);
+    if (one.type === "object") return fc.dictionary(fc.constantFrom("a", "b"), fc.integer({ min: 0, max: 9 }));
+    if (one.type === "array") return fc.array(field(one.items ?? {}), { maxLength: 2 });
+    if (one.type === "boolean") return fc.boolean();
+    if (one.type === "integer") return number(one, whole);
+    if (one.type === "number") return number(one, real);
+    if (one.type !== "string") throw new Error(`a schema of no known type: ${JSON.stringify(one)}`);
+    return fc.constantFrom(...WORDS.filter((word) => new RegExp(one.pattern ?? "").test(word)), "S1");
   };
   const object = ({ properties = {}, required = [] }: JsonSchema): fc.Arbitrary<unknown> =>
     fc.record(
