@@ -1,13 +1,17 @@
-// Which loads may be issued while another waits (memory/early.ts): those behind it, if only loads and instructions between
-// registers stand between them, and if their addresses hang neither on what those write nor on what the first loads, or on bases
-// that they move. What comes behind an acquire, an exclusive, a store, a branch, a barrier, a device waits (Arm ARM DDI 0487
-// B2.3.6); LDP, literals, what crosses into another line and code in writable pages do so too.
+// Which loads may be issued while another waits (memory/early.ts): those behind it, if only loads, instructions between registers
+// and conditional branches forwards stand between them, and if their addresses hang neither on what those write nor on what the
+// first loads, or on bases that they move. What comes behind an acquire, an exclusive, a store, any other branch, a barrier, a
+// device waits (Arm ARM DDI 0487 B2.3.6); LDP, literals, what crosses into another line and code in writable pages do so too.
+//
+// A conditional branch forwards is predicted not to be taken: a control dependency orders no load (B2.3.2). If it is taken after
+// all, the CPU has left the way to those loads, and they are as if they had never been issued; but for their requests.
 
 import { PAGE_BYTES } from "../../src/abi.ts";
 import { Cpu } from "../cpu.ts";
 import { SpecialKind, isWritableCode } from "../memory/code.ts";
 import { isAtHand, isOneAccess, issueEarly } from "../memory/early.ts";
-import { pageAt, ramAt } from "../memory/map.ts";
+import { lineOf, pageAt, ramAt } from "../memory/map.ts";
+import { slopeOf } from "../time/affine.ts";
 import { cycleOf } from "../time/limits.ts";
 import { decodeA64 } from "./decode.ts";
 import { addressOf, isLoad, modeOf } from "./memory.ts";
@@ -23,9 +27,12 @@ let end: u32 = 0;
 let distance: u32 = 0;
 /** Registers that are written up to here. */
 let unknown: u64 = 0;
+/** Whether a branch stands between. */
+let behindBranch: bool = false;
 /** Ticks from the start of the load at cpu.pc to that of the one found, and behind that. */
 let foundTicks: u64 = 0;
 let ticks: u64 = 0;
+let found: usize = 0;
 let foundAddress: u64 = 0;
 let foundSize: u32 = 0;
 
@@ -39,6 +46,7 @@ function openWindow(cpu: Cpu): bool {
   if (!isLoad(<i32>load.operation)) return false;
   end = min(WINDOW + 1, (<u32>PAGE_BYTES - ((<u32>cpu.pc) & (PAGE_BYTES - 1))) >>> 2);
   distance = 0;
+  behindBranch = false;
   unknown = writtenBy(load);
   ticks = load.cost;
   return true;
@@ -56,8 +64,14 @@ function findNext(cpu: Cpu): bool {
       start += next.cost;
       continue;
     }
+    if (isPassed(next, operation)) {
+      behindBranch = true;
+      start += next.cost;
+      continue;
+    }
     if (!isLoad(operation) || hangsOn(next, written)) return false;
     if (!locate(cpu, changetype<A64>(first)) || !locate(cpu, next)) return false;
+    found = changetype<usize>(next);
     foundTicks = start;
     ticks = start + next.cost;
     unknown = written | writtenBy(next);
@@ -110,6 +124,11 @@ function isBetweenRegisters(operation: i32): bool {
   );
 }
 
+/** A conditional branch that is predicted not to be taken (operations.ts has them in this order). */
+function isPassed(d: A64, operation: i32): bool {
+  return operation >= Op.B_EQ && operation <= Op.TBNZ && d.immediate > 0;
+}
+
 /** Whether a load behind that at cpu.pc could be bound if that missed: at its start, not before. */
 export function mayBindNext(cpu: Cpu): bool {
   if (!openWindow(cpu)) return false;
@@ -123,4 +142,28 @@ export function issueNextLoads(cpu: Cpu, line: u32): void {
   while (findNext(cpu)) {
     if (!issueEarly(cpu, line, distance, foundAddress, foundSize, cycleOf(cpu.clock + foundTicks))) return;
   }
+}
+
+// --- loads that a loop may never come to -----------------------------------------------------------------------------
+
+/** Begins with what would be issued while the load at cpu.pc waits. @returns false when nothing may be */
+export function openDoubtfulLoads(cpu: Cpu): bool {
+  return openWindow(cpu);
+}
+
+/** The next load that would be issued behind a branch. @returns false when there is none */
+export function nextDoubtfulLoad(cpu: Cpu): bool {
+  while (findNext(cpu)) if (behindBranch) return true;
+  return false;
+}
+
+/** Its line. */
+export function doubtfulLine(): u32 {
+  return lineOf(foundAddress);
+}
+
+/** Whether its address is the same in all turns of the loop whose slopes affine.ts has. */
+export function isDoubtfulLineSteady(): bool {
+  const load = changetype<A64>(found);
+  return slopeOf(load.rn) == 0 && (modeOf(load) != AddressMode.REGISTER || slopeOf(load.rm) == 0);
 }

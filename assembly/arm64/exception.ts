@@ -122,7 +122,6 @@ export function selectStack(cpu: Cpu, spsel: u32): void {
 /** Takes an exception to EL1; cpu.pc becomes the vector. Where no code can be, the machine stops instead. */
 function takeException(cpu: Cpu, offset: u64, returnAddress: u64): void {
   const state = arm64(cpu);
-  forgetEarly(cpu);
   const vector = state.vbar + offset + (state.spsel != 0 ? FROM_SP_EL1 : 0);
   if (!mayExecute(pageAt(vector))) {
     stopHere(cpu, StopReason.UNHANDLED_ABORT, state.esr);
@@ -138,6 +137,7 @@ function takeException(cpu: Cpu, offset: u64, returnAddress: u64): void {
 /** PSTATE as an exception to EL1 makes it, by whomever it is taken or faked. */
 export function enterClient(cpu: Cpu): void {
   const state = arm64(cpu);
+  forgetEarly(cpu);
   if (machine().featNmi != 0) state.allint = (state.sctlr & SCTLR_SPINTMASK) == 0 ? PSTATE_ALLINT : 0;
   setDaif(cpu, PSTATE_DAIF);
   state.illegal = 0;
@@ -254,6 +254,7 @@ export function exceptionReturn(cpu: Cpu): Step {
 /** PSTATE from an SPSR_ELx. */
 export function restorePstate(cpu: Cpu, spsr: u32): void {
   const state = arm64(cpu);
+  forgetEarly(cpu);
   const mode = spsr & SPSR_MODE;
   writeNzcv(changetype<usize>(cpu), spsr & 0xf000_0000);
   if (machine().featNmi != 0) state.allint = spsr & PSTATE_ALLINT;

@@ -5,6 +5,7 @@ import { Cpu } from "../cpu.ts";
 import { machine } from "../machine.ts";
 import { locate } from "../memory/access.ts";
 import { SpecialKind, kindBehindProbe } from "../memory/code.ts";
+import { forgetEarly } from "../memory/early.ts";
 import { pageAt, ramAt } from "../memory/map.ts";
 import { Leave } from "../time/leave.ts";
 import { hitLimit, otherLimit } from "../time/limits.ts";
@@ -468,6 +469,7 @@ export function arm64Execute(cpu: Cpu, must: bool): Leave {
       const pc = pcAt(record, pcBase);
       if (next != 0) target = pcAt(next, pcBase);
       else if (kind < Op.BR) target = pc + <u64>d.immediate;
+      if (target <= pc) forgetEarly(cpu); // what was issued lies ahead
       if (target <= pc && !leavesRoutine(kind) && loopEdge(cpu, target)) {
         save(cpu, target, clock, retired);
         const leave = comeRound(cpu);

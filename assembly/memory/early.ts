@@ -19,7 +19,7 @@ import { storesTo } from "./stores.ts";
 /** As many loads as a CPU may have issued early: requests of theirs that can be under way, too. */
 export const EARLY_LOADS: u32 = 2;
 
-/** A load that has been issued early. Behind an exception it is void, but its request goes on. */
+/** A load that has been issued early. Behind an exception or a branch that is taken it is void, but its request goes on. */
 @unmanaged
 class EarlyLoad {
   /** Room for the Request of its line. */
@@ -27,7 +27,7 @@ class EarlyLoad {
   request1: u64;
   request2: u64;
   request3: u64;
-  /** Count of instructions at which it is executed; behind that it is void. */
+  /** Count of instructions at which it is executed if no branch before it is taken; behind that it is void. */
   retired: u64;
   pc: u64;
   /** Address, and the number of bytes above. */
@@ -65,9 +65,15 @@ function bitOf(slot: u32): u8 {
   return <u8>((<u32>1) << slot);
 }
 
-/** Whether the load of a slot is still to be executed. */
+/**
+ * Whether the load of a slot is still to be executed: it lies ahead, and the CPU is on the straight way to it. A branch forwards
+ * that has been taken has led away from it, for good: by a jump back all are forgotten.
+ */
 function isIssued(cpu: Cpu, slot: u32): bool {
-  return (cpu.issuedEarly & bitOf(slot)) != 0 && earlyLoadOf(cpu, slot).retired >= cpu.retired;
+  if ((cpu.issuedEarly & bitOf(slot)) == 0) return false;
+  const early = earlyLoadOf(cpu, slot);
+  const distance = early.retired - cpu.retired;
+  return early.retired >= cpu.retired && early.pc == cpu.pc + (distance << 2);
 }
 
 // @ts-ignore: decorator
@@ -141,6 +147,8 @@ export function bindFilled(request: Request): bool {
 }
 
 /** The CPU goes another way than to the loads that were issued. */
+// @ts-ignore: decorator
+@inline
 export function forgetEarly(cpu: Cpu): void {
   cpu.issuedEarly = 0;
 }
@@ -173,7 +181,7 @@ function findIssued(cpu: Cpu, address: u64): Early {
       continue;
     }
     const early = earlyLoadOf(cpu, slot);
-    if (early.retired != cpu.retired || early.pc != cpu.pc || (early.place & ADDRESS_MASK) != address) continue;
+    if (early.retired != cpu.retired || (early.place & ADDRESS_MASK) != address) continue;
     found = slot;
     boundEarly = early.value;
     return asks(cpu, slot) ? Early.ASKS : Early.BOUND;

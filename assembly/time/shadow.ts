@@ -2,7 +2,8 @@
 // It executes with the ordinary executor on a copy of the registers; what it stores goes to copies of lines.
 
 import { CPU_REGISTERS, CpuState, LINE_BYTES, PAGE_RAM, PAGE_READ, PAGE_WRITE } from "../../src/abi.ts";
-import { analyzeSlopes, execute, stateWords } from "../architecture.ts";
+import { analyzeSlopes, bindsLoadsEarly, execute, stateWords } from "../architecture.ts";
+import { doubtfulLine, isDoubtfulLineSteady, nextDoubtfulLoad, openDoubtfulLoads } from "../arm64/early.ts";
 import { CPU_JOURNAL, Cpu, threadOf } from "../cpu.ts";
 import { machine } from "../machine.ts";
 import { closeJournal, loadSize, refuse } from "../memory/access.ts";
@@ -46,8 +47,13 @@ const COPIES: usize = memory.data(8 * 64, 64);
 const EXPECTED: usize = memory.data(64, 64);
 // @ts-ignore: AssemblyScript reserves the bytes at compile time
 const FIRST_TURN: usize = memory.data(48 * 8, 8);
+// Lines that loads ask for behind a branch while another waits, and the index of the line that this one reads.
+const MAX_DOUBTFUL: u32 = 16;
+// @ts-ignore: AssemblyScript reserves the bytes at compile time
+const DOUBTFUL: usize = memory.data(16 * 8, 8);
 
 let lines: u32 = 0;
+let doubtful: u32 = 0;
 let period: u64 = 0;
 let instructions: u64 = 0;
 /** The turn has read the time, so what it leaves unchanged may change in a later one. */
@@ -106,7 +112,7 @@ export function turnInstructions(): u64 {
 export function observeTurn(cpu: Cpu): bool {
   const copy = shadow();
   for (let i: u32 = 0; i < lines; i++) forget(copy, addressOfLine(lineAt(i)), false);
-  lines = 0;
+  lines = doubtful = 0;
   memory.copy(
     changetype<usize>(copy) + CPU_REGISTERS,
     changetype<usize>(cpu) + CPU_REGISTERS,
@@ -133,6 +139,7 @@ export function observeTurn(cpu: Cpu): bool {
   const leave = execute(copy, true);
   firstTurn = false;
   restoreLimits();
+  addDoubtfulLines(copy);
   period = copy.clock - cpu.clock;
   instructions = copy.retired - cpu.retired;
   return leave == Leave.CAME_ROUND && period != 0;
@@ -193,12 +200,57 @@ export function shadowHost(cpu: Cpu, address: u64, write: bool): usize {
 }
 
 function noteAccess(cpu: Cpu, index: u32, address: u64): void {
-  if (!firstTurn) return;
-  const record = LINES + <usize>index * LINE_RECORD;
-  store<u32>(record, load<u32>(record, LINE_ACCESSES) + 1, LINE_ACCESSES);
-  store<u32>(record, loadSize, LINE_LOAD_SIZE);
-  store<u32>(record, <u32>(cpu.clock - turnStart), LINE_LOAD_PHASE);
-  store<u32>(record, <u32>ramAt(address), LINE_LOAD_HOST);
+  if (firstTurn) {
+    const record = LINES + <usize>index * LINE_RECORD;
+    store<u32>(record, load<u32>(record, LINE_ACCESSES) + 1, LINE_ACCESSES);
+    store<u32>(record, loadSize, LINE_LOAD_SIZE);
+    store<u32>(record, <u32>(cpu.clock - turnStart), LINE_LOAD_PHASE);
+    store<u32>(record, <u32>ramAt(address), LINE_LOAD_HOST);
+  }
+  if (loadSize != 0 && bindsLoadsEarly()) noteDoubtfulLoads(cpu, index);
+}
+
+/**
+ * While the load at cpu.pc waits, others are issued behind branches, in each turn, though the loop may never come to them
+ * (arm64/early.ts). Nothing happens to their lines then, as to all others of the turn, if the core holds these, too.
+ */
+function noteDoubtfulLoads(cpu: Cpu, index: u32): void {
+  if (!openDoubtfulLoads(cpu)) return;
+  while (nextDoubtfulLoad(cpu)) {
+    if (firstTurn && doubtful != MAX_DOUBTFUL) {
+      const entry = DOUBTFUL + ((<usize>doubtful) << 3);
+      store<u32>(entry, doubtfulLine());
+      store<u32>(entry, index, 4);
+      doubtful++;
+    } else if (firstTurn || !isDoubtfulLineSteady()) {
+      mayNotMiss(index);
+      return;
+    }
+  }
+}
+
+/** The lines of those loads become lines of the loop. */
+function addDoubtfulLines(cpu: Cpu): void {
+  for (let i: u32 = 0; i < doubtful; i++) {
+    const line = load<u32>(DOUBTFUL + ((<usize>i) << 3));
+    let index: u32 = 0;
+    while (index < lines && lineAt(index) != line) index++;
+    if (index != lines) continue;
+    if (lines == MAX_LINES || permissionOf(cpu.core, line) == Permission.NONE) {
+      mayNotMiss(load<u32>(DOUBTFUL + ((<usize>i) << 3), 4));
+      continue;
+    }
+    const record = LINES + <usize>lines * LINE_RECORD;
+    store<u32>(record, line);
+    store<u32>(record, LineUse.READ, 4);
+    store<u32>(record, 0, LINE_ACCESSES);
+    lines++;
+  }
+}
+
+/** When the load of a line misses, more happens than that it waits. */
+function mayNotMiss(index: u32): void {
+  store<u32>(LINES + <usize>index * LINE_RECORD, 0, LINE_LOAD_SIZE);
 }
 
 /** Whether a sibling's parked spin or monitor would have to be ended by the access. */

@@ -1,5 +1,6 @@
 // What an arm64 CPU does with loads behind one that waits for its line: those that may be made before it ask for their lines meanwhile,
-// and are bound when these come (Arm ARM DDI 0487 B2.3.5: loads of different locations have no order of their own).
+// and are bound when these come (Arm ARM DDI 0487 B2.3.5: loads of different locations have no order of their own, and a control
+// dependency gives them none).
 
 import { describe, expect, it } from "vitest";
 import { buildTopology } from "../../src/topology/index.ts";
@@ -24,6 +25,19 @@ describe("loads from far lines", () => {
     ["two, the second with an offset in a register", "ldr x10, [x20]\n ldr x11, [x20, x0]"],
     ["three", "ldr x10, [x20]\n ldr x11, [x20, #64]\n ldr x12, [x20, #128]"],
     ["two behind a barrier", "ldr x10, [x21]\n dmb sy\n ldr x10, [x20]\n ldr x11, [x20, #64]"],
+    [
+      "two with a branch over work between them",
+      "ldr x10, [x20]\n cbnz x10, b\n add x12, x0, #1\n b: ldr x11, [x20, #64]",
+    ],
+    [
+      "two with a branch to the next instruction, which is taken",
+      "ldr x10, [x20]\n cbz x10, b\n b: ldr x11, [x20, #64]",
+    ],
+    ["two with a branch between them over the second", "ldr x10, [x20]\n cbnz w10, b\n ldr x11, [x20, #64]\n b:"],
+    [
+      "two with comparisons and branches",
+      "ldr x10, [x20]\n cmp x10, #5\n b.hi b\n cmp x10, #0\n b.ne b\n ldr x11, [x20, #64]\n b:",
+    ],
   ])("wait together: %s", (_, text) => {
     expect(cyclesOf(text)).toBeGreaterThanOrEqual(FAR_AWAY);
     expect(cyclesOf(text)).toBeLessThan(FAR_AWAY + SOON);
@@ -42,7 +56,15 @@ describe("loads from far lines", () => {
     ["DMB SY between them", twoWith("dmb sy")],
     ["DSB LD between them", twoWith("dsb ld")],
     ["ISB between them", twoWith("isb")],
-    ["a branch between them", twoWith("cbz x1, behind\n behind:")],
+    ["a conditional branch back between them", twoWith("b over\n back: b behind\n over: cbnz x10, back\n behind:")],
+    ["a branch without a condition between them", twoWith("b behind\n behind:")],
+    ["a call between them", "ldr x10, [x20]\n bl called\n called: ldr x11, [x20, #64]"],
+    ["a branch and ISB between them", twoWith("cbz x10, behind\n behind: isb")],
+    ["a branch and a store between them", twoWith("cbz x10, behind\n behind: str x1, [x21]")],
+    [
+      "a branch, and an address that hangs on the first",
+      twoWith("and x12, x10, #64\n cbz x10, behind\n behind: add x20, x20, x12"),
+    ],
     ["a store between them", twoWith("str x1, [x21]")],
     ["a system register's read between them", twoWith("mrs x12, icc_pmr_el1")],
     ["a load-acquire as the first", "ldar x10, [x20]\n ldr x11, [x20, #64]"],
@@ -52,6 +74,14 @@ describe("loads from far lines", () => {
   ])("wait one behind the other: %s", (_, text) => {
     expect(cyclesOf(text)).toBeGreaterThanOrEqual(2 * FAR_AWAY);
     expect(cyclesOf(text)).toBeLessThan(2 * FAR_AWAY + SOON);
+  });
+
+  it("have asked for their lines when a branch before them is taken", () => {
+    const cycles = cyclesOf("ldr x10, [x20]\n cbz x10, behind\n ldr x11, [x20, #64]\n behind:");
+    expect(cycles).toBeLessThan(FAR_AWAY + SOON);
+    const another = cyclesOf("ldr x10, [x20]\n cbz x10, behind\n nop\n behind: ldr x11, [x20, #64]");
+    expect(another).toBeGreaterThan(cycles);
+    expect(another).toBeLessThan(2 * FAR_AWAY);
   });
 
   it("wait for both lines of one that lies in two", () => {
@@ -113,13 +143,22 @@ function readBySlowAndFast(text: string): bigint[] {
 }
 
 describe("two loads, the second of a line that comes sooner", () => {
-  it("are bound in the order in which the lines come", () => {
-    expect(readBySlowAndFast(`ldr x11, [x20]\n ldr x12, [x20, #${FAST}]`)).toEqual([1n, 0n]);
+  it.each([
+    ["nothing", ""],
+    ["a branch that is not taken", "cbz x11, over\n mov x9, #1\n over:"],
+  ])("are bound in the order in which the lines come with %s between them", (_, between) => {
+    expect(readBySlowAndFast(`ldr x11, [x20]\n ${between}\n ldr x12, [x20, #${FAST}]`)).toEqual([1n, 0n]);
   });
 
   it.each([
     ["DMB LD", `ldr x11, [x20]\n dmb ld\n ldr x12, [x20, #${FAST}]`],
     ["a load-acquire", `ldar x11, [x20]\n ldr x12, [x20, #${FAST}]`],
+    ["a branch and ISB", `ldr x11, [x20]\n cbz x11, behind\n behind: isb\n ldr x12, [x20, #${FAST}]`],
+    ["a branch that is taken", `ldr x11, [x20]\n cbnz x11, behind\n nop\n behind: ldr x12, [x20, #${FAST}]`],
+    [
+      "another way of the same length",
+      `ldr x11, [x20]\n cbnz x11, away\n nop\n back: ldr x12, [x20, #${FAST}]\n b end\n away: b back\n end:`,
+    ],
     ["a dependency", `ldr x11, [x20]\n and x9, x11, #2\n add x9, x9, x20\n ldr x12, [x9, #${FAST}]`],
   ])("are bound in program order with %s", (_, text) => {
     expect(readBySlowAndFast(text)).toEqual([1n, 1n]);

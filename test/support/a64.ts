@@ -134,6 +134,13 @@ export class A64 {
   cbnz(rt: number, label: string, wide = true): this {
     return this.#branch(label, (offset) => (wide ? 0xb5000000 : 0x35000000) | (((offset >> 2) & 0x7ffff) << 5) | rt);
   }
+  /** Bits 0 to 31. */
+  tbz(rt: number, bit: number, label: string): this {
+    return this.#branch(label, (offset) => 0x36000000 | (bit << 19) | (((offset >> 2) & 0x3fff) << 5) | rt);
+  }
+  tbnz(rt: number, bit: number, label: string): this {
+    return this.#branch(label, (offset) => 0x37000000 | (bit << 19) | (((offset >> 2) & 0x3fff) << 5) | rt);
+  }
   ret(): this {
     return this.word(0xd65f03c0);
   }

@@ -1,6 +1,6 @@
 // Random arm64 loads side by side: of lines that others write meanwhile, near each other and far, with what stands between them.
 
-import type { A64 } from "./a64.ts";
+import { conditions, type A64 } from "./a64.ts";
 import type { Layout } from "./random-machine.ts";
 import type { Random } from "./random.ts";
 
@@ -30,9 +30,48 @@ function point(a: A64, random: Random, { lines, words }: Layout, { shared, own }
 export function loads(a: A64, random: Random, layout: Layout, bases: Bases): void {
   point(a, random, layout, bases);
   for (let bursts = random.between(1, 5); bursts > 0; bursts--) {
-    for (let i = random.between(2, 6); i > 0; i--) oneLoad(a, random);
+    for (let i = random.between(2, 6); i > 0; i--) {
+      oneLoad(a, random);
+      if (random.chance(25)) random.pick([branchOver, branchOver, detour])(a, random);
+    }
     between(a, random, layout);
   }
+}
+
+/** Goes to a label, or not, as something that has been loaded says. */
+function branchOnLoaded(a: A64, random: Random, label: string): void {
+  const target = random.pick(TARGETS);
+  const kind = random.between(0, 4);
+  if (kind === 0) a.cbz(target, label, random.chance(50));
+  else if (kind === 1) a.cbnz(target, label, random.chance(50));
+  else if (kind === 2) a.tbz(target, random.between(0, 2), label);
+  else if (kind === 3) a.tbnz(target, random.between(0, 2), label);
+  else a.cmp(target, random.pick(TARGETS)).bCondition(random.pick(conditions.slice(0, 14)), label);
+}
+
+/** A branch forwards: to the next instruction, or over some, loads among them. */
+function branchOver(a: A64, random: Random): void {
+  const over = a.fresh();
+  branchOnLoaded(a, random, over);
+  for (let i = random.between(0, 3); i > 0; i--) {
+    if (random.chance(60)) oneLoad(a, random);
+    else if (random.chance(40)) a.addImmediate(random.pick(POINTERS), random.pick(POINTERS), 0);
+    else a.addImmediate(SUM, SUM, 1);
+  }
+  a.label(over);
+  if (random.chance(70)) oneLoad(a, random);
+}
+
+/** A load that is come to on two ways, of as many instructions: straight on, and by a branch forwards and one back. */
+function detour(a: A64, random: Random): void {
+  const [away, back, end] = [a.fresh(), a.fresh(), a.fresh()];
+  branchOnLoaded(a, random, away);
+  const hasBarrier = random.chance(50);
+  a.nop();
+  if (hasBarrier) a.nop();
+  a.label(back).load(random.pick(TARGETS), random.pick(POINTERS)).b(end).label(away);
+  if (hasBarrier) a.dmb("ld");
+  a.b(back).label(end);
 }
 
 function oneLoad(a: A64, random: Random): void {
@@ -81,5 +120,6 @@ export function spinOnSeveral(a: A64, random: Random, layout: Layout, bases: Bas
   a.load(SUM, FIRST).mov(9, random.between(3, 60)).label(head);
   a.load(2, FIRST).load(3, SECOND);
   if (random.chance(50)) a.add(3, 3, 2).load(4, THIRD);
+  if (random.chance(40)) branchOver(a, random);
   a.cmp(2, SUM).bCondition("ne", out).subsImmediate(9, 9, 1).bCondition("ne", head).label(out);
 }

@@ -86,18 +86,19 @@ export const aarch64: Model = {
 
 /**
  * A PE that issues in order: whatever waits for a loaded value holds up all that follows it, and stores become visible when the
- * loads before them have their values. Loads still return out of order, and stores still drain out of order.
+ * loads before them have their values. Loads still return out of order, those behind a branch too, and stores still drain out of order.
  */
 export const inOrderAArch64: Model = {
   ...aarch64,
   localOrder: (s) => {
-    const { addr, ctrl, po, reads, writes, amo } = s;
+    const { addr, po, reads, writes, amo } = s;
     // What an atomic stores is calculated where it is done.
     const data = without(s.data, amo);
+    const ctrl = between(ALL, s.ctrl, writes | s.marked("A") | s.marked("Q"));
     return union(
       localOrder(s),
       between(reads, po, writes),
-      between(ALL, union(ctrl, sequence(union(addr, data), po)), reads | writes),
+      between(ALL, union(ctrl, sequence(union(addr, data, ctrl), po)), reads | writes),
     );
   },
 };
