@@ -50,6 +50,8 @@ export const observedEvents = {
   waited: "it ends",
   /** Which: the message's name; (value): what it names, such as a CPU. */
   say: "the kernel would print a message",
+  /** (others): how many it has been told of. */
+  look: "this CPU is about to look who has not stopped yet: for the messages and signals that follow",
   /** Which: the phase's name. */
   phase: "the path enters a phase of its own",
 } as const;

@@ -18,6 +18,7 @@ const descriptions: Readonly<Record<StopVersionName, string>> = {
   "6_7": "6.7 to 6.11: one IPI, which is a pseudo-NMI, 1 s",
   "6_12": "6.12 to 7.1: an IPI, 1 s, then a pseudo-NMI, 10 ms",
   "6_12_irq": "6.12 to 7.1 without pseudo-NMIs: an IPI, 1 s",
+  "6_12_irq_no_rmb": "the same without the read barrier before the list of those that are left (S27)",
   "6_12_feat_nmi": "6.12 with FEAT_NMI in place of pseudo-NMIs",
   "6_12_irqs_off": "6.12 with IRQs masked where it masks everything (S21)",
   "6_12_no_rmb": "6.12 without the read barrier before each snapshot (S27)",
@@ -142,7 +143,7 @@ function backtrace(name: string, title: string, version: StopVersionName): Polic
 const versionNames = Object.keys(stopVersions) as StopVersionName[];
 /** Versions that differ from others in a crash only, and in other stops only. */
 const crashOnly: readonly StopVersionName[] = ["6_12_irqs_off", "sdei_open_off", "sdei_abort_off", "sdei_abort_park"];
-const notInCrashes: readonly StopVersionName[] = ["6_12_no_rmb"];
+const notInCrashes: readonly StopVersionName[] = ["6_12_no_rmb", "6_12_irq_no_rmb"];
 const panicking = ["6_12", "sdei_v3", "sdei_v4", "sdei"] as const satisfies readonly StopVersionName[];
 
 export const arm64StopPolicies: readonly Policy[] = [

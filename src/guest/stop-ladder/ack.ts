@@ -14,9 +14,8 @@ export const setCpuOffline = routine("set_cpu_offline", [], nothing, (k) => {
   });
 });
 
-/** num_other_online_cpus(): the counter, less this CPU if it is online itself. */
+/** num_other_online_cpus(): the counter, less this CPU if it is online itself, which is looked at first. */
 export function numOtherOnlineCpus(k: Builder): Local<"u32"> {
-  const others = k.let("others", k.readOnce(addressOf(numOnlineCpus).at(0)));
-  k.if(testBit(onlineMaskPointer, local.here.cpu), () => k.set(others, others.sub(1)));
-  return others;
+  const thisCpu = k.let("this_cpu_online", k.bool(testBit(onlineMaskPointer, local.here.cpu)));
+  return k.let("others", k.readOnce(addressOf(numOnlineCpus).at(0)).sub(thisCpu));
 }

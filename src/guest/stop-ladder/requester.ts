@@ -11,6 +11,7 @@ import {
   u32,
   type Builder,
   type Callable,
+  type Local,
   type NothingType,
   type Operand,
   type Pointer,
@@ -45,9 +46,23 @@ const sdeiIterations = imageOption("stopSdeiIterations", u32, 100_000);
 type MaskPointer = Pointer<typeof CpuMask>;
 type StopCpus = Callable<{ readonly mask: PointerType<typeof CpuMask> }, NothingType>;
 
-/** cpumask_copy(mask, cpu_online_mask), cpumask_clear_cpu(self, mask) */
-function snapshot(k: Builder, mask: MaskPointer): void {
-  k.for("word", 0, cpuCount.add(63).shr(6), (word) => k.set(mask.bits.at(word), onlineMaskPointer.bits.at(word)));
+/** The snapshot of those to stop, and cpu_online_mask; compilers keep addresses in registers that are needed again and again. */
+interface Masks {
+  readonly mask: MaskPointer;
+  readonly online: MaskPointer;
+}
+
+function masksAt(k: Builder, mask: MaskPointer): Masks {
+  return { mask: k.let("mask", mask), online: k.let("online", onlineMaskPointer) };
+}
+
+/**
+ * cpumask_copy(mask, cpu_online_mask), cpumask_clear_cpu(self, mask). The first word stands in no loop: for masks of one word the compiler
+ * makes none.
+ */
+function snapshot(k: Builder, { mask, online }: Masks): void {
+  k.set(mask.bits.at(0), online.bits.at(0));
+  k.for("word", 1, cpuCount.add(63).shr(6), (word) => k.set(mask.bits.at(word), online.bits.at(word)));
   k.clearBit(mask, local.here.cpu);
 }
 
@@ -75,21 +90,47 @@ export interface Rungs {
   readonly readBarrier?: boolean;
 }
 
+/** If the counter says that others are online. */
+function ifOthersLeft(k: Builder, then: (others: Local<"u32">) => void): void {
+  const others = numOtherOnlineCpus(k);
+  k.if(others.ne(0), () => then(others));
+}
+
 /** The others that are online now: those that the counter has told of, for it is read before. */
-function snapshotAgain(k: Builder, mask: MaskPointer, { readBarrier = true }: Rungs): void {
+function snapshotAgain(
+  k: Builder,
+  masks: Masks,
+  others: Local<"u32">,
+  nth: number,
+  { readBarrier = true }: Rungs,
+): void {
+  k.mark(observed("look", { locals: ["others"], nth }));
+  // An instruction for which the local is still in its register.
+  k.arch({ arm64: (a) => void a.nop() }, { uses: { others } });
   if (readBarrier) k.smpRmb("stop_snapshot");
-  snapshot(k, mask);
+  snapshot(k, masks);
+}
+
+interface Rung {
+  readonly which: string;
+  readonly nth: number;
+  readonly iterations: Operand<"u32">;
+  readonly send: StopCpus;
 }
 
 /** One more try with what is stronger, for those that are left. */
-function rungRoutine(name: string, which: string, iterations: Operand<"u32">, rungs: Rungs, send: StopCpus) {
-  return routine(name, { mask: ptr(CpuMask) }, nothing, (k, { mask }) => {
-    snapshotAgain(k, mask, rungs);
-    say(k, `retry_${which}`, mask);
-    k.mark(observed("phase", { which }));
-    k.call(send, mask);
-    awaitOthers(k, which, iterations);
-  });
+function tryAgain(
+  k: Builder,
+  masks: Masks,
+  others: Local<"u32">,
+  rungs: Rungs,
+  { which, nth, iterations, send }: Rung,
+): void {
+  snapshotAgain(k, masks, others, nth, rungs);
+  say(k, `retry_${which}`, masks.mask);
+  k.mark(observed("phase", { which }));
+  k.call(send, masks.mask);
+  awaitOthers(k, which, iterations);
 }
 
 const sendStopNmi = routine("send_ipi_cpu_stop_nmi", { mask: ptr(CpuMask) }, nothing, (k, { mask }) => {
@@ -99,26 +140,32 @@ const sendStopNmi = routine("send_ipi_cpu_stop_nmi", { mask: ptr(CpuMask) }, not
 /** smp_send_stop(), rung by rung. */
 export function smpSendStopRoutine(name: string, rungs: Rungs) {
   const { nmi, sdei } = rungs;
-  const nmiRung = nmi ? rungRoutine(`${name}_by_nmi`, "nmi", nmiIterations, rungs, sendStopNmi) : undefined;
-  const sdeiRung = sdei === undefined ? undefined : rungRoutine(`${name}_by_sdei`, "sdei", sdeiIterations, rungs, sdei);
   return routine(name, [], nothing, (k) => {
-    const mask = k.let("mask", addressOf(stopMask));
+    const masks = masksAt(k, addressOf(stopMask));
+    const { mask } = masks;
     k.mark("enter");
     k.if(numOtherOnlineCpus(k).ne(0), () => {
       k.if(k.testAndSetBit(addressOf(stopInProgress), 0), () => {
         k.mark("busy");
         k.return();
       });
-      snapshot(k, mask);
+      snapshot(k, masks);
       sayStopping(k);
       k.mark(observed("phase", { which: "ipi" }));
       k.call(gicSendIpiMask, mask, IPI_CPU_STOP);
       awaitOthers(k, "ipi", ipiIterations);
-      if (nmiRung !== undefined) k.if(numOtherOnlineCpus(k).ne(0), () => k.call(nmiRung, mask));
-      if (sdeiRung !== undefined)
-        k.if(numOtherOnlineCpus(k).ne(0), () => k.if(k.readOnce(sdeiNmiAvailable).ne(0), () => k.call(sdeiRung, mask)));
-      k.if(numOtherOnlineCpus(k).ne(0), () => {
-        snapshotAgain(k, mask, rungs);
+      if (nmi) {
+        const rung = { which: "nmi", nth: 1, iterations: nmiIterations, send: sendStopNmi };
+        ifOthersLeft(k, (others) => tryAgain(k, masks, others, rungs, rung));
+      }
+      if (sdei !== undefined) {
+        const rung = { which: "sdei", nth: 2, iterations: sdeiIterations, send: sdei };
+        ifOthersLeft(k, (others) =>
+          k.if(k.readOnce(sdeiNmiAvailable).ne(0), () => tryAgain(k, masks, others, rungs, rung)),
+        );
+      }
+      ifOthersLeft(k, (others) => {
+        snapshotAgain(k, masks, others, 3, rungs);
         say(k, "failed_to_stop", mask);
       });
     });
@@ -144,17 +191,18 @@ export function crashSmpSendStopRoutine(name: string, smpSendStop: Callable<Reco
 
 /** smp_send_stop(): one IPI, whatever its kind is; nothing keeps a second caller out. */
 export const smpSendStopBefore612 = routine("smp_send_stop_66", [], nothing, (k) => {
-  const mask = k.let("mask", addressOf(stopMask));
+  const masks = masksAt(k, addressOf(stopMask));
+  const { mask } = masks;
   k.mark("enter");
   k.if(numOtherOnlineCpus(k).ne(0), () => {
-    snapshot(k, mask);
+    snapshot(k, masks);
     sayStopping(k);
     k.mark(observed("phase", { which: "ipi" }));
     k.call(gicSendIpiMask, mask, IPI_CPU_STOP);
   });
   awaitOthers(k, "ipi", ipiIterations);
-  k.if(numOtherOnlineCpus(k).ne(0), () => {
-    snapshot(k, mask);
+  ifOthersLeft(k, (others) => {
+    snapshotAgain(k, masks, others, 1, { nmi: false, readBarrier: false });
     say(k, "failed_to_stop", mask);
   });
   k.call(sdeiMaskLocalCpu);
@@ -162,7 +210,8 @@ export const smpSendStopBefore612 = routine("smp_send_stop_66", [], nothing, (k)
 
 /** crash_smp_send_stop(): an IPI and a count of its own. */
 export const crashSmpSendStopBefore612 = routine("crash_smp_send_stop_66", [], nothing, (k) => {
-  const mask = k.let("mask", addressOf(crashStopMask));
+  const masks = masksAt(k, addressOf(crashStopMask));
+  const { mask } = masks;
   k.mark("enter");
   k.if(k.readOnce(cpusStopped).ne(0), () => {
     k.mark("busy");
@@ -170,7 +219,7 @@ export const crashSmpSendStopBefore612 = routine("crash_smp_send_stop_66", [], n
   });
   k.writeOnce(cpusStopped, 1);
   k.if(numOtherOnlineCpus(k).ne(0), () => {
-    snapshot(k, mask);
+    snapshot(k, masks);
     const others = k.let("expected", numOtherOnlineCpus(k));
     k.writeOnce(waitingForCrashIpi, others);
     sayStopping(k);

@@ -223,6 +223,12 @@ export const stopVersions = {
   "6_7": before612("pseudo-nmi"),
   "6_12": ladder({ name: "6_12", kind: "pseudo-nmi", targets: twoFunctions(stop612) }),
   "6_12_irq": ladder({ name: "6_12_irq", kind: "none", targets: twoFunctions(stop612) }),
+  "6_12_irq_no_rmb": ladder({
+    name: "6_12_irq_no_rmb",
+    kind: "none",
+    targets: twoFunctions(stop612),
+    readBarrier: false,
+  }),
   "6_12_feat_nmi": ladder({ name: "6_12_feat_nmi", kind: "feat-nmi", targets: twoFunctions(stop612) }),
   "6_12_irqs_off": ladder({ name: "6_12_irqs_off", kind: "pseudo-nmi", targets: twoFunctions(stop612IrqsOff) }),
   "6_12_no_rmb": ladder({

@@ -9,6 +9,7 @@ import { bound, returnedError } from "./returned.ts";
 import { resultOf, type ObservedRun, type Oracle, type OracleResult } from "./run.ts";
 import { sourcesServed } from "./sources.ts";
 import { updateWindow } from "./update-window.ts";
+import { whoIsLeft } from "./who-is-left.ts";
 
 export { NO_SOURCE } from "./sources.ts";
 export type { ObservedRequest, ObservedRun, Oracle, OracleResult, RaisedSource } from "./run.ts";
@@ -24,6 +25,7 @@ export const oracles: readonly Oracle[] = [
   sourcesServed,
   updateWindow,
   crashNotes,
+  whoIsLeft,
   endState,
   bound,
 ];
