@@ -36,6 +36,15 @@ let found: usize = 0;
 let foundAddress: u64 = 0;
 let foundSize: u32 = 0;
 
+/** What the instructions tell of a load, wherever they go; kept in place of a branch's target, so that decoding forgets it. */
+enum Behind {
+  KNOWN = 1,
+  /** Some load may be issued before it. */
+  LOADS = 2,
+  /** Some load may be although a branch stands before it. */
+  DOUBTFUL = 4,
+}
+
 /** Begins behind the load at cpu.pc. @returns false if nothing may be issued before it */
 function openWindow(cpu: Cpu): bool {
   // Siblings share copies, and end each other's claims to them.
@@ -44,20 +53,38 @@ function openWindow(cpu: Cpu): bool {
   if (first == 0 || isWritableCode(pageAt(cpu.pc))) return false;
   const load = decoded(first, cpu.pc);
   if (!isLoad(<i32>load.operation)) return false;
-  end = min(WINDOW + 1, (<u32>PAGE_BYTES - ((<u32>cpu.pc) & (PAGE_BYTES - 1))) >>> 2);
+  if (load.target == 0) load.target = behind(load, cpu.pc);
+  if ((load.target & (<u32>Behind.LOADS)) == 0) return false;
+  begin(load, cpu.pc);
+  return true;
+}
+
+function begin(load: A64, pc: u64): void {
+  end = min(WINDOW + 1, (<u32>PAGE_BYTES - ((<u32>pc) & (PAGE_BYTES - 1))) >>> 2);
   distance = 0;
   behindBranch = false;
   unknown = writtenBy(load);
   ticks = load.cost;
-  return true;
+}
+
+function behind(load: A64, pc: u64): u32 {
+  let told: u32 = Behind.KNOWN;
+  begin(load, pc);
+  while (findByCode(pc)) told |= behindBranch ? Behind.LOADS | Behind.DOUBTFUL : Behind.LOADS;
+  return told;
 }
 
 /** The next load in the window that may be issued. @returns false if there is none */
 function findNext(cpu: Cpu): bool {
+  return findByCode(cpu.pc) && locate(cpu, changetype<A64>(first)) && locate(cpu, changetype<A64>(found));
+}
+
+/** The next one as far as the instructions tell, wherever it goes. */
+function findByCode(pc: u64): bool {
   let written = unknown;
   let start = ticks;
   while (++distance < end) {
-    const next = decoded(first + <usize>distance * A64_BYTES, cpu.pc + ((<u64>distance) << 2));
+    const next = decoded(first + <usize>distance * A64_BYTES, pc + ((<u64>distance) << 2));
     const operation = <i32>next.operation;
     if (isBetweenRegisters(operation)) {
       written |= bitOf(next.rd);
@@ -70,7 +97,6 @@ function findNext(cpu: Cpu): bool {
       continue;
     }
     if (!isLoad(operation) || hangsOn(next, written)) return false;
-    if (!locate(cpu, changetype<A64>(first)) || !locate(cpu, next)) return false;
     found = changetype<usize>(next);
     foundTicks = start;
     ticks = start + next.cost;
@@ -146,9 +172,9 @@ export function issueNextLoads(cpu: Cpu, line: u32): void {
 
 // --- loads that a loop may never come to -----------------------------------------------------------------------------
 
-/** Begins with what would be issued while the load at cpu.pc waits. @returns false when nothing may be */
+/** Begins with what would be issued while the load at cpu.pc waits. @returns false when no branch stands before any of that */
 export function openDoubtfulLoads(cpu: Cpu): bool {
-  return openWindow(cpu);
+  return openWindow(cpu) && (changetype<A64>(first).target & (<u32>Behind.DOUBTFUL)) != 0;
 }
 
 /** The next load that would be issued behind a branch. @returns false when there is none */

@@ -15,7 +15,7 @@ export class A64 extends Decoded {
   /** The instruction word. */
   raw: u32;
   immediate: i64;
-  /** Branches: decoded record of the target once known and in the same page. */
+  /** Branches: decoded record of the target once known and in the same page. Loads: what stands behind them (early.ts). */
   target: u32;
   extra: u32;
 }

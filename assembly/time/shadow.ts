@@ -54,6 +54,8 @@ const DOUBTFUL: usize = memory.data(16 * 8, 8);
 
 let lines: u32 = 0;
 let doubtful: u32 = 0;
+/** Whether any load of the first turn has such behind it. */
+let hasDoubtful: bool = false;
 let period: u64 = 0;
 let instructions: u64 = 0;
 /** The turn has read the time, so what it leaves unchanged may change in a later one. */
@@ -113,6 +115,7 @@ export function observeTurn(cpu: Cpu): bool {
   const copy = shadow();
   for (let i: u32 = 0; i < lines; i++) forget(copy, addressOfLine(lineAt(i)), false);
   lines = doubtful = 0;
+  hasDoubtful = false;
   memory.copy(
     changetype<usize>(copy) + CPU_REGISTERS,
     changetype<usize>(cpu) + CPU_REGISTERS,
@@ -207,7 +210,10 @@ function noteAccess(cpu: Cpu, index: u32, address: u64): void {
     store<u32>(record, <u32>(cpu.clock - turnStart), LINE_LOAD_PHASE);
     store<u32>(record, <u32>ramAt(address), LINE_LOAD_HOST);
   }
-  if (loadSize != 0 && bindsLoadsEarly()) noteDoubtfulLoads(cpu, index);
+  if (loadSize != 0 && (firstTurn ? bindsLoadsEarly() : hasDoubtful) && openDoubtfulLoads(cpu)) {
+    hasDoubtful = true;
+    noteDoubtfulLoads(cpu, index);
+  }
 }
 
 /**
@@ -215,7 +221,6 @@ function noteAccess(cpu: Cpu, index: u32, address: u64): void {
  * (arm64/early.ts). Nothing happens to their lines then, as to all others of the turn, if the core holds these, too.
  */
 function noteDoubtfulLoads(cpu: Cpu, index: u32): void {
-  if (!openDoubtfulLoads(cpu)) return;
   while (nextDoubtfulLoad(cpu)) {
     if (firstTurn && doubtful != MAX_DOUBTFUL) {
       const entry = DOUBTFUL + ((<usize>doubtful) << 3);
