@@ -105,6 +105,18 @@ const kept: readonly [what: string, story: Story][] = [
     { told: [[300, 1, "unknown"]], raised: [{ cycle: 290, cpu: 1, source: NO_SOURCE }] },
   ],
   [
+    "a list of CPUs that are left, of which one reports meanwhile",
+    {
+      told: [
+        [290, 2, "ack"],
+        [300, 0, "look", 1],
+        [300, 1, "ack"],
+        [310, 0, "say.failed_to_stop", 1],
+        [320, 3, "say.failed_to_stop", 2],
+      ],
+    },
+  ],
+  [
     "a CPU that stops",
     {
       told: [
@@ -288,6 +300,18 @@ const violations: readonly [what: string, story: Story, oracle: string, detail: 
     /pmu, raised for CPU 2/,
   ],
   ["an unknown NMI", { told: [[300, 1, "unknown"]] }, "sources-served", /was nobody's/],
+  [
+    "a list that names a CPU which had reported before",
+    {
+      told: [
+        [290, 1, "ack"],
+        [300, 0, "look", 1],
+        [310, 0, "say.failed_to_stop", 1],
+      ],
+    },
+    "who-is-left",
+    /^failed_to_stop names CPU 1, which had reported 10 cycles before CPU 0 looked for 1$/,
+  ],
   [
     "a sibling that goes on during an update",
     {
