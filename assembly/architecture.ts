@@ -3,14 +3,14 @@
 import { Architecture } from "../src/abi.ts";
 import { Cpu, Pending } from "./cpu.ts";
 import { machine } from "./machine.ts";
-import { STATE_WORDS as ARM64_STATE_WORDS } from "./arm64/cpu.ts";
+import { STATE_WORDS as ARM64_STATE_WORDS, isAtEl0 } from "./arm64/cpu.ts";
 import { issueNextLoads } from "./arm64/early.ts";
 import { arm64Execute } from "./arm64/execute.ts";
 import { arm64TakePending } from "./arm64/exception.ts";
 import { arm64Reset } from "./arm64/reset.ts";
 import { arm64Slopes } from "./arm64/slopes.ts";
 import { arm64TimersFire } from "./arm64/timer.ts";
-import { STATE_WORDS as X86_STATE_WORDS } from "./x86/cpu.ts";
+import { STATE_WORDS as X86_STATE_WORDS, levelOfCode } from "./x86/cpu.ts";
 import { x86TimersFire } from "./x86/deadlines.ts";
 import { x86Execute } from "./x86/execute.ts";
 import { x86TakePending } from "./x86/exception.ts";
@@ -55,6 +55,12 @@ export function stateWords(): u32 {
 /** Carries slopes through the shadow's next instruction; false when it can't tell. */
 export function analyzeSlopes(shadow: Cpu): bool {
   return machine().architecture == Architecture.X86_64 ? x86Slopes(shadow) : arm64Slopes(shadow);
+}
+
+/** x86: CPL; arm64: exception level. */
+export function privilegeLevel(cpu: Cpu): u32 {
+  if (machine().architecture == Architecture.X86_64) return levelOfCode(cpu);
+  return isAtEl0(changetype<usize>(cpu)) ? 0 : 1;
 }
 
 /** Architectural state at a CPU's start; pc, stack and argument come from its start fields. */

@@ -12,6 +12,7 @@ import {
   RunStatus,
   Warmth,
 } from "../src/abi.ts";
+import { privilegeLevel } from "./architecture.ts";
 import { allocate, initialize } from "./build.ts";
 import { Cpu, cpuAt } from "./cpu.ts";
 import { perturb } from "./memory/perturbation.ts";
@@ -309,6 +310,11 @@ export function suspendAt(index: u32, duration: u64, cycle: u64): void {
 /** Cycles that a CPU takes to leave a deep idle state; 0: as the shallow ones. */
 export function setIdleExitOf(index: u32, cycles: u32): void {
   setIdleExit(cpuAt(index), cycles);
+}
+
+/** x86: CPL; arm64: exception level. */
+export function privilegeOf(index: u32): u32 {
+  return privilegeLevel(cpuAt(index));
 }
 
 /** Which `TraceKind`s are recorded, a bit each. */

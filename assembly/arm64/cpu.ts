@@ -1,4 +1,4 @@
-// State of an AArch64 PE at EL1: what its record holds behind the part common to both architectures.
+// State of an AArch64 PE at EL1 and EL0: what its record holds behind the part common to both architectures.
 
 import { ARM64_SP_SLOT, CPU_REGISTERS } from "../../src/abi.ts";
 import { CPU_JOURNAL, Cpu } from "../cpu.ts";
@@ -72,7 +72,9 @@ export class Arm64State {
   exclusiveSize: u32;
   exclusiveAddress: u64;
   /** PSTATE.IL */
-  illegal: u32;
+  illegal: u16;
+  /** Nonzero at EL0; PSTATE.SP is 0 then. */
+  el0: u16;
   /** PSTATE.ALLINT, as PSTATE_ALLINT or 0. */
   allint: u32;
   /** The generic timers (arm64/timer.ts). CTL without ISTATUS, which follows from the time. */
@@ -106,6 +108,12 @@ export function readX(cpu: usize, slot: u32): u64 {
 @inline
 export function writeX(cpu: usize, slot: u32, value: u64): void {
   store<u64>(cpu + ((<usize>slot) << 3), value, CPU_REGISTERS);
+}
+
+// @ts-ignore: decorator
+@inline
+export function isAtEl0(cpu: usize): bool {
+  return load<u16>(cpu, STATE_OFFSET + offsetof<Arm64State>("el0")) != 0;
 }
 
 /** NZCV in bits 31:28. */

@@ -3,6 +3,7 @@
 import { Timing } from "../../src/abi.ts";
 import { machine } from "../machine.ts";
 import { DecodedFlag } from "../memory/code.ts";
+import { El0Rule } from "./el0.ts";
 import { bits, setOperation, source, target } from "./fields.ts";
 import { A64, Op } from "./operations.ts";
 import { decodeRead, decodeWrite } from "./systemRegisters.ts";
@@ -49,16 +50,18 @@ export function decodeSystem(d: A64, word: u32): void {
  */
 function decodeMaintenance(d: A64, register: u32): void {
   switch (register) {
+    case 0x5ba9: // IC IVAU
+    case 0x5bd1: // DC CVAC
+    case 0x5bd9: // DC CVAU
+    case 0x5bf1: // DC CIVAC
+      nothingToDo(d, El0Rule.UCI);
+      break;
     case 0x4388: // IC IALLUIS
     case 0x43a8: // IC IALLU
-    case 0x5ba9: // IC IVAU
     case 0x43b1: // DC IVAC
     case 0x43b2: // DC ISW
     case 0x43d2: // DC CSW
     case 0x43f2: // DC CISW
-    case 0x5bd1: // DC CVAC
-    case 0x5bd9: // DC CVAU
-    case 0x5bf1: // DC CIVAC
     case 0x4418: // TLBI VMALLE1IS, VAE1IS, ASIDE1IS, VAAE1IS, VALE1IS, VAALE1IS
     case 0x4419:
     case 0x441a:
@@ -71,7 +74,7 @@ function decodeMaintenance(d: A64, register: u32): void {
     case 0x443b:
     case 0x443d:
     case 0x443f:
-      setOperation(d, Op.NOP, Timing.COST_SYSTEM_WRITE);
+      nothingToDo(d, El0Rule.UNDEFINED);
       break;
     case 0x5ba1: // DC ZVA
       setOperation(d, Op.ZERO_LINE, Timing.COST_STORE);
@@ -86,6 +89,11 @@ function decodeMaintenance(d: A64, register: u32): void {
     default:
       break;
   }
+}
+
+function nothingToDo(d: A64, rule: El0Rule): void {
+  d.extra = rule;
+  setOperation(d, Op.SYSTEM_NOP, Timing.COST_SYSTEM_WRITE);
 }
 
 function sideEffect(d: A64, operation: Op, cost: Timing): void {

@@ -1,4 +1,4 @@
-// AArch64 exceptions taken to EL1, and ERET (Arm ARM DDI 0487 D1.3, D1.4).
+// AArch64 exceptions taken to EL1 from EL1 and EL0, and ERET (Arm ARM DDI 0487 D1.3, D1.4).
 
 import { CpuState, Device, PAGE_DEVICE, PAGE_READ, PAGE_WRITE, StopReason, Timing, TraceKind } from "../../src/abi.ts";
 import { Cpu, Pending } from "../cpu.ts";
@@ -34,19 +34,25 @@ import { Step } from "./step.ts";
 /** Exception classes, ESR_EL1.EC (D24.2.44). */
 export enum ExceptionClass {
   UNKNOWN = 0x00,
+  /** WFI, WFE and their like at EL0, trapped. */
+  WAIT = 0x01,
   ILLEGAL_STATE = 0x0e,
   SVC = 0x15,
+  /** MSR, MRS or a system instruction at EL0, trapped. */
+  SYSTEM = 0x18,
+  /** Both aborts: one less from EL0. */
   INSTRUCTION_ABORT = 0x21,
   PC_ALIGNMENT = 0x22,
   DATA_ABORT = 0x25,
   BRK = 0x3c,
 }
 
-/** Vector offsets for exceptions from EL1 with SP_EL0; with SP_EL1 they lie 0x200 higher. */
+/** Vector offsets for exceptions from EL1 with SP_EL0; with SP_EL1 and from EL0 they lie higher (D1.3.1.6, table D1-7). */
 const VECTOR_SYNCHRONOUS: u64 = 0x000;
 const VECTOR_IRQ: u64 = 0x080;
 const VECTOR_FIQ: u64 = 0x100;
 const FROM_SP_EL1: u64 = 0x200;
+const FROM_EL0: u64 = 0x400;
 
 const ESR_IL: u32 = 1 << 25;
 const FAULT_TRANSLATION: u32 = 0x07; // level 3
@@ -68,7 +74,7 @@ export const DELIVERY_ILLEGAL_STATE: u32 = 1;
 /** What of PSTATE goes to SPSR_ELx. */
 export function pstate(cpu: Cpu): u64 {
   const state = arm64(cpu);
-  const mode = state.spsel != 0 ? MODE_EL1H : MODE_EL1T;
+  const mode = state.el0 != 0 ? MODE_EL0T : state.spsel != 0 ? MODE_EL1H : MODE_EL1T;
   const flags = readNzcv(changetype<usize>(cpu)) | (state.illegal != 0 ? PSTATE_IL : 0);
   return <u64>(flags | state.allint | state.daif | mode);
 }
@@ -122,7 +128,7 @@ export function selectStack(cpu: Cpu, spsel: u32): void {
 /** Takes an exception to EL1; cpu.pc becomes the vector. Where no code can be, the machine stops instead. */
 function takeException(cpu: Cpu, offset: u64, returnAddress: u64): void {
   const state = arm64(cpu);
-  const vector = state.vbar + offset + (state.spsel != 0 ? FROM_SP_EL1 : 0);
+  const vector = state.vbar + offset + (state.el0 != 0 ? FROM_EL0 : state.spsel != 0 ? FROM_SP_EL1 : 0);
   if (!mayExecute(pageAt(vector))) {
     stopHere(cpu, StopReason.UNHANDLED_ABORT, state.esr);
     return;
@@ -141,6 +147,7 @@ export function enterClient(cpu: Cpu): void {
   if (machine().featNmi != 0) state.allint = (state.sctlr & SCTLR_SPINTMASK) == 0 ? PSTATE_ALLINT : 0;
   setDaif(cpu, PSTATE_DAIF);
   state.illegal = 0;
+  state.el0 = 0;
   selectStack(cpu, 1);
   cpu.loopVisits = 0;
 }
@@ -154,8 +161,10 @@ export function stopHere(cpu: Cpu, reason: StopReason, detail: u64): void {
 /** Takes a synchronous exception whose preferred return address is given. */
 export function synchronous(cpu: Cpu, exceptionClass: ExceptionClass, iss: u32, returnAddress: u64): void {
   closeJournal(cpu);
-  arm64(cpu).esr = <u64>(((<u32>exceptionClass) << 26) | ESR_IL | iss);
-  trace(TraceKind.EXCEPTION, cpu, startCycle(cpu), exceptionClass, cpu.index, returnAddress, arm64(cpu).far);
+  const isAbort = exceptionClass == ExceptionClass.DATA_ABORT || exceptionClass == ExceptionClass.INSTRUCTION_ABORT;
+  const code = <u32>exceptionClass - (isAbort && arm64(cpu).el0 != 0 ? 1 : 0);
+  arm64(cpu).esr = <u64>((code << 26) | ESR_IL | iss);
+  trace(TraceKind.EXCEPTION, cpu, startCycle(cpu), code, cpu.index, returnAddress, arm64(cpu).far);
   takeException(cpu, VECTOR_SYNCHRONOUS, returnAddress);
 }
 
@@ -232,21 +241,15 @@ export function returnFromEl3(cpu: Cpu): void {
 }
 
 /**
- * ERET: restores PC and PSTATE, opens the local monitor, sets the event register (D1.4.4, B2.12.2). A return to EL2, EL3 or
+ * ERET at EL1: restores PC and PSTATE, opens the local monitor, sets the event register (D1.4.4, B2.12.2). A return to EL2, EL3 or
  * AArch32 is illegal: it keeps EL and SP and sets PSTATE.IL, so that the next instruction raises an exception.
  */
 export function exceptionReturn(cpu: Cpu): Step {
   const state = arm64(cpu);
-  const spsr = <u32>state.spsr;
-  const mode = spsr & SPSR_MODE;
-  if (mode == MODE_EL0T) {
-    stopHere(cpu, StopReason.UNSUPPORTED, spsr);
-    return Step.EXCEPTION;
-  }
   cpu.pc = state.elr;
   openMonitor(cpu);
   state.event = 1;
-  restorePstate(cpu, spsr);
+  restorePstate(cpu, <u32>state.spsr);
   if (state.illegal != 0) cpu.delivery = DELIVERY_ILLEGAL_STATE;
   return Step.JUMP;
 }
@@ -259,7 +262,10 @@ export function restorePstate(cpu: Cpu, spsr: u32): void {
   writeNzcv(changetype<usize>(cpu), spsr & 0xf000_0000);
   if (machine().featNmi != 0) state.allint = spsr & PSTATE_ALLINT;
   setDaif(cpu, spsr & PSTATE_DAIF);
-  const legal = mode == MODE_EL1T || mode == MODE_EL1H;
-  if (legal) selectStack(cpu, mode & 1);
+  const legal = mode == MODE_EL0T || mode == MODE_EL1T || mode == MODE_EL1H;
+  if (legal) {
+    state.el0 = mode == MODE_EL0T ? 1 : 0;
+    selectStack(cpu, mode & 1);
+  }
   state.illegal = !legal || (spsr & PSTATE_IL) != 0 ? 1 : 0;
 }

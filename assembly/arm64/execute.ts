@@ -12,7 +12,7 @@ import { hitLimit, otherLimit } from "../time/limits.ts";
 import { comeRound, loopEdge } from "../time/spin.ts";
 import { probeHit } from "../trace/probe.ts";
 import { beyondHits } from "./beyond.ts";
-import { readX, writeX } from "./cpu.ts";
+import { isAtEl0, readX, writeX } from "./cpu.ts";
 import { decodeA64 } from "./decode.ts";
 import { addFlags32, addFlags64, conditionHolds, logicFlags32, logicFlags64 } from "./flags.ts";
 import { subtractFlags32, subtractFlags64 } from "./flags.ts";
@@ -429,6 +429,13 @@ export function arm64Execute(cpu: Cpu, must: bool): Leave {
         continue;
 
       case Op.READ_STATE:
+        writeX(base, d.rd, load<u64>(base + d.extra));
+        break;
+      case Op.READ_EL1_STATE:
+        if (isAtEl0(base)) {
+          kind = Op.UNDEFINED;
+          continue;
+        }
         writeX(base, d.rd, load<u64>(base + d.extra));
         break;
       case Op.NOP:

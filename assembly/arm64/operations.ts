@@ -142,6 +142,8 @@ export enum Op {
 
   /** MRS of a register that is just a word of the CPU's record: extra = its offset. */
   READ_STATE,
+  /** Likewise a word that EL0 has not. */
+  READ_EL1_STATE,
   NOP,
   YIELD,
 
@@ -235,7 +237,9 @@ export enum Op {
   SEVL,
   /** extra = field, immediate = value */
   MSR_IMMEDIATE,
-  /** extra = SystemRegister */
+  /** Has nothing to do here: extra = `El0Rule` (arm64/el0.ts) */
+  SYSTEM_NOP,
+  /** extra = SystemRegister, ra = `El0Rule`; of constants immediate = value */
   MRS,
   MSR,
   /** MSR of a word of the CPU's record: extra = its offset, immediate = the bits that can be written */

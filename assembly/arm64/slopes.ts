@@ -35,6 +35,7 @@ export function arm64Slopes(cpu: Cpu): bool {
   const base = changetype<usize>(cpu);
   switch (<i32>d.operation) {
     case Op.NOP:
+    case Op.SYSTEM_NOP:
     case Op.YIELD:
     case Op.DMB:
     case Op.DSB:
@@ -138,6 +139,7 @@ function arithmeticSlopes(cpu: usize, d: A64): bool {
     case Op.ANDS_REGISTER32:
       return flat(d) && define(d.rd, 0) && flatFlags();
     case Op.READ_STATE:
+    case Op.READ_EL1_STATE:
       return define(d.rd, 0);
     case Op.MRS:
       return define(d.rd, 0) && (!isCounter(d.extra) || counterSlope(d));

@@ -15,8 +15,9 @@ import { DecodedFlag } from "../memory/code.ts";
 import { startCycle } from "../time/bounds.ts";
 import { observeLimit } from "../time/limits.ts";
 import { openMonitor } from "./atomic.ts";
-import { PSTATE_ALLINT, PSTATE_DAIF, arm64, readX, writeX } from "./cpu.ts";
+import { PSTATE_ALLINT, PSTATE_DAIF, arm64, isAtEl0, readX, writeX } from "./cpu.ts";
 import { BARRIER_LOADS, BARRIER_STORES, PstateField } from "./decodeSystem.ts";
+import { El0Answer, issOfSystem, issOfWait, isWaitTrapped, ruleAtEl0 } from "./el0.ts";
 import {
   ExceptionClass,
   exceptionReturn,
@@ -37,20 +38,25 @@ import { setWaitDeadline, timeoutCycle } from "./timer.ts";
 const SCTLR_M: u64 = 1;
 
 export function executeSystem(cpu: Cpu, d: A64, operation: i32): Step {
+  if (isAtEl0(changetype<usize>(cpu))) {
+    const step = checkEl0(cpu, d, operation);
+    if (step != Step.NEXT) return step;
+  }
   switch (operation) {
     case Op.DMB:
     case Op.DSB:
       return barrier(cpu, d);
     case Op.ISB:
+    case Op.SYSTEM_NOP:
       return Step.NEXT;
     case Op.WFE:
-      return waitForEvent(cpu, NEVER);
+      return waitForEvent(cpu, d, NEVER);
     case Op.WFI:
-      return waitForInterrupt(cpu, NEVER);
+      return waitForInterrupt(cpu, d, NEVER);
     case Op.WFET:
-      return waitForEvent(cpu, timeoutCycle(cpu, readX(changetype<usize>(cpu), d.rn)));
+      return waitForEvent(cpu, d, timeoutCycle(cpu, readX(changetype<usize>(cpu), d.rn)));
     case Op.WFIT:
-      return waitForInterrupt(cpu, timeoutCycle(cpu, readX(changetype<usize>(cpu), d.rn)));
+      return waitForInterrupt(cpu, d, timeoutCycle(cpu, readX(changetype<usize>(cpu), d.rn)));
     case Op.SEV:
       arm64(cpu).event = 1;
       broadcastEvent(cpu);
@@ -86,7 +92,7 @@ export function executeSystem(cpu: Cpu, d: A64, operation: i32): Step {
       stopHere(cpu, StopReason.UNSUPPORTED, d.raw);
       return Step.EXCEPTION;
     default:
-      if (machine().bareMetal != 0 && isUnimplemented(d.raw)) {
+      if (machine().bareMetal != 0 && isUnimplemented(cpu, d.raw)) {
         stopHere(cpu, StopReason.UNSUPPORTED, d.raw);
         return Step.EXCEPTION;
       }
@@ -94,14 +100,34 @@ export function executeSystem(cpu: Cpu, d: A64, operation: i32): Step {
   }
 }
 
+/** Exceptions of EL0 that this level has not: what it may execute is Step.NEXT. */
+function checkEl0(cpu: Cpu, d: A64, operation: i32): Step {
+  switch (ruleAtEl0(cpu, d, operation)) {
+    case El0Answer.ALLOWED:
+      return Step.NEXT;
+    case El0Answer.TRAPPED:
+      synchronous(cpu, ExceptionClass.SYSTEM, issOfSystem(d.raw), cpu.pc);
+      return Step.EXCEPTION;
+    default:
+      return undefined(cpu);
+  }
+}
+
+/** DC ZVA at EL0 (SCTLR_EL1.DZE). */
+export function mayZeroLine(cpu: Cpu, d: A64): Step {
+  return checkEl0(cpu, d, Op.ZERO_LINE);
+}
+
 /**
  * Whether a word that is UNDEFINED here may be an instruction of another PE: all but UDF, and system registers and
- * instructions of EL2 and EL3 (op1 4 to 7), which are UNDEFINED at EL1 wherever they exist.
+ * instructions of EL2 and EL3 (op1 4 to 7), which are UNDEFINED at EL1 wherever they exist; at EL0 all but those of op1 3.
  */
-function isUnimplemented(word: u32): bool {
+function isUnimplemented(cpu: Cpu, word: u32): bool {
   if (word >>> 16 == 0) return false;
   const isSystemAccess = (word & 0xffc0_0000) == 0xd500_0000;
-  return !(isSystemAccess && ((word >>> 16) & 7) >= 4);
+  if (!isSystemAccess) return true;
+  const level = (word >>> 16) & 7;
+  return isAtEl0(changetype<usize>(cpu)) ? level == 3 : level < 4;
 }
 
 function undefined(cpu: Cpu): Step {
@@ -110,32 +136,36 @@ function undefined(cpu: Cpu): Step {
 }
 
 /** @param timeout the cycle at which the PE goes on at the latest */
-function waitForEvent(cpu: Cpu, timeout: u64): Step {
+function waitForEvent(cpu: Cpu, d: A64, timeout: u64): Step {
   if (cpu.clock >= observeLimit) return Step.LIMIT;
   const state = arm64(cpu);
   if (state.event != 0) {
     state.event = 0;
     return Step.NEXT;
   }
-  return waitUntil(cpu, WaitKind.WFE, timeout);
+  return waitUntil(cpu, d, WaitKind.WFE, timeout);
 }
 
-function waitForInterrupt(cpu: Cpu, timeout: u64): Step {
+function waitForInterrupt(cpu: Cpu, d: A64, timeout: u64): Step {
   if (cpu.clock >= observeLimit) return Step.LIMIT;
-  return standBy(cpu, timeout);
+  return standBy(cpu, d, timeout);
 }
 
 /** Waits for an interrupt unless one is pending. */
-function standBy(cpu: Cpu, timeout: u64): Step {
+function standBy(cpu: Cpu, d: A64, timeout: u64): Step {
   if ((cpu.pending & ~Pending.STOLEN) != 0) return Step.NEXT;
-  const step = waitUntil(cpu, WaitKind.WFI, timeout);
+  const step = waitUntil(cpu, d, WaitKind.WFI, timeout);
   // How deep a WFI is, the platform says for each PE.
   if (step == Step.WAIT) deepen(cpu);
   return step;
 }
 
-function waitUntil(cpu: Cpu, kind: WaitKind, timeout: u64): Step {
+function waitUntil(cpu: Cpu, d: A64, kind: WaitKind, timeout: u64): Step {
   if (timeout <= startCycle(cpu)) return Step.NEXT;
+  if (isWaitTrapped(cpu, kind)) {
+    synchronous(cpu, ExceptionClass.WAIT, issOfWait(d), cpu.pc);
+    return Step.EXCEPTION;
+  }
   beginWait(cpu, kind);
   setWaitDeadline(cpu, timeout);
   return Step.WAIT;
@@ -163,6 +193,10 @@ function writePstate(cpu: Cpu, d: A64): Step {
 function moveFromSystem(cpu: Cpu, d: A64): Step {
   // What no message changes may be read whenever the instruction may start, and in an elided loop.
   if ((d.flags & (<u16>DecodedFlag.SIDE_EFFECT)) != 0 && cpu.clock >= observeLimit) return Step.LIMIT;
+  if (d.extra == SystemRegister.CONSTANT) {
+    writeX(changetype<usize>(cpu), d.rd, <u64>d.immediate);
+    return Step.NEXT;
+  }
   if (!readSystem(cpu, d.extra)) return undefined(cpu);
   writeX(changetype<usize>(cpu), d.rd, systemValue);
   return Step.NEXT;
@@ -200,7 +234,7 @@ function callFirmware(cpu: Cpu, d: A64, conduit: FirmwareConduit): Step {
     writeX(changetype<usize>(cpu), 0, cpu.deviceValue);
     returnFromEl3(cpu);
     // CPU_SUSPEND has asked for standby.
-    return cpu.deviceWrite != 0 ? standBy(cpu, NEVER) : Step.NEXT;
+    return cpu.deviceWrite != 0 ? standBy(cpu, d, NEVER) : Step.NEXT;
   }
   if (!reachesFirmware(conduit)) return undefined(cpu);
   markBlocked(cpu);

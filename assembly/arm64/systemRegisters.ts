@@ -12,6 +12,7 @@ import {
 } from "../interrupts/gic/registers.ts";
 import { DecodedFlag } from "../memory/code.ts";
 import { Arm64State, STATE_OFFSET } from "./cpu.ts";
+import { El0Rule, ruleOfRead, ruleOfWrite } from "./el0.ts";
 import { setOperation } from "./fields.ts";
 import { A64, Op } from "./operations.ts";
 
@@ -19,6 +20,8 @@ import { A64, Op } from "./operations.ts";
 export enum SystemRegister {
   /** Not one of these. */
   NONE = 0,
+  /** The value stands in the decoded instruction. */
+  CONSTANT,
   SP_EL0,
   SPSEL,
   DAIF,
@@ -353,12 +356,15 @@ function sideEffect(d: A64, operation: Op, cost: Timing): void {
 export function decodeRead(d: A64, register: u32): void {
   const word = wordOf(register);
   const special = systemRegister(register);
+  d.ra = <u8>ruleOfRead(register);
   if (word >= 0) {
     d.extra = <u32>STATE_OFFSET + word;
-    setOperation(d, Op.READ_STATE, Timing.COST_SYSTEM_READ);
+    const operation = d.ra == <u8>El0Rule.ALLOWED ? Op.READ_STATE : Op.READ_EL1_STATE;
+    setOperation(d, operation, Timing.COST_SYSTEM_READ);
   } else if (isConstant(register)) {
     d.immediate = <i64>constantValue;
-    setOperation(d, Op.MOVE_IMMEDIATE, Timing.COST_SYSTEM_READ);
+    d.extra = SystemRegister.CONSTANT;
+    setOperation(d, Op.MRS, Timing.COST_SYSTEM_READ);
   } else if (isReadable(special)) {
     d.extra = special;
     setOperation(d, Op.MRS, isCounter(special) ? Timing.COST_READ_COUNTER : Timing.COST_SYSTEM_READ);
@@ -372,6 +378,7 @@ export function decodeRead(d: A64, register: u32): void {
 export function decodeWrite(d: A64, register: u32): void {
   const word = wordOf(register);
   const special = systemRegister(register);
+  d.ra = <u8>ruleOfWrite(register);
   if (isWritable(special)) {
     d.extra = special;
     const sends = special > SystemRegister.INTERFACE && interfaceSends(special - SystemRegister.INTERFACE);
@@ -381,7 +388,8 @@ export function decodeWrite(d: A64, register: u32): void {
     d.immediate = <i64>writableBits;
     sideEffect(d, Op.WRITE_STATE, Timing.COST_SYSTEM_WRITE);
   } else if (ignoresWrites(register)) {
-    setOperation(d, Op.NOP, Timing.COST_SYSTEM_WRITE);
+    d.extra = El0Rule.UNDEFINED;
+    setOperation(d, Op.SYSTEM_NOP, Timing.COST_SYSTEM_WRITE);
   } else if (isUnsupported(register, true)) {
     sideEffect(d, Op.UNSUPPORTED, Timing.COST_SIMPLE);
   }

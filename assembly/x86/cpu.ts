@@ -1,4 +1,4 @@
-// State of an x86-64 CPU in 64-bit mode at CPL 0: what its record holds behind the part common to both architectures.
+// State of an x86-64 CPU in 64-bit mode: what its record holds behind the part common to both architectures.
 
 import { CPU_REGISTERS } from "../../src/abi.ts";
 import { CPU_JOURNAL, Cpu, Pending } from "../cpu.ts";
@@ -115,7 +115,9 @@ export class X86State {
   /** What an ENTER that waits has stored already. */
   enterStored: u32;
   /** Nonzero between two iterations of a string instruction. */
-  repeating: u32;
+  repeating: u16;
+  /** Two bits for each of ES, DS, FS and GS: the outermost level that may use it. */
+  dataLevels: u16;
 
   es: u16;
   cs: u16;
@@ -204,6 +206,16 @@ if (offsetof<X86State>("fetched") % 8 != 0) ERROR("the digest takes whole words"
 @inline
 export function x86(cpu: Cpu): X86State {
   return changetype<X86State>(changetype<usize>(cpu) + X86_STATE_OFFSET);
+}
+
+/** The level of user programs; kernels run at 0. */
+export const USER_LEVEL: u32 = 3;
+
+/** CPL: the RPL of CS. */
+// @ts-ignore: decorator
+@inline
+export function levelOfCode(cpu: Cpu): u32 {
+  return (<u32>x86(cpu).cs) & 3;
 }
 
 /** Word at a byte offset among the CPU's words. */

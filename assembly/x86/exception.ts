@@ -36,7 +36,9 @@ import {
   RFLAGS_VM,
   RSP,
   Shadow,
+  USER_LEVEL,
   isCanonical,
+  levelOfCode,
   readR,
   updateMasked,
   writeR,
@@ -71,6 +73,7 @@ const ERROR_EXT: u32 = 1;
 const ERROR_IDT: u32 = 2;
 const PAGE_FAULT_PRESENT: u32 = 1;
 const PAGE_FAULT_WRITE: u32 = 2;
+const PAGE_FAULT_USER: u32 = 4;
 const PAGE_FAULT_FETCH: u32 = 16;
 const DR6_BS: u64 = 1 << 14;
 
@@ -147,7 +150,16 @@ function pageFault(cpu: Cpu, address: u64, error: u32): Step {
  */
 export function refusedAccess(cpu: Cpu, stack: bool, size: u32): Step {
   if (!isCanonical(faultAddress) || !isCanonical(faultAddress + max<u32>(size, 1) - 1)) return nonCanonical(cpu, stack);
-  return pageFault(cpu, faultAddress, refusedAccessCode());
+  const isUser = levelOfCode(cpu) == USER_LEVEL && !isSystemAccess;
+  isSystemAccess = false;
+  return pageFault(cpu, faultAddress, refusedAccessCode() | (isUser ? PAGE_FAULT_USER : 0));
+}
+
+/** Whether the access that is about to be refused is one to a descriptor table: the processor's own, at any level. */
+let isSystemAccess: bool = false;
+
+export function refuseSystemAccess(): void {
+  isSystemAccess = true;
 }
 
 function refusedAccessCode(): u32 {
@@ -167,6 +179,7 @@ export function fetchFault(cpu: Cpu, address: u64): Leave {
   const state = x86(cpu);
   let error: u32 = pageAt(address) != 0 ? PAGE_FAULT_PRESENT : 0;
   if ((state.efer & EFER_NXE) != 0 || (state.cr4 & CR4_SMEP) != 0) error |= PAGE_FAULT_FETCH;
+  if (levelOfCode(cpu) == USER_LEVEL) error |= PAGE_FAULT_USER;
   pageFault(cpu, address, error);
   return Leave.RECHECK;
 }
@@ -234,9 +247,12 @@ const GATE_INTERRUPT: u64 = (<u64>0xe) << 40;
 const GATE_TRAP: u64 = (<u64>0xf) << 40;
 const PRESENT: u64 = (<u64>1) << 47;
 const DESCRIPTOR_CODE: u64 = (<u64>0x18) << 40;
-const DESCRIPTOR_DPL: u64 = (<u64>3) << 45;
+const DESCRIPTOR_CONFORMING: u64 = (<u64>1) << 42;
+/** Of gates, too. */
+const DPL_SHIFT: u64 = 45;
 const DESCRIPTOR_LONG: u64 = (<u64>1) << 53;
 const DESCRIPTOR_BIG: u64 = (<u64>1) << 54;
+const TSS_RSP0: u64 = 4;
 const TSS_IST1: u64 = 36;
 
 /**
@@ -258,6 +274,8 @@ function deliver(cpu: Cpu): bool {
   if (outcome() != Access.DONE) return interrupted(cpu);
   const type = low & GATE_TYPE_MASK;
   if (type != GATE_INTERRUPT && type != GATE_TRAP) return second(cpu, X86Vector.GENERAL_PROTECTION, gateCode);
+  const isSoftware = (state.eventFlags & EventFlag.SOFTWARE) != 0;
+  if (isSoftware && levelOfCode(cpu) > privilegeOf(low)) return second(cpu, X86Vector.GENERAL_PROTECTION, gateCode);
   if ((low & PRESENT) == 0) return second(cpu, X86Vector.SEGMENT_NOT_PRESENT, gateCode);
 
   const selector = (<u32>(low >>> 16)) & 0xffff;
@@ -287,7 +305,14 @@ function systemRead(cpu: Cpu, address: u64): u64 {
   return checkRights(address, 8, false) ? journaledRead(cpu, address, 8) : 0;
 }
 
-/** The gate's selector must name a 64-bit code segment of DPL 0 (SDM 3A 6.14). */
+function privilegeOf(descriptor: u64): u32 {
+  return (<u32>(descriptor >>> DPL_SHIFT)) & 3;
+}
+
+/** Level at which the handler runs. */
+let handlerLevel: u32 = 0;
+
+/** The gate's selector must name a 64-bit code segment of this level or an inner one (SDM 3A 6.12.1, 6.14). */
 function checkCodeSegment(cpu: Cpu, selector: u32, external: u32): bool {
   const state = x86(cpu);
   const code = (selector & 0xfffc) | external;
@@ -298,23 +323,24 @@ function checkCodeSegment(cpu: Cpu, selector: u32, external: u32): bool {
   if ((selector | 7) > limit) return second(cpu, X86Vector.GENERAL_PROTECTION, code);
   const descriptor = systemRead(cpu, base + <u64>(selector & 0xfff8));
   if (outcome() != Access.DONE) return interrupted(cpu);
-  const isCode = (descriptor & DESCRIPTOR_CODE) == DESCRIPTOR_CODE && (descriptor & DESCRIPTOR_DPL) == 0;
+  const isCode = (descriptor & DESCRIPTOR_CODE) == DESCRIPTOR_CODE && privilegeOf(descriptor) <= levelOfCode(cpu);
   const isLong = (descriptor & (DESCRIPTOR_LONG | DESCRIPTOR_BIG)) == DESCRIPTOR_LONG;
   if (!isCode || !isLong) return second(cpu, X86Vector.GENERAL_PROTECTION, code);
   if ((descriptor & PRESENT) == 0) return second(cpu, X86Vector.SEGMENT_NOT_PRESENT, code);
+  handlerLevel = (descriptor & DESCRIPTOR_CONFORMING) != 0 ? levelOfCode(cpu) : privilegeOf(descriptor);
   return true;
 }
 
 let stackTop: u64 = 0;
 
-/** The frame's stack: of the interrupt stack table, or the current one, aligned to 16 (SDM 3A 6.14.2, 6.14.5). */
+/** The frame's stack: of the interrupt stack table, of an inner level, or the current one, aligned to 16 (SDM 3A 6.14.2, 6.14.5). */
 function chooseStack(cpu: Cpu, ist: u32, external: u32): bool {
   const state = x86(cpu);
-  if (ist == 0) {
+  if (ist == 0 && handlerLevel == levelOfCode(cpu)) {
     stackTop = readR(changetype<usize>(cpu), RSP) & ~(<u64>15);
     return true;
   }
-  const offset = TSS_IST1 + ((<u64>(ist - 1)) << 3);
+  const offset = ist == 0 ? TSS_RSP0 + ((<u64>handlerLevel) << 3) : TSS_IST1 + ((<u64>(ist - 1)) << 3);
   if (offset + 7 > <u64>state.trLimit) {
     return second(cpu, X86Vector.INVALID_TSS, ((<u32>state.tr) & 0xfffc) | external);
   }
@@ -353,7 +379,9 @@ function push(cpu: Cpu, address: u64, value: u64): void {
 function enter(cpu: Cpu, selector: u32, target: u64, isInterruptGate: bool): void {
   const state = x86(cpu);
   closeJournal(cpu);
-  state.cs = <u16>(selector & 0xfffc);
+  // A null selector says that the stack is that of an inner level (SDM 3A 6.14.4).
+  if (handlerLevel != levelOfCode(cpu)) state.ss = <u16>handlerLevel;
+  state.cs = <u16>((selector & 0xfffc) | handlerLevel);
   let cleared = RFLAGS_TF | RFLAGS_NT | RFLAGS_VM | RFLAGS_RF;
   if (isInterruptGate) cleared |= RFLAGS_IF;
   state.rflags &= ~cleared;

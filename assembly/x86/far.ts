@@ -1,5 +1,5 @@
-// Control transfers that load CS: far JMP, CALL and RET, IRET, SYSCALL (SDM 2A CALL, IRET, JMP, 2B RET, SYSCALL). Code
-// segments must be 64-bit and of CPL 0; returning to an outer level or to compatibility mode is not modelled.
+// Control transfers that load CS: far JMP, CALL and RET, IRET, SYSCALL, SYSRET (SDM 2A CALL, IRET, JMP, 2B RET, SYSCALL,
+// SYSRET). Code segments must be 64-bit: compatibility mode and call gates are not modelled.
 
 import { X86Vector } from "../../src/abi.ts";
 import { Cpu } from "../cpu.ts";
@@ -22,7 +22,9 @@ import {
   RFLAGS_STATUS,
   RSP,
   Shadow,
+  USER_LEVEL,
   isCanonical,
+  levelOfCode,
   readR,
   updateMasked,
   writeR,
@@ -42,6 +44,7 @@ import {
   Lookup,
   TYPE_CALL_GATE,
   descriptor,
+  dropInnerSegments,
   isStackSegment,
   levelOf,
   lookUp,
@@ -49,6 +52,7 @@ import {
   selectorFault,
   typeOf,
 } from "./segments.ts";
+import { loadableFlags, wouldCheckAlignment } from "./privilege.ts";
 import { loadFlags } from "./stack.ts";
 import { Step } from "./step.ts";
 
@@ -70,8 +74,8 @@ export function executeFar(cpu: Cpu, d: X86, operation: i32): Step {
     }
     case Op.SYSCALL:
       return systemCall(cpu, d);
-    default: // SYSRET leads to CPL 3
-      return (x86(cpu).efer & EFER_SCE) == 0 ? undefinedOpcode(cpu) : unsupported(cpu, Op.SYSRET);
+    default:
+      return systemReturn(cpu, d);
   }
 }
 
@@ -84,8 +88,17 @@ function checkTarget(cpu: Cpu, selector: u32): Step {
   if ((descriptor & DESCRIPTOR_S) == 0) {
     return typeOf(descriptor) == TYPE_CALL_GATE ? unsupported(cpu, <u64>selector) : protectionFault(cpu, selector);
   }
-  if ((descriptor & DESCRIPTOR_EXECUTABLE) == 0 || levelOf(descriptor) != 0) return protectionFault(cpu, selector);
-  if ((selector & 3) != 0 && (descriptor & DESCRIPTOR_CONFORMING) == 0) return protectionFault(cpu, selector);
+  if ((descriptor & DESCRIPTOR_EXECUTABLE) == 0) return protectionFault(cpu, selector);
+  const level = levelOfCode(cpu);
+  const isAllowed =
+    (descriptor & DESCRIPTOR_CONFORMING) != 0
+      ? levelOf(descriptor) <= level
+      : levelOf(descriptor) == level && (selector & 3) <= level;
+  return isAllowed ? checkLongMode(cpu, selector) : protectionFault(cpu, selector);
+}
+
+/** `descriptor`, of code, is present and of 64-bit mode. */
+function checkLongMode(cpu: Cpu, selector: u32): Step {
   const isLong = (descriptor & DESCRIPTOR_L) != 0;
   if (isLong && (descriptor & DESCRIPTOR_D) != 0) return protectionFault(cpu, selector);
   if ((descriptor & DESCRIPTOR_PRESENT) == 0) return selectorFault(cpu, X86Vector.SEGMENT_NOT_PRESENT, selector);
@@ -117,7 +130,7 @@ function jumpFar(cpu: Cpu, d: X86, call: bool): Step {
     writeR(base, RSP, stack);
   }
   closeJournal(cpu);
-  state.cs = <u16>(selector & 0xfffc);
+  state.cs = <u16>((selector & 0xfffc) | levelOfCode(cpu));
   cpu.pc = target;
   return Step.JUMP;
 }
@@ -135,20 +148,47 @@ function returnFar(cpu: Cpu, d: X86): Step {
   const step = checkReturn(cpu, selector);
   if (step != Step.NEXT) return step;
   if (!isCanonical(target)) return generalProtection(cpu);
+  const released = stack + 2 * size + <u64>d.immediate;
+  if ((selector & 3) != levelOfCode(cpu)) return returnFarOutward(cpu, d, target, selector, released);
   closeJournal(cpu);
   x86(cpu).cs = <u16>selector;
-  writeR(base, RSP, stack + 2 * size + <u64>d.immediate);
+  writeR(base, RSP, released);
   cpu.pc = target;
   return Step.JUMP;
 }
 
-/** As checkTarget(), with a return to an outer level told apart. */
+/** To an outer level, RSP and SS are popped, too, and both stacks' arguments released. */
+function returnFarOutward(cpu: Cpu, d: X86, target: u64, selector: u32, stack: u64): Step {
+  const size = <u32>d.size;
+  const level = selector & 3;
+  if (!checkRights(stack, 2 * size, false)) return Step.ACCESS;
+  const outer = journaledRead(cpu, stack, size);
+  if (outcome() != Access.DONE) return Step.ACCESS;
+  const stackSelector = (<u32>journaledRead(cpu, stack + size, size)) & 0xffff;
+  if (outcome() != Access.DONE) return Step.ACCESS;
+  const step = checkReturnStack(cpu, stackSelector, level);
+  if (step != Step.NEXT) return step;
+  if (wouldCheckAlignment(cpu, level, x86(cpu).rflags)) return unsupported(cpu, Op.RET_FAR);
+  closeJournal(cpu);
+  x86(cpu).cs = <u16>selector;
+  x86(cpu).ss = <u16>stackSelector;
+  dropInnerSegments(cpu, level);
+  writeR(changetype<usize>(cpu), RSP, outer + <u64>d.immediate);
+  cpu.pc = target;
+  return Step.JUMP;
+}
+
+/** Whether a selector names a code segment to return to: of the level that its RPL says, this one or an outer one. */
 function checkReturn(cpu: Cpu, selector: u32): Step {
-  if ((selector & 3) == 0 || (selector & 0xfffc) == 0) return checkTarget(cpu, selector);
+  if ((selector & 0xfffc) == 0) return generalProtection(cpu);
   const found = lookUp(cpu, selector);
   if (found == Lookup.NOT_DONE) return Step.ACCESS;
-  if (found == Lookup.OUTSIDE) return protectionFault(cpu, selector);
-  return unsupported(cpu, <u64>selector);
+  const code = DESCRIPTOR_S | DESCRIPTOR_EXECUTABLE;
+  if (found == Lookup.OUTSIDE || (descriptor & code) != code) return protectionFault(cpu, selector);
+  const level = selector & 3;
+  const isOfLevel =
+    (descriptor & DESCRIPTOR_CONFORMING) != 0 ? levelOf(descriptor) <= level : levelOf(descriptor) == level;
+  return level >= levelOfCode(cpu) && isOfLevel ? checkLongMode(cpu, selector) : protectionFault(cpu, selector);
 }
 
 /** RIP, CS, RFLAGS, RSP and SS of an IRET. */
@@ -174,31 +214,36 @@ function interruptReturn(cpu: Cpu, d: X86): Step {
   let step = checkReturn(cpu, selector);
   if (step != Step.NEXT) return step;
   if (!isCanonical(target)) return generalProtection(cpu);
-  step = checkReturnStack(cpu, stackSelector);
+  const level = selector & 3;
+  step = checkReturnStack(cpu, stackSelector, level);
   if (step != Step.NEXT) return step;
+  const rflags = <u32>load<u64>(POPPED, 16);
+  // What the level that is left may change.
+  const loaded = loadableFlags(cpu, size);
+  if (wouldCheckAlignment(cpu, level, (rflags & loaded) | (state.rflags & ~loaded))) return unsupported(cpu, Op.IRET);
   closeJournal(cpu);
+  if (level != levelOfCode(cpu)) dropInnerSegments(cpu, level);
   state.cs = <u16>selector;
   state.ss = <u16>stackSelector;
   writeR(base, RSP, load<u64>(POPPED, 24));
-  const rflags = <u32>load<u64>(POPPED, 16);
-  loadFlags(cpu, rflags, size == 2 ? RFLAGS_LOADED & 0xffff : RFLAGS_LOADED);
+  loadFlags(cpu, rflags, loaded);
   // An IRET that begins with RF set has cleared it before it loads it.
   if (size != 2 && (rflags & RFLAGS_RF) != 0) state.shadow = Shadow.RESUME | Shadow.OPENING;
   cpu.pc = target;
   return Step.JUMP;
 }
 
-/** SS may be null when the return is to CPL 0 in 64-bit mode. */
-function checkReturnStack(cpu: Cpu, selector: u32): Step {
-  if ((selector & 0xfffc) == 0) return Step.NEXT;
+/** SS may be null when the return is to 64-bit mode of a level other than 3. */
+function checkReturnStack(cpu: Cpu, selector: u32, level: u32): Step {
+  if ((selector & 0xfffc) == 0) return level == USER_LEVEL ? generalProtection(cpu) : Step.NEXT;
   const found = lookUp(cpu, selector);
   if (found == Lookup.NOT_DONE) return Step.ACCESS;
-  if (found == Lookup.OUTSIDE || !isStackSegment(selector)) return protectionFault(cpu, selector);
+  if (found == Lookup.OUTSIDE || !isStackSegment(selector, level)) return protectionFault(cpu, selector);
   if ((descriptor & DESCRIPTOR_PRESENT) == 0) return selectorFault(cpu, X86Vector.STACK_FAULT, selector);
   return Step.NEXT;
 }
 
-/** SYSCALL from CPL 0 stays there: it goes through LSTAR all the same. */
+/** SYSCALL leads to CPL 0 from wherever it is executed, on the same stack. */
 function systemCall(cpu: Cpu, d: X86): Step {
   const base = changetype<usize>(cpu);
   const state = x86(cpu);
@@ -214,5 +259,24 @@ function systemCall(cpu: Cpu, d: X86): Step {
   state.ss = <u16>(selector + 8);
   updateMasked(cpu);
   cpu.pc = state.lstar;
+  return Step.JUMP;
+}
+
+/** SYSRET to 64-bit mode of CPL 3. */
+function systemReturn(cpu: Cpu, d: X86): Step {
+  const base = changetype<usize>(cpu);
+  const state = x86(cpu);
+  if ((state.efer & EFER_SCE) == 0) return undefinedOpcode(cpu);
+  const target = readR(base, RCX);
+  if (levelOfCode(cpu) != 0) return generalProtection(cpu);
+  if (d.size != 8) return unsupported(cpu, Op.SYSRET); // to compatibility mode
+  if (!isCanonical(target)) return generalProtection(cpu);
+  const rflags = <u32>readR(base, R11);
+  if (wouldCheckAlignment(cpu, USER_LEVEL, rflags)) return unsupported(cpu, Op.SYSRET);
+  loadFlags(cpu, rflags, RFLAGS_LOADED);
+  const selector = <u32>(state.star >>> 48);
+  state.cs = <u16>((selector + 16) | USER_LEVEL);
+  state.ss = <u16>((selector + 8) | USER_LEVEL);
+  cpu.pc = target;
   return Step.JUMP;
 }

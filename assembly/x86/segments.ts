@@ -13,14 +13,19 @@ import {
   openJournal,
   outcome,
 } from "../memory/access.ts";
-import { FS_BASE, GS_BASE, RSP, Shadow, isCanonical, readR, writeR, x86 } from "./cpu.ts";
-import { faultWithCode, generalProtection } from "./exception.ts";
+import { FS_BASE, GS_BASE, RSP, Shadow, USER_LEVEL, isCanonical, levelOfCode, readR, writeR, x86 } from "./cpu.ts";
+import { faultWithCode, generalProtection, refuseSystemAccess } from "./exception.ts";
 import { setZero } from "./flags.ts";
 import { isMemory, numberOf, operandAddress, readPart, writeMemory, writePart } from "./operand.ts";
 import { Op, Segment, X86 } from "./operations.ts";
+import { checkPrivilege } from "./privilege.ts";
 import { Step } from "./step.ts";
 
 export function executeSegments(cpu: Cpu, d: X86, operation: i32): Step {
+  if (levelOfCode(cpu) != 0) {
+    const step = checkPrivilege(cpu, d, operation);
+    if (step != Step.NEXT) return step;
+  }
   switch (operation) {
     case Op.MOV_FROM_SEGMENT:
       return storeSelector(cpu, d, selectorOf(cpu, numberOf(d)));
@@ -173,9 +178,14 @@ export function lookUp(cpu: Cpu, selector: u32): Lookup {
   const local = (selector & 4) != 0;
   if ((selector | 7) > (local ? state.ldtLimit : state.gdtLimit)) return Lookup.OUTSIDE;
   descriptorAddress = (local ? state.ldtBase : state.gdtBase) + <u64>(selector & 0xfff8);
-  if (!checkRights(descriptorAddress, 8, false)) return Lookup.NOT_DONE;
+  if (!checkRights(descriptorAddress, 8, false)) return refusedLookup();
   descriptor = journaledRead(cpu, descriptorAddress, 8);
   return outcome() == Access.DONE ? Lookup.FOUND : Lookup.NOT_DONE;
+}
+
+function refusedLookup(): Lookup {
+  refuseSystemAccess();
+  return Lookup.NOT_DONE;
 }
 
 /** As lookUp(), of a system descriptor, which has 16 bytes and lies in the GDT. */
@@ -183,7 +193,7 @@ function lookUpSystem(cpu: Cpu, selector: u32): Lookup {
   if ((selector & 4) != 0 || (selector | 7) + 8 > x86(cpu).gdtLimit) return Lookup.OUTSIDE;
   const found = lookUp(cpu, selector);
   if (found != Lookup.FOUND) return found;
-  if (!checkRights(descriptorAddress + 8, 8, false)) return Lookup.NOT_DONE;
+  if (!checkRights(descriptorAddress + 8, 8, false)) return refusedLookup();
   descriptorHigh = journaledRead(cpu, descriptorAddress + 8, 8);
   return outcome() == Access.DONE ? Lookup.FOUND : Lookup.NOT_DONE;
 }
@@ -211,41 +221,80 @@ function moveToSegment(cpu: Cpu, segment: u32, selector: u32): Step {
 /** Checks and loads a segment register other than CS; the journal is open. */
 function loadSegment(cpu: Cpu, segment: u32, selector: u32): Step {
   const isStack = segment == Segment.SS;
+  const level = levelOfCode(cpu);
   if ((selector & 0xfffc) == 0) {
-    if (isStack && (selector & 3) != 0) return generalProtection(cpu);
-    enterSegment(cpu, segment, selector, 0);
+    if (isStack && ((selector & 3) != level || level == USER_LEVEL)) return generalProtection(cpu);
+    enterSegment(cpu, segment, selector, 0, 0);
     return Step.NEXT;
   }
   const found = lookUp(cpu, selector);
   if (found == Lookup.NOT_DONE) return Step.ACCESS;
   if (found == Lookup.OUTSIDE) return protectionFault(cpu, selector);
-  if (!(isStack ? isStackSegment(selector) : isDataSegment(selector))) return protectionFault(cpu, selector);
+  if (!(isStack ? isStackSegment(selector, level) : isDataSegment(selector, level)))
+    return protectionFault(cpu, selector);
   if ((descriptor & DESCRIPTOR_PRESENT) == 0) {
     return selectorFault(cpu, isStack ? X86Vector.STACK_FAULT : X86Vector.SEGMENT_NOT_PRESENT, selector);
   }
-  enterSegment(cpu, segment, selector, baseOf(descriptor));
+  enterSegment(cpu, segment, selector, baseOf(descriptor), isConforming() ? USER_LEVEL : levelOf(descriptor));
   return Step.NEXT;
 }
 
 /** The null selector gives FS and GS the base 0 (Intel; on AMD the base stays). */
-function enterSegment(cpu: Cpu, segment: u32, selector: u32, bottom: u64): void {
+function enterSegment(cpu: Cpu, segment: u32, selector: u32, bottom: u64, level: u32): void {
+  const state = x86(cpu);
   setSelector(cpu, segment, <u16>selector);
+  state.dataLevels = <u16>(((<u32>state.dataLevels) & ~levelField(segment, 3)) | levelField(segment, level));
   if (segment == Segment.FS) writeR(changetype<usize>(cpu), FS_BASE, bottom);
   if (segment == Segment.GS) writeR(changetype<usize>(cpu), GS_BASE, bottom);
 }
 
-/** `descriptor` is writable data, and its DPL and the selector's RPL are 0. */
-export function isStackSegment(selector: u32): bool {
-  const kind = descriptor & (DESCRIPTOR_S | DESCRIPTOR_EXECUTABLE | DESCRIPTOR_RW);
-  return kind == (DESCRIPTOR_S | DESCRIPTOR_RW) && levelOf(descriptor) == 0 && (selector & 3) == 0;
+/** A level in X86State.dataLevels. */
+function levelField(segment: u32, level: u32): u32 {
+  switch (segment) {
+    case Segment.ES:
+      return level;
+    case Segment.DS:
+      return level << 2;
+    case Segment.FS:
+      return level << 4;
+    case Segment.GS:
+      return level << 6;
+    default:
+      return 0;
+  }
 }
 
-/** `descriptor` is data or readable code that CPL 0 and the selector's RPL may use. */
-function isDataSegment(selector: u32): bool {
+/** A return has led to an outer level: what that may not use becomes null. Bases of FS and GS stay, as on QEMU. */
+export function dropInnerSegments(cpu: Cpu, level: u32): void {
+  dropInner(cpu, Segment.ES, level);
+  dropInner(cpu, Segment.DS, level);
+  dropInner(cpu, Segment.FS, level);
+  dropInner(cpu, Segment.GS, level);
+}
+
+function dropInner(cpu: Cpu, segment: u32, level: u32): void {
+  const mask = levelField(segment, 3);
+  if (((<u32>x86(cpu).dataLevels) & mask) < levelField(segment, level)) setSelector(cpu, segment, 0);
+}
+
+/** `descriptor` is writable data, and its DPL and the selector's RPL are the level of the code that is to use it. */
+export function isStackSegment(selector: u32, level: u32): bool {
+  const kind = descriptor & (DESCRIPTOR_S | DESCRIPTOR_EXECUTABLE | DESCRIPTOR_RW);
+  return kind == (DESCRIPTOR_S | DESCRIPTOR_RW) && levelOf(descriptor) == level && (selector & 3) == level;
+}
+
+/** `descriptor` is conforming code. */
+function isConforming(): bool {
+  const kind = DESCRIPTOR_S | DESCRIPTOR_EXECUTABLE | DESCRIPTOR_CONFORMING;
+  return (descriptor & kind) == kind;
+}
+
+/** `descriptor` is data or readable code that code of a level may use through a selector. */
+function isDataSegment(selector: u32, level: u32): bool {
   if ((descriptor & DESCRIPTOR_S) == 0) return false;
   const isCode = (descriptor & DESCRIPTOR_EXECUTABLE) != 0;
   if (isCode && (descriptor & DESCRIPTOR_RW) == 0) return false;
-  return (isCode && (descriptor & DESCRIPTOR_CONFORMING) != 0) || (selector & 3) <= levelOf(descriptor);
+  return isConforming() || max(level, selector & 3) <= levelOf(descriptor);
 }
 
 /** POP FS, POP GS; what is popped beyond 16 bits is ignored. */
@@ -330,7 +379,7 @@ function inspect(cpu: Cpu, d: X86, operation: i32, selector: u32): Step {
   const base = changetype<usize>(cpu);
   const found = (selector & 0xfffc) == 0 ? Lookup.OUTSIDE : lookUp(cpu, selector);
   if (found == Lookup.NOT_DONE) return Step.ACCESS;
-  const visible = found == Lookup.FOUND && isVisible(operation, selector);
+  const visible = found == Lookup.FOUND && isVisible(operation, max(selector & 3, levelOfCode(cpu)));
   setZero(base, visible);
   if (!visible) return Step.NEXT;
   if (operation == Op.LAR) writePart(base, d.reg, d.size, false, (descriptor >>> 32) & 0xf0_ff00);
@@ -338,12 +387,11 @@ function inspect(cpu: Cpu, d: X86, operation: i32, selector: u32): Step {
   return Step.NEXT;
 }
 
-/** Whether the instruction applies to the type of `descriptor` and its privilege level allows it. */
-function isVisible(operation: i32, selector: u32): bool {
+/** Whether the instruction applies to the type of `descriptor` and its privilege level allows it to a level. */
+function isVisible(operation: i32, level: u32): bool {
   const isSegment = (descriptor & DESCRIPTOR_S) != 0;
   const isCode = isSegment && (descriptor & DESCRIPTOR_EXECUTABLE) != 0;
-  const mayUse = (isCode && (descriptor & DESCRIPTOR_CONFORMING) != 0) || (selector & 3) <= levelOf(descriptor);
-  if (!mayUse) return false;
+  if (!isConforming() && level > levelOf(descriptor)) return false;
   switch (operation) {
     case Op.VERR:
       return isSegment && (!isCode || (descriptor & DESCRIPTOR_RW) != 0);

@@ -10,7 +10,8 @@ import {
   openJournal,
   outcome,
 } from "../memory/access.ts";
-import { RBP, RFLAGS_LOADED, RFLAGS_RF, RFLAGS_STATUS, RSP, readR, updateMasked, writeR, x86 } from "./cpu.ts";
+import { RBP, RFLAGS_RF, RFLAGS_STATUS, RSP, levelOfCode, readR, updateMasked, writeR, x86 } from "./cpu.ts";
+import { unsupported } from "./exception.ts";
 import { readStatus, writeStatus } from "./flags.ts";
 import {
   done,
@@ -23,6 +24,7 @@ import {
   writePart,
 } from "./operand.ts";
 import { Op, X86 } from "./operations.ts";
+import { loadableFlags, wouldCheckAlignment } from "./privilege.ts";
 import { popSegment, selectorOf } from "./segments.ts";
 import { Step } from "./step.ts";
 
@@ -101,14 +103,15 @@ function popMemory(cpu: Cpu, d: X86): Step {
   return Step.NEXT;
 }
 
-/** POPFQ at CPL 0; 16 bits leave the upper flags alone. No shadow follows when IF becomes 1. */
+/** POPF and POPFQ; 16 bits leave the upper flags alone. No shadow follows when IF becomes 1. */
 function popFlags(cpu: Cpu, d: X86): Step {
   const base = changetype<usize>(cpu);
   const address = readR(base, RSP);
   const value = <u32>readMemory(cpu, address, d.size);
   if (!done) return Step.ACCESS;
+  const loaded = loadableFlags(cpu, d.size);
+  if (wouldCheckAlignment(cpu, levelOfCode(cpu), value & loaded)) return unsupported(cpu, Op.POPF);
   writeR(base, RSP, address + d.size);
-  const loaded = d.size == 2 ? RFLAGS_LOADED & 0xffff : RFLAGS_LOADED;
   loadFlags(cpu, value, loaded);
   return Step.RECHECK;
 }

@@ -31,6 +31,7 @@ import {
   RFLAGS_IF,
   Shadow,
   isCanonical,
+  levelOfCode,
   readR,
   updateMasked,
   writeR,
@@ -49,12 +50,17 @@ import {
 } from "./exception.ts";
 import { X2APIC_ICR, X2APIC_SELF_IPI, msrIsObserved, msrValue, readMsr, timeStamp, writeMsr } from "./msr.ts";
 import { numberOf, operandAddress, writePart } from "./operand.ts";
-import { Extra, Op, X86 } from "./operations.ts";
+import { Op, X86 } from "./operations.ts";
+import { checkPrivilege, portOf } from "./privilege.ts";
 import { Step } from "./step.ts";
 import { timedPause } from "./timedPause.ts";
 import { halt, monitor, mwait, userMonitor } from "./wait.ts";
 
 export function executeSystem(cpu: Cpu, d: X86, operation: i32): Step {
+  if (levelOfCode(cpu) != 0) {
+    const step = checkPrivilege(cpu, d, operation);
+    if (step != Step.NEXT) return step;
+  }
   switch (operation) {
     case Op.FENCE:
       return Step.NEXT;
@@ -104,11 +110,6 @@ function enableInterrupts(cpu: Cpu): Step {
 }
 
 // --- ports -----------------------------------------------------------------------------------------------------------
-
-function portOf(cpu: Cpu, d: X86): u64 {
-  if ((d.extra & (<u16>Extra.IMMEDIATE)) != 0) return <u64>d.immediate;
-  return readR(changetype<usize>(cpu), RDX) & 0xffff;
-}
 
 /** An access to a port travels to the device and its answer back, like one to a device in memory. */
 function input(cpu: Cpu, d: X86): Step {

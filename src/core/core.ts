@@ -36,6 +36,7 @@ type CoreExports = {
   holdNext(cpu: number, address: bigint, instructions: number): number;
   suspendAt(cpu: number, duration: bigint, cycle: bigint): void;
   setIdleExitOf(cpu: number, cycles: number): void;
+  privilegeOf(cpu: number): number;
   setStartupEntry(cpu: number, pc: bigint, stack: bigint, argument: bigint): void;
   triggerEvent(cpu: number, event: number, cycle: bigint): number;
   setProbe(address: bigint, flags: number, registers: number): number;
@@ -165,6 +166,11 @@ export class Core {
   /** A CPU executes nothing from a cycle behind now on, for `duration` cycles. */
   suspend(cpu: number, duration: bigint, cycle: bigint): void {
     this.#call("suspendAt", (raw) => raw.suspendAt(cpu, duration, cycle));
+  }
+
+  /** x86-64: CPL; arm64: exception level. */
+  privilegeOf(cpu: number): number {
+    return this.#call("privilegeOf", (raw) => raw.privilegeOf(cpu));
   }
 
   /** Cycles that a CPU takes to leave a deep idle state; 0: as the shallow ones. */

@@ -654,6 +654,7 @@ export class Machine {
     return {
       state: CpuState[this.#view.getUint32(at + CPU_STATE, true)] as keyof typeof CpuState,
       waitsIn: WaitKind[this.#view.getUint32(at + CPU_WAIT_KIND, true)] as keyof typeof WaitKind,
+      privilege: this.#core.privilegeOf(number),
       pc,
       at: this.describe(pc),
       cycle: Math.floor(Number(this.#view.getBigUint64(at + CPU_CLOCK, true)) / this.#issueWidth),

@@ -25,6 +25,8 @@ export interface MachineStop {
 export interface CpuView {
   readonly state: keyof typeof CpuState;
   readonly waitsIn: keyof typeof WaitKind;
+  /** x86-64: CPL, 3 in user programs; arm64: exception level, 0 in user programs. */
+  readonly privilege: number;
   readonly pc: number;
   readonly at: string | undefined;
   /** Start cycle of the next instruction. */

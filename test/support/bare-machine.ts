@@ -197,6 +197,11 @@ export class BareMachine {
     return this.#view.getBigUint64(this.#record(cpu) + CPU_RETIRED, true);
   }
 
+  /** CPL, or exception level. */
+  privilege(cpu: number): number {
+    return this.core.privilegeOf(cpu);
+  }
+
   state(cpu: number): CpuState {
     return this.#view.getUint32(this.#record(cpu) + CPU_STATE, true);
   }

@@ -1,7 +1,6 @@
 // IRETQ and the far returns (Intel SDM volume 2A IRET, 2B RET), rule by rule.
 
 import { describe, expect, it } from "vitest";
-import { StopReason } from "../../../src/abi.ts";
 import { STACKS, selectors } from "./guest.ts";
 import { caught, wrmsr } from "./text-guest.ts";
 
@@ -84,11 +83,6 @@ describe("IRETQ", () => {
     expect(frame).toMatchObject({ vector: 14, rip: guest.label("there"), rsp: 0x1000n });
   });
 
-  it("to user mode is not modelled, and stops the machine by name", () => {
-    const { guest } = caught(interruptReturn({ cs: selectors.userCode, ss: selectors.userData }));
-    expect(guest.stop).toMatchObject({ reason: StopReason.UNSUPPORTED, pc: guest.label("there") });
-  });
-
   it("with 32-bit operands pops 20 bytes", () => {
     const { guest, frame } = caught(`
       sub $20, %rsp
@@ -107,11 +101,6 @@ describe("RETF", () => {
   it("releases the bytes that it is told to", () => {
     const { guest, frame } = caught(`push %rbx; push %rbx; push $${CS}; push $next; lretq $16; next: ud2`);
     expect(frame).toMatchObject({ vector: 6, rip: guest.label("next"), rsp: BigInt(STACKS + 0x1000) });
-  });
-
-  it("to an outer level stops the machine by name", () => {
-    const { guest } = caught(`push $${selectors.userCode}; push %rax; lretq`);
-    expect(guest.stop.reason).toBe(StopReason.UNSUPPORTED);
   });
 });
 
