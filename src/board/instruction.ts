@@ -33,7 +33,6 @@ function field(word: number, high: number, low: number): number {
 /** "MRS of PMCCNTR_EL0", "a floating-point or Advanced SIMD instruction": what the word is a kind of. */
 export function nameInstruction(word: number): string {
   if (word >>> 22 === 0b1101010100) return nameSystemInstruction(word);
-  if (word === 0xd69f_03e0) return "ERET to EL0";
   if ((word & 0xff00_0000) >>> 0 === 0xd400_0000) return nameException(word);
   const group = field(word, 28, 25);
   if (group === 0b0010) return "an SVE instruction";

@@ -99,7 +99,6 @@ describe("what is not modelled is an error that names", () => {
     ["a debug register", "msr dbgbvr0_el1, x1", "MSR of DBGBVR0_EL1"],
     ["switching the MMU on", "mov x1, #1\n msr sctlr_el1, x1", "MSR of SCTLR_EL1, which switches the MMU on"],
     ["semihosting", ".word 0xd45e0000", "HLT #0xf000 (semihosting, or an external debugger)"],
-    ["a return to EL0", "msr spsr_el1, xzr\n eret", "ERET to EL0"],
     ["a device", "li x1, #0x09010000\n ldr w2, [x1, #12]", "access to 0x901000c, PL031 real-time clock + 0xc"],
     ["a write to a device", "li x1, #0x0a000000\n str w2, [x1]", "access to 0xa000000, virtio-mmio transports + 0x0"],
     ["a register of the UART", "li x1, #0x09000000\n ldr w2, [x1, #0x80]", "access to 0x9000080, PL011 UART + 0x80"],

@@ -274,13 +274,6 @@ describe("ERET", () => {
     const { guest } = caught(`${returnWith(5)} wfe\n mov x11, #1\n svc #0`);
     expect(guest.x(0, 11)).toBe(1n);
   });
-
-  it("to EL0, which is not modelled, stops the machine and leaves the CPU as it was", () => {
-    const { guest } = caught(returnWith(0).replace("eret", "there: eret"));
-    expect(guest.stop).toMatchObject({ reason: StopReason.UNSUPPORTED, cpu: 0, pc: Number(guest.label("there")) });
-    expect(guest.machine.state(0)).toBe(CpuState.DEAD);
-    expect(guest.x(0, 10)).toBe(1n);
-  });
 });
 
 describe("the machine stops", () => {

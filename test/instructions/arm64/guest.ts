@@ -105,6 +105,9 @@ const vectorOffsets = {
   sync: 0x200,
   irq: 0x280,
   fiq: 0x300,
+  "sync from EL0": 0x400,
+  "irq from EL0": 0x480,
+  "fiq from EL0": 0x500,
 } as const;
 
 /** A vector table, with the label `vectors`, that branches to the given labels; other exceptions park their CPU. */

@@ -25,7 +25,7 @@ const setKernelStack = `movq $${KERNEL_STACK}, ${TSS + 4}\n`;
 const noPorts = `movw $104, ${TSS + 102}\n`;
 
 /** IRETQ to the next instruction, which CPL 3 executes. */
-function toUser({ rflags = 2, cs = selectors.userCode as number, ss = selectors.userData as number } = {}): string {
+function toUser({ rflags = 2, cs = selectors.userCode, ss = selectors.userData } = {}): string {
   return `${setKernelStack} push $${ss}; push $${USER_STACK}; push $${rflags}; push $${cs}
     movabs $user, %rax; push %rax; leave: iretq; user: `;
 }
