@@ -16,6 +16,7 @@ export const loadKinds = {
   poll: "idle, polling need_resched",
   busy: "runs a preemptible task that counts, in registers and in private memory",
   preemptible: "runs the busy task: another name for it",
+  user: "runs a task in user mode, on memory of its own: interrupts enter the kernel from there, and may preempt it on the way back",
   compute:
     "runs a preemptible task whose every step needs the last: nothing of it can be skipped (slow on large machines)",
   "irqs-off": "runs a task that keeps interrupts off for `offUs` (20), then on for `onUs` (5), in turn",
@@ -208,6 +209,8 @@ function cpuLoad(kind: CpuLoad["kind"], timing: TimingModel, parameters: LoadPar
     case "preemptible":
     case "busy":
       return { ...idleLoad, idle: IdleKind.Wait, work: kernelSymbols.busyWork };
+    case "user":
+      return { ...idleLoad, idle: IdleKind.Wait, work: kernelSymbols.userWork };
     case "compute":
       return { ...idleLoad, idle: IdleKind.Wait, work: kernelSymbols.computeWork };
     case "wedged":

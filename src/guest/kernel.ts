@@ -11,11 +11,13 @@ import {
 } from "../asm/index.ts";
 import { secondaryEntry } from "./boot/entry.ts";
 import { initArchitecture } from "./boot/init-cpu.ts";
+import { initX64User } from "./boot/x64-user.ts";
 import { initX64 } from "./boot/x64.ts";
 import { cpuStarting } from "./hotplug/cpu-up.ts";
 import { disableInterrupts } from "./hotplug/cpu-down.ts";
 import { arm64Vectors, exceptionVectors } from "./entry/arm64.ts";
 import { noOtherInterrupt, otherInterrupt } from "./entry/interrupt.ts";
+import { vectorStubs, x64UserVectorStubs, x64VectorStubs } from "./entry/x64.ts";
 import {
   archSmtUpdate,
   endOfInterrupt,
@@ -58,6 +60,7 @@ import "./lib/delay.ts";
 import { callStopMachine, startQuietly } from "./load/calls.ts";
 import { carryOn, outcome, requestedMask, requester, requestsDone } from "./load/requester.ts";
 import { arm64MaskedWork, x64MaskedWork } from "./load/masked.ts";
+import { userWork } from "./load/user.ts";
 import { busyWork, computeWork, irqsOffWork, wedgedWork } from "./load/work.ts";
 import { deepIdle, shallowIdle } from "./sched/idle.ts";
 import { panicBindings } from "./panic/bindings.ts";
@@ -111,6 +114,7 @@ export const kernelSymbols = {
   computeWork: computeWork.name,
   irqsOffWork: irqsOffWork.name,
   wedgedWork: wedgedWork.name,
+  userWork: userWork.name,
   lockHolderWork: lockHolderWork.name,
   x64MaskedWork: x64MaskedWork.name,
   arm64MaskedWork: arm64MaskedWork.name,
@@ -165,6 +169,7 @@ const DEFAULT_BINDINGS: Readonly<Record<KernelOptions["architecture"], readonly 
   "x86-64": [
     ...COMMON_BINDINGS,
     bind(initArchitecture, initX64),
+    bind(vectorStubs, x64VectorStubs),
     bind(initLocalApic, x2apicInit),
     bind(sendReschedule, x2apicSendReschedule),
     bind(sendCallFunction, x2apicSendCallFunction),
@@ -204,12 +209,20 @@ const DEFAULT_BINDINGS: Readonly<Record<KernelOptions["architecture"], readonly 
   ],
 };
 
+/** As DEFAULT_BINDINGS, of a kernel that has tasks in user mode. */
+function withUserMode(architecture: KernelOptions["architecture"]): readonly Binding[] {
+  if (architecture === "arm64") return DEFAULT_BINDINGS.arm64;
+  const ours = [bind(initArchitecture, initX64User), bind(vectorStubs, x64UserVectorStubs)];
+  return [...ours, ...DEFAULT_BINDINGS[architecture].filter((one) => !ours.some(({ slot }) => slot === one.slot))];
+}
+
 /** Builds the kernel. @throws ASSEMBLY_INVALID, IMAGE_INVALID */
 export function buildKernel(options: KernelOptions): Image {
   const { architecture, cpus, entry = secondaryEntry, parameters = {}, bindings = [], calls = [], flavour } = options;
   const bound = new Set(bindings.map(({ slot }) => slot.name));
   const works: readonly Callable[] = [busyWork, computeWork, irqsOffWork, wedgedWork, lockHolderWork];
-  const otherWorks = [x64MaskedWork, arm64MaskedWork].filter(({ name }) => options.works?.includes(name));
+  const otherWorks = [x64MaskedWork, arm64MaskedWork, userWork].filter(({ name }) => options.works?.includes(name));
+  const defaults = otherWorks.includes(userWork) ? withUserMode(architecture) : DEFAULT_BINDINGS[architecture];
   return buildImage({
     architecture,
     roots: [
@@ -225,7 +238,7 @@ export function buildKernel(options: KernelOptions): Image {
       requestedMask,
     ],
     entry,
-    bindings: [...bindings, ...DEFAULT_BINDINGS[architecture].filter(({ slot }) => !bound.has(slot.name))],
+    bindings: [...bindings, ...defaults.filter(({ slot }) => !bound.has(slot.name))],
     options: parameters,
     cpus,
     ...(flavour === undefined ? {} : { flavour }),

@@ -17,7 +17,7 @@ import {
   type Builder,
   type Value,
 } from "../../asm/index.ts";
-import { STUB_BYTES, VECTORS, x64VectorStubs } from "../entry/x64.ts";
+import { STUB_BYTES, VECTORS, vectorStubs } from "../entry/x64.ts";
 import { GDT_OFFSET, STACK_TOP, TSS_OFFSET } from "../percpu.ts";
 import { initLocalApic } from "../irqchip/controller.ts";
 import { once, onceGuard } from "../lib/once.ts";
@@ -32,7 +32,7 @@ const DATA_DESCRIPTOR = 0x00cf_9300_0000_ffffn;
 const TSS_LIMIT = 103;
 /** Present, 64-bit TSS, available. */
 const TSS_TYPE = 0x89n;
-const GDT_LIMIT = 5 * 8 - 1;
+export const KERNEL_GDT_LIMIT = 5 * 8 - 1;
 const IDT_LIMIT = VECTORS * 16 - 1;
 /** Present, ring 0, interrupt gate. */
 const GATE_TYPE = 0x8en;
@@ -52,7 +52,7 @@ const idtBuilt = onceGuard("idt_built");
 const PSEUDO_DESCRIPTOR = TSS_OFFSET + 0x70;
 
 function buildIdt(k: Builder): void {
-  const stubs = k.let("stubs", asInteger(codeOf(x64VectorStubs)));
+  const stubs = k.let("stubs", asInteger(codeOf(vectorStubs)));
   k.for("vector", 0, VECTORS, (vector) => {
     const address = k.let("address", stubs.add(vector.to(u64).mul(STUB_BYTES)));
     const low = address
@@ -86,7 +86,13 @@ function buildTables(k: Builder, block: Value<"u64">): void {
 }
 
 /** LGDT or LIDT of a table; the pseudo-descriptor is built in the per-CPU block. */
-function loadTable(k: Builder, block: Value<"u64">, base: Value<"u64">, limit: number, which: "gdt" | "idt"): void {
+export function loadTable(
+  k: Builder,
+  block: Value<"u64">,
+  base: Value<"u64">,
+  limit: number,
+  which: "gdt" | "idt",
+): void {
   const pseudo = k.let("pseudo", block.add(PSEUDO_DESCRIPTOR));
   k.set(cast(pseudo, u16).at(3), limit);
   k.set(cast(pseudo, u64).at(1), base);
@@ -124,7 +130,7 @@ export const initX64 = routine("cpu_init_x64", { cpu: u32 }, nothing, (k, { cpu 
   });
   const block = k.let("block", asInteger(perCpuBlock(cpu)));
   buildTables(k, block);
-  loadTable(k, block, block.add(GDT_OFFSET), GDT_LIMIT, "gdt");
+  loadTable(k, block, block.add(GDT_OFFSET), KERNEL_GDT_LIMIT, "gdt");
   loadTable(k, block, asInteger(addressOf(idt)), IDT_LIMIT, "idt");
   loadSegments(k);
   k.call(initLocalApic, cpu);

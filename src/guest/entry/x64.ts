@@ -1,11 +1,12 @@
 // x86-64 entry: one 16-byte stub per vector, and the path that they share (Intel SDM 3A 6.14 has the frame).
 
-import { asmRoutine, x64, type X64Assembler } from "../../asm/index.ts";
+import { asmRoutine, nothing, slot, x64, type X64Assembler } from "../../asm/index.ts";
 import { X86Vector } from "../../abi.ts";
 import { STAY_BLOCKED } from "../nmi/data.ts";
-import { NMI_STACK_BYTES } from "../percpu.ts";
+import { GDT_OFFSET, NMI_STACK_BYTES } from "../percpu.ts";
 import { x64Interrupt } from "./interrupt.ts";
 import { X64Regs } from "./regs.ts";
+import { KERNEL_STACK, exitToUserMode } from "./user.ts";
 
 export const VECTORS = 256;
 export const STUB_BYTES = 16;
@@ -33,6 +34,8 @@ const VECTOR_OFFSET = X64Regs.offsets.get("vector") ?? 0;
 const WORD = 8;
 /** What the processor and a stub have pushed: vector, error code, RIP, CS, RFLAGS, RSP, SS. */
 const FRAME_WORDS = 7;
+/** Where CS stands among them. */
+const CS_WORD = 3;
 /** Kept free at the top of the NMI stack, where the processor pushes the frame of any NMI: its frame, and what moving it takes. */
 const LANDING_BYTES = 128;
 const MOVING = [x64.rax, x64.rcx, x64.rdx];
@@ -66,10 +69,59 @@ function moveNmiFrame(a: X64Assembler): void {
 }
 
 /** Calls the handler with the interrupted registers saved. */
-function handleSaved(a: X64Assembler): void {
+function handleSaved(a: X64Assembler, before?: () => void, behind?: () => void): void {
   for (const register of SAVED) a.push(register);
+  before?.();
   a.mov(x64.rdi, x64.at(x64.rsp, VECTOR_OFFSET)).mov(x64.rsi, x64.rsp).cld().call(x64Interrupt);
+  behind?.();
   for (const register of SAVED.toReversed()) a.pop(register);
+}
+
+/** Who was interrupted, at the beginning of a path: RPL of CS. */
+function ifUser(a: X64Assembler, label: string): void {
+  a.test(x64.at(x64.rsp, CS_WORD * WORD, 8), 3).jcc("ne", label);
+}
+
+/** Interrupts and exceptions of user mode: on the task's kernel stack, with the user's GS base to be put aside. */
+function handleUser(a: X64Assembler): void {
+  a.swapgs();
+  handleSaved(a, undefined, () => a.mov(x64.rdi, x64.rsp).call(exitToUserMode));
+  a.add(x64.rsp, 2 * WORD)
+    .swapgs()
+    .iretq();
+}
+
+/**
+ * An NMI of user mode leaves the NMI stack at once, which the next one is to find free, and goes on as an interrupt does; no task is
+ * switched on its way back (asm_exc_nmi).
+ */
+function handleUserNmi(a: X64Assembler): void {
+  const { rdx, rsp } = x64;
+  a.swapgs().push(rdx).mov(rdx, rsp).mov(rsp, KERNEL_STACK);
+  // SS, RSP, RFLAGS, CS, RIP, error code, vector: below them lies RDX.
+  for (let word = FRAME_WORDS; word > 0; word--) a.push(x64.at(rdx, word * WORD));
+  a.mov(rdx, x64.at(rdx));
+  handleSaved(a);
+  a.add(rsp, 2 * WORD)
+    .swapgs()
+    .iretq();
+}
+
+/**
+ * An NMI of the kernel may have come where the user's GS base is in place, before one SWAPGS or behind the other: it sets its own whatever
+ * is there, and puts that back (paranoid_entry, where FSGSBASE is there). The GDT, which lies in the CPU's block, tells where that is.
+ */
+function handleParanoid(a: X64Assembler): void {
+  const { rax, rbx, rsp } = x64;
+  const ownBlock = (): void => {
+    a.sub(rsp, 2 * WORD)
+      .sgdt(x64.at(rsp, WORD - 2))
+      .mov(rax, x64.at(rsp, WORD))
+      .add(rsp, 2 * WORD);
+    a.sub(rax, GDT_OFFSET).rdgsbase(rbx).wrgsbase(rax);
+  };
+  handleSaved(a, ownBlock, () => a.wrgsbase(rbx));
+  a.add(rsp, 2 * WORD).iretq();
 }
 
 /**
@@ -87,29 +139,45 @@ function returnWithoutIret(a: X64Assembler): void {
   a.pop(rcx).pop(rax).pop(rsp).popfq().ret();
 }
 
-/** Stub n stands at STUB_BYTES * n. */
-export const x64VectorStubs = asmRoutine(
-  "x64_vector_stubs",
-  {
-    x64: (a) => {
-      for (let vector = 0; vector < VECTORS; vector++) {
-        if (!WITH_ERROR_CODE.has(vector)) a.push(0);
-        a.push(vector)
-          .jmp(PATHS.get(vector) ?? "common")
-          .align(STUB_BYTES);
-      }
-      a.label("nmi");
-      moveNmiFrame(a);
-      a.label("common");
-      handleSaved(a);
-      a.add(x64.rsp, 2 * WORD).iretq();
-      a.label("breakpoint");
-      handleSaved(a);
-      a.cmp(STAY_BLOCKED, 0).jcc("ne", "blocked");
-      a.add(x64.rsp, 2 * WORD).iretq();
-      a.label("blocked");
-      returnWithoutIret(a);
+/** What the image's gates lead to. */
+export const vectorStubs = slot("vector_stubs", {}, nothing);
+
+/** Stub n stands at STUB_BYTES * n. Kernels without user mode, where GS is always their own, don't look who was interrupted. */
+function stubs(name: string, hasUserMode: boolean) {
+  return asmRoutine(
+    name,
+    {
+      x64: (a) => {
+        for (let vector = 0; vector < VECTORS; vector++) {
+          if (!WITH_ERROR_CODE.has(vector)) a.push(0);
+          a.push(vector)
+            .jmp(PATHS.get(vector) ?? "common")
+            .align(STUB_BYTES);
+        }
+        a.label("nmi");
+        if (hasUserMode) ifUser(a, "user_nmi");
+        moveNmiFrame(a);
+        if (hasUserMode) handleParanoid(a);
+        a.label("common");
+        if (hasUserMode) ifUser(a, "user");
+        handleSaved(a);
+        a.add(x64.rsp, 2 * WORD).iretq();
+        a.label("breakpoint");
+        handleSaved(a);
+        a.cmp(STAY_BLOCKED, 0).jcc("ne", "blocked");
+        a.add(x64.rsp, 2 * WORD).iretq();
+        a.label("blocked");
+        returnWithoutIret(a);
+        if (!hasUserMode) return;
+        a.label("user");
+        handleUser(a);
+        a.label("user_nmi");
+        handleUserNmi(a);
+      },
     },
-  },
-  { section: "vectors", align: 2048 },
-);
+    { section: "vectors", align: 2048 },
+  );
+}
+
+export const x64VectorStubs = stubs("x64_vector_stubs", false);
+export const x64UserVectorStubs = stubs("x64_user_vector_stubs", true);
