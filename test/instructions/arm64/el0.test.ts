@@ -152,7 +152,7 @@ describe("EL0 has not", () => {
   });
 
   it.each(["msr allint, #1", "msr allint, x1", "mrs x1, allint"])("%s of FEAT_NMI: UNDEFINED", (text) => {
-    expect(caught(`there: ${text}`, { options: { features: ["nmi"] } })).toMatchObject({
+    expect(caught(`there: ${text}`, { options: { featNmi: true } })).toMatchObject({
       esr: esr(EC.unknown),
       vector: 0x400n,
     });

@@ -20,12 +20,15 @@ const TSS = 0x4000;
 /** A gate that programs of CPL 3 may call. */
 const OPEN = { type: 0x6e };
 
+const USER_CODE: number = selectors.userCode;
+const USER_DATA: number = selectors.userData;
+
 const setKernelStack = `movq $${KERNEL_STACK}, ${TSS + 4}\n`;
 /** The TSS has no I/O permission bitmap. */
 const noPorts = `movw $104, ${TSS + 102}\n`;
 
 /** IRETQ to the next instruction, which CPL 3 executes. */
-function toUser({ rflags = 2, cs = selectors.userCode, ss = selectors.userData } = {}): string {
+function toUser({ rflags = 2, cs = USER_CODE, ss = USER_DATA } = {}): string {
   return `${setKernelStack} push $${ss}; push $${USER_STACK}; push $${rflags}; push $${cs}
     movabs $user, %rax; push %rax; leave: iretq; user: `;
 }
