@@ -124,6 +124,9 @@ export class A64 {
   bl(label: string): this {
     return this.#branch(label, (offset) => 0x94000000 | ((offset >> 2) & 0x3ffffff));
   }
+  adr(rd: number, label: string): this {
+    return this.#branch(label, (offset) => 0x1000_0000 | (((offset >> 2) & 0x7_ffff) << 5) | rd);
+  }
   bCondition(condition: Condition, label: string): this {
     const code = conditions.indexOf(condition);
     return this.#branch(label, (offset) => 0x54000000 | (((offset >> 2) & 0x7ffff) << 5) | code);

@@ -157,10 +157,31 @@ function handlers(random: Random, layout: Layout): Uint8Array {
   a.b("irq");
   while (a.words.length < 0x300 / 4) a.nop();
   a.b("fiq");
+  // From EL0.
   while (a.words.length < 0x400 / 4) a.nop();
+  a.b("call");
+  while (a.words.length < 0x480 / 4) a.nop();
+  a.b("irq");
+  while (a.words.length < 0x500 / 4) a.nop();
+  a.b("fiq");
+  while (a.words.length < 0x580 / 4) a.nop();
+  systemCall(a.label("call"));
   handler(a.label("irq"), random, layout, 1);
   handler(a.label("fiq"), random, layout, 0);
+  if (a.words.length * 4 > EVENT_HANDLER_OFFSET) throw new Error("handlers too long");
   return a.finish();
+}
+
+/**
+ * SVC #0 goes on at EL1. Everything else stays: an SDEI event between a handler's last look at its ELR_EL1 and SPSR_EL1 and its ERET, whose
+ * own handler ends by EVENT_COMPLETE_AND_RESUME, overwrites both; the handler returns into itself, and takes what lies above its stack for
+ * a frame, and that for a place in EL0.
+ */
+function systemCall(a: A64): void {
+  const [syndrome, expected] = [HANDLER, HANDLER + 1];
+  a.mrs(syndrome, "esr_el1").mov(expected, 0x5600_0000).cmp(syndrome, expected).bCondition("ne", "astray");
+  a.mov(syndrome, 5).msr("spsr_el1", syndrome).eret();
+  a.label("astray").b("astray");
 }
 
 /**
@@ -226,7 +247,8 @@ const loadSnippets: readonly Snippet[] = [
   },
 ];
 
-const snippets: readonly Snippet[] = [
+/** What needs no privilege. */
+const plain: readonly Snippet[] = [
   // counters
   (a, random, layout) => {
     sharedWord(a, random, layout);
@@ -329,6 +351,21 @@ const snippets: readonly Snippet[] = [
     a.label(over).load(4, 1);
     bounded(a, random, (out) => a.bl(routine).cmp(5, 4).bCondition("ne", out));
   },
+];
+
+/** To EL0 for some of that, with IRQs and FIQs masked or not, and back. */
+function userMode(a: A64, random: Random, layout: Layout): void {
+  const user = a.fresh();
+  a.mov(2, 3).msr("cntkctl_el1", 2).addImmediate(2, PRIVATE_BASE, 512).msr("sp_el0", 2);
+  a.adr(2, user).msr("elr_el1", 2);
+  a.mov(2, random.pick([0, 0, 0x80, 0xc0]) | (random.between(0, 15) * 2 ** 28)).msr("spsr_el1", 2);
+  a.eret().label(user);
+  for (let i = random.between(1, 4); i > 0; i--) random.pick(plain)(a, random, layout);
+  a.svc();
+}
+
+const snippets: readonly Snippet[] = [
+  ...plain,
   // an interrupt to anybody, oneself included, or to all others
   (a, random, { cpus }) => {
     if (random.chance(15)) a.mov(2, (1n << 40n) | (BigInt(random.between(0, 7)) << 24n));
@@ -492,6 +529,9 @@ const snippets: readonly Snippet[] = [
   stores,
   stores,
   ...loadSnippets,
+  userMode,
+  userMode,
+  userMode,
 ];
 
 /**

@@ -4,6 +4,8 @@ import { RAX, RCX, RDX, RSP } from "../../instructions/x86-64/code.ts";
 import type { Random } from "../random.ts";
 import { MSR_EOI, X64 } from "../x64.ts";
 import {
+  CODE_SELECTOR,
+  DATA_SELECTOR,
   EXCEPTIONS,
   HANDLERS,
   IDT_POINTER,
@@ -13,7 +15,7 @@ import {
   SHORT_IDT_POINTER,
   privately,
 } from "./layout.ts";
-import { NOT_EQUAL, loadIdt, now } from "./snippet.ts";
+import { EQUAL, NOT_EQUAL, loadIdt, now } from "./snippet.ts";
 
 export const HANDLER_KINDS = 6;
 
@@ -39,6 +41,16 @@ export function emitHandlers(random: Random, apicMode: X64["apicMode"]): X64 {
   code.label("undefined").mark().increment(4, privately(EXCEPTIONS));
   code.opImmediate("add", 8, { base: RSP }, 2).iret();
   code.label("trap").mark().increment(4, privately(EXCEPTIONS), true).iret();
+  // What user mode is refused has one byte; it may refuse nothing else.
+  code.label("protection").raw(0xf6, 0x44, 0x24, 0x10, 3).jumpIf(EQUAL, "unexpected");
+  code.increment(4, privately(EXCEPTIONS)).increment(8, { base: RSP, displacement: 8 });
+  code.opImmediate("add", 8, RSP, 8).iret();
+  // Behind the INT, at CPL 0: the stack is empty but for this frame.
+  code.label("leave").mark().push(RAX).lea(8, RAX, { base: RSP, displacement: 48 });
+  code.store(8, { base: RSP, displacement: 32 }, RAX);
+  code.storeImmediate(8, { base: RSP, displacement: 16 }, CODE_SELECTOR);
+  code.storeImmediate(8, { base: RSP, displacement: 40 }, DATA_SELECTOR);
+  code.pop(RAX).mark().iret();
   // Nothing else may come.
   loadIdt(code.label("unexpected"), NO_IDT_POINTER).ud2().jump("unexpected");
   return code;

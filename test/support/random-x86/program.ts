@@ -3,7 +3,16 @@
 import { RBP, RBX, RCX, RSP, type Memory } from "../../instructions/x86-64/code.ts";
 import type { Random } from "../random.ts";
 import { MSR_TSC, type X64 } from "../x64.ts";
-import { NO_IDT_POINTER, GDT_POINTER, IDT_POINTER, SHARED, PRIVATE, PRIVATE_BYTES } from "./layout.ts";
+import {
+  GDT,
+  GDT_POINTER,
+  IDT_POINTER,
+  NO_IDT_POINTER,
+  PRIVATE,
+  PRIVATE_BYTES,
+  SHARED,
+  tssSelector,
+} from "./layout.ts";
 import { NOT_EQUAL, loadIdt, type Place, type Snippet } from "./snippet.ts";
 import { accesses, lockedSplit } from "./snippets/accesses.ts";
 import { spins } from "./snippets/spins.ts";
@@ -15,12 +24,16 @@ import { interrupts } from "./snippets/interrupts.ts";
 import { others } from "./snippets/others.ts";
 import { stores } from "./snippets/stores.ts";
 import { shutdowns, systemMessages } from "./snippets/systemMessages.ts";
+import { userMode } from "./snippets/userMode.ts";
 
 export function program(code: X64, random: Random, place: Place): void {
   const absolute = (displacement: number): Memory => ({ displacement });
   // The tables are warm, and first of all: by the time anybody sends an NMI, all can take it.
   loadIdt(code, IDT_POINTER);
   code.put({ opcode: [0x0f, 0x01], reg: 2, rm: absolute(GDT_POINTER) });
+  // INIT may come, and leaves the descriptor busy.
+  code.storeImmediate(1, absolute(GDT + tssSelector(place.cpu) + 5), 0x89);
+  code.set(RCX, tssSelector(place.cpu)).raw(0x0f, 0x00, 0xd9); // ltr %cx
   code.set(RBX, SHARED).set(RBP, PRIVATE + place.cpu * PRIVATE_BYTES);
   code.set(RCX, 30).label("others").decrement(4, RCX).jumpIf(NOT_EQUAL, "others");
   prepareApic(code, random, place);
@@ -63,4 +76,6 @@ const snippets: readonly Snippet[] = [
   shutdowns,
   stores,
   stores,
+  userMode,
+  userMode,
 ];
