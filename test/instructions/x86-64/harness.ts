@@ -14,6 +14,8 @@ export const IDT = TABLES + 0x1000;
 export const VARIABLES = TABLES + 0x3000;
 export const HARNESS = 0x11_0000;
 export const HARNESS_STACK = 0x12_0000;
+/** RSP0: for what interrupts CPL 3. */
+const KERNEL_STACK = 0x12_4000;
 /** Stack of #DF and #SS, whose own may be at fault. */
 export const FAULT_STACK = 0x12_8000;
 export const DATA = 0x13_0000;
@@ -48,6 +50,10 @@ const SEED = VARIABLES + 0x108;
 export const CODE_SELECTOR = 0x08;
 export const DATA_SELECTOR = 0x10;
 export const TSS_SELECTOR = 0x18;
+/** Flat segments of CPL 3, and the software interrupt by which programs leave it; INT3 may be executed there, too. */
+export const USER_CODE_SELECTOR = 0x53;
+export const USER_DATA_SELECTOR = 0x5b;
+export const LEAVE_VECTOR = 0x81;
 /** Descriptors for LAR, LSL, VERR and segment loads: conforming code, read-only data, not present data, code at DPL 3. */
 export const SELECTORS = [0x08, 0x10, 0x18, 0x28, 0x30, 0x38, 0x40, 0x48] as const;
 
@@ -71,11 +77,16 @@ export function tables(handler: (vector: number) => number): Uint8Array {
   put(GDT + 0x38, descriptor(0, 0xfff, 0x13, 0x4)); // not present
   put(GDT + 0x40, descriptor(0x8765_4000, 0xf_ffff, 0xf3, 0xc)); // data at DPL 3
   put(GDT + 0x48, descriptor(0, 0xf_ffff, 0x99, 0xa)); // code that can't be read
+  put(GDT + 0x50, descriptor(0, 0xf_ffff, 0xfb, 0xa));
+  put(GDT + 0x58, descriptor(0, 0xf_ffff, 0xf3, 0xc));
+  put(TSS + 4, le(KERNEL_STACK, 8));
   put(TSS + 36, le(FAULT_STACK, 8)); // IST1
+  put(TSS + 102, le(104, 2)); // no ports for CPL 3
   for (let vector = 0; vector < 256; vector++) {
     const target = handler(vector);
     const ist = vector === 8 || vector === 12 ? 1 : 0;
-    const type = vector === 3 ? 0x8f : 0x8e; // #BP by a trap gate
+    // #BP by a trap gate
+    const type = (vector === 3 ? 0x8f : 0x8e) | (vector === 3 || vector === LEAVE_VECTOR ? 0x60 : 0);
     put(IDT + 16 * vector, [
       ...le(target & 0xffff, 2),
       ...le(CODE_SELECTOR, 2),
@@ -124,7 +135,7 @@ export function buildHarness(leave: (code: Code) => void): Harness {
   if (code.here > HARNESS + 0xe00) throw new Error("the harness is too long");
   code.align(0x100);
   while (code.here < HARNESS + 0xe00) code.raw(0);
-  code.raw(...le(0x4f, 2), ...le(GDT, 8)).align(16, 0);
+  code.raw(...le(0x5f, 2), ...le(GDT, 8)).align(16, 0);
   code.raw(...le(0xfff, 2), ...le(IDT, 8)).align(16, 0);
   emitStubs(code);
   code.label("leave").movImmediate(RAX, 1).mov(absolute(DONE), RAX);
@@ -253,11 +264,30 @@ function emitHandlers(code: Code): void {
   code.aluImmediate("cmp", { base: RSP, displacement: 16 }, 1).jumpIf(4, "resume");
   code.mov({ base: RSP, displacement: 32 }, R15);
   code.label("resume").pop(RBX).pop(RAX).aluImmediate("add", RSP, 16).raw(0x48, 0xcf);
+  // Back at CPL 0, behind the INT and on the same stack.
+  code.label("leave user");
+  for (const [word, selector] of [
+    [1, CODE_SELECTOR],
+    [4, DATA_SELECTOR],
+  ] as const) {
+    code.put({
+      opcode: [0xc7],
+      reg: 0,
+      rm: { base: RSP, displacement: 8 * word },
+      wide: true,
+      immediate: le(selector, 4),
+    });
+  }
+  code.raw(0x48, 0xcf);
 }
 
 function emitStubs(code: Code): void {
   for (let vector = 0; vector < 256; vector++) {
     code.label(`vector${vector}`);
+    if (vector === LEAVE_VECTOR) {
+      code.jump("leave user");
+      continue;
+    }
     if (!hasErrorCode(vector)) code.raw(0x6a, 0);
     code.raw(0x68, ...le(vector, 4)).jump("common");
   }

@@ -46,22 +46,22 @@ function boot(entry: number): Uint8Array {
   code.raw(0x0f, 0x01, 0x15).raw(...le(BOOT + 0x100, 4)); // lgdt
   code.raw(0xea, ...le(entry, 4), ...le(0x08, 2)); // jmp 08:entry
   while (code.here < BOOT + 0x100) code.raw(0);
-  code.raw(...le(0x4f, 2), ...le(TABLES, 4));
+  code.raw(...le(0x5f, 2), ...le(TABLES, 4));
   return code.finish();
 }
 
-/** Four levels: the first 2 MiB by pages without page 0, then 2 MiB pages up to MEMORY_END. */
+/** Four levels, for all privilege levels: the first 2 MiB by pages without page 0, then 2 MiB pages up to MEMORY_END. */
 function pageTables(): Uint8Array {
   const bytes = new Uint8Array(4 * 4096);
   const view = new DataView(bytes.buffer);
   const put = (table: number, index: number, value: number): void => {
     view.setBigUint64(table * 4096 + index * 8, BigInt(value), true);
   };
-  put(0, 0, PAGE_TABLES + 0x1000 + 3);
-  put(1, 0, PAGE_TABLES + 0x2000 + 3);
-  put(2, 0, PAGE_TABLES + 0x3000 + 3);
-  for (let page = 1; page < 512; page++) put(3, page, page * 4096 + 3);
-  for (let page = 1; page < MEMORY_END / 0x20_0000; page++) put(2, page, page * 0x20_0000 + 0x83);
+  put(0, 0, PAGE_TABLES + 0x1000 + 7);
+  put(1, 0, PAGE_TABLES + 0x2000 + 7);
+  put(2, 0, PAGE_TABLES + 0x3000 + 7);
+  for (let page = 1; page < 512; page++) put(3, page, page * 4096 + 7);
+  for (let page = 1; page < MEMORY_END / 0x20_0000; page++) put(2, page, page * 0x20_0000 + 0x87);
   return bytes;
 }
 

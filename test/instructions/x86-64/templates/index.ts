@@ -12,6 +12,7 @@ import { stack } from "./stack.ts";
 import { strings } from "./strings.ts";
 import { system } from "./system.ts";
 import type { Template } from "./template.ts";
+import { userMode } from "./userMode.ts";
 
 export const templates: readonly Template[] = [
   ...arithmetic,
@@ -25,4 +26,5 @@ export const templates: readonly Template[] = [
   ...strings,
   ...system,
   ...exceptions,
+  userMode,
 ];
