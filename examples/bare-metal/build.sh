@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")"
 out=${1:-.}
 prefix=${CROSS_COMPILE:-aarch64-linux-gnu-}
-for source in hello cpus sgi spi priorities timers events exceptions psci rendezvous arithmetic; do
+for source in hello cpus sgi spi priorities timers events exceptions el0 psci rendezvous arithmetic; do
   "${prefix}gcc" -O2 -std=gnu17 -Wall -Wextra -Werror -march=armv8-a -mgeneral-regs-only -mstrict-align \
     -mno-outline-atomics -mbranch-protection=none -ffreestanding -fno-pic -fno-stack-protector \
     -fno-asynchronous-unwind-tables -static -nostdlib -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 \

@@ -15,6 +15,7 @@ export const imageNames = [
   "timers",
   "events",
   "exceptions",
+  "el0",
   "psci",
   "rendezvous",
   "arithmetic",
