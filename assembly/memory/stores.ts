@@ -228,12 +228,12 @@ export function setKeys(cpu: Cpu): void {
 
 /**
  * Whether an instruction that looks at the buffer, or waits for it, may be executed: not beyond the limit of hits, since stores
- * drain when lines come.
+ * drain when lines come. An empty buffer stays so: what has waited for that is executed, wherever the limit is.
  */
 // @ts-ignore: decorator
 @inline
 export function mayLookAtStores(cpu: Cpu): bool {
-  return cpu.storing == 0 || cpu.clock < hitLimit;
+  return !hasStores(cpu) || cpu.clock < hitLimit;
 }
 
 /** In Cpu.awaitsStores. */

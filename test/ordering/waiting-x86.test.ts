@@ -2,7 +2,7 @@
 // 9.3, 11.12.3, 12.10). CPU 1 has the line, and it takes a thousand cycles to come; everything else takes a few.
 
 import { describe, expect, it } from "vitest";
-import { XAPIC_BASE } from "../../src/abi.ts";
+import { Counter, CpuState, DeliveryMode, XAPIC_BASE } from "../../src/abi.ts";
 import { buildTopology } from "../../src/topology/index.ts";
 import { DATA } from "../instructions/x86-64/guest.ts";
 import { NMI, icr } from "../instructions/x86-64/interrupt-guest.ts";
@@ -244,6 +244,30 @@ describe("the store buffer", () => {
     const read = [FAR, FAR + 64, NEAR].map((address) => guest.machine.read64(address));
     expect(read).toEqual([10n, 7n, expected]);
   });
+
+  it.each([true, false])(
+    "what has waited for it comes before an NMI that came meanwhile, whatever is perturbed: run-ahead %s",
+    (runAhead) => {
+      const guest = new TextGuest({
+        topology,
+        timing: plainTiming("x86-64", { storeBuffer: 8, cache: 250 }),
+        accelerations: { runAhead },
+        programs: [
+          `turn: cmpq $0, DATA; je turn
+         ${wait(2000)} movq $1, DATA + 64; there: mfence; behind: nop`,
+          "lock; addq $0, DATA + 64; movq $1, DATA",
+        ],
+        handlers: { nmi: "mov 24(%rsp), %r9" },
+      });
+      const { machine } = guest;
+      machine.core.setPerturbation(7);
+      while (machine.state(0) !== CpuState.BLOCKED || machine.pc(0) !== guest.label("there")) guest.run(20);
+      machine.core.sendInterrupt(0, 0, DeliveryMode.NMI, machine.counter(Counter.NOW) + 10n);
+      guest.run(100_000);
+      expect(guest.machine.read64(DATA + 64)).toBe(1n);
+      expect(guest.reg(0, "r9")).toBe(guest.label("behind"));
+    },
+  );
 
   it("asks later for a line if the timing model says so", () => {
     const at = (storeDrain: number): number =>
