@@ -2,17 +2,21 @@
 
 import { X86Vector } from "../abi.ts";
 
-/** ESR_EL1.EC (Arm ARM D24.2.44), those that a guest at EL1 can meet. */
+/** ESR_EL1.EC (Arm ARM D24.2.44), those that a guest at EL1 or EL0 can meet. */
 const arm64Classes: Readonly<Record<number, string>> = {
   0x00: "an undefined instruction",
+  0x01: "a trapped WFI or WFE",
   0x0e: "an illegal execution state",
   0x15: "an SVC",
+  0x18: "a trapped system instruction",
+  0x20: "an instruction abort of EL0",
   0x21: "an instruction abort",
   0x22: "a misaligned program counter",
+  0x24: "a data abort of EL0",
   0x25: "a data abort",
   0x3c: "a BRK",
 };
-const ADDRESSED_CLASSES = new Set([0x21, 0x22, 0x25]);
+const ADDRESSED_CLASSES = new Set([0x20, 0x21, 0x22, 0x24, 0x25]);
 
 /** @param subject vector, or exception class @param detail CR2 or error code; FAR_EL1 */
 export function exceptionName(architecture: "x86-64" | "arm64", subject: number, detail: bigint): string {
