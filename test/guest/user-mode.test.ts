@@ -4,7 +4,7 @@
 import { describe, expect, it } from "vitest";
 import { LinuxVector, TraceKind } from "../../src/abi.ts";
 import { offsetOf } from "../../src/asm/index.ts";
-import { Counters, counters } from "../../src/guest/percpu.ts";
+import { Counters, STACK_TOP, counters } from "../../src/guest/percpu.ts";
 import { CrashNote, crashNotes } from "../../src/guest/panic/crash-note.ts";
 import type { Machine } from "../../src/machine/machine.ts";
 import { policies } from "../../src/policies/index.ts";
@@ -115,6 +115,12 @@ describe("with all CPUs in user mode", () => {
       const memory = blockOf(machine, cpu) + USER_MEMORY.offset;
       expect(sp).toBeGreaterThan(memory);
       expect(sp).toBeLessThanOrEqual(memory + USER_MEMORY.bytes);
+      // The handler, which stays, is on the task's kernel stack: the NMI stack is free for the next one.
+      if (architecture === "x86-64") {
+        const own = Number(machine.readRegister(cpu, "rsp")) - blockOf(machine, cpu);
+        expect(own).toBeGreaterThan(STACK_TOP.idle);
+        expect(own).toBeLessThan(STACK_TOP.work);
+      }
       // PSTATE.M of EL0t; RFLAGS.IF.
       expect(flags & (architecture === "arm64" ? 0xf : 0x200)).toBe(architecture === "arm64" ? 0 : 0x200);
     }
