@@ -190,6 +190,30 @@ describe("EVENT_COMPLETE (5.1.6)", () => {
   });
 });
 
+describe("an event at EL0", () => {
+  const toEl0 = `mov x9, #0x550\n mov sp, x9\n mov x9, #0x340\n msr sp_el0, x9\n adr x9, user\n msr elr_el1, x9\n msr spsr_el1, xzr\n eret\n user: add x26, x26, #1\n b user`;
+
+  it("is handled at EL1 on SP_EL1, with the PSTATE of EL0, and completed to there", () => {
+    const guest = signalled(toEl0, {
+      code: `handler: mov x24, sp\n mrs x25, currentel\n ${notes(1)} stp x0, x1, [x27]\n stp x2, x3, [x27, #16]\n mov x20, x26\n ${call("EVENT_COMPLETE", 0)}`,
+    });
+    expect(entriesOf(guest, 1)[0]?.pstate).toBe(0n);
+    expect(guest.registers(1, 24, 25)).toEqual([0x550n, 4n]);
+    guest.machine.core.catchUp();
+    expect(guest.machine.privilege(1)).toBe(0);
+    expect(guest.x(1, "sp")).toBe(0x340n);
+    expect(guest.x(1, 26)).toBeGreaterThan(guest.x(1, 20));
+  });
+
+  it("resumes at EL1 with EL0 in SPSR_EL1", () => {
+    const guest = signalled(toEl0, {
+      code: `handler: ${call("EVENT_COMPLETE_AND_RESUME", "resumed")}\n resumed: mrs x21, spsr_el1\n mrs x22, currentel\n mov x23, sp\n mov x20, #1\n eret`,
+    });
+    expect(guest.registers(1, 20, 21, 22, 23)).toEqual([1n, 0n, 4n, 0x550n]);
+    expect(guest.machine.privilege(1)).toBe(0);
+  });
+});
+
 describe("EVENT_COMPLETE_AND_RESUME (5.1.7)", () => {
   const code = `handler: mov x5, #99\n mov x19, #99\n ${call("EVENT_COMPLETE_AND_RESUME", "resumed")}\n
     resumed: mrs x20, elr_el1\n mrs x21, spsr_el1\n mrs x22, daif\n mrs x23, spsel\n mrs x24, isr_el1\n mov x25, x5\n b park`;
