@@ -18,7 +18,7 @@ const descriptions: Readonly<Record<StopVersionName, string>> = {
   "6_7": "6.7 to 6.11: one IPI, which is a pseudo-NMI, 1 s",
   "6_12": "6.12 to 7.1: an IPI, 1 s, then a pseudo-NMI, 10 ms",
   "6_12_irq": "6.12 to 7.1 without pseudo-NMIs: an IPI, 1 s",
-  "6_12_irq_no_rmb": "the same without the read barrier before the list of those that are left (S27)",
+  "6_12_irq_no_rmb": "6.12 without pseudo-NMIs and without the read barrier before each snapshot (S27)",
   "6_12_feat_nmi": "6.12 with FEAT_NMI in place of pseudo-NMIs",
   "6_12_irqs_off": "6.12 with IRQs masked where it masks everything (S21)",
   "6_12_no_rmb": "6.12 without the read barrier before each snapshot (S27)",
