@@ -14,6 +14,7 @@ export const errorCodes = {
   LITMUS_INVALID: "a litmus test that can't be read, or that this version can't run",
   NAME_UNKNOWN: "a name that is not in the list it should come from",
   OPTION_INVALID: "an option with a value outside its range or of the wrong kind",
+  PACKAGE_MISSING: "an optional package that is needed for this, and isn't installed",
   SCENARIO_INVALID: "a scenario document that does not follow its schema",
   SNAPSHOT_INVALID: "a snapshot that is damaged, or of another machine, core or format version",
   TOPOLOGY_INVALID: "a topology that no machine can have",

@@ -108,6 +108,25 @@ export { sweepPicture, type SweepPictureOptions } from "./report/picture/sweep-p
 export { lineChart, type ChartPoint, type ChartSeries, type LineChart } from "./report/picture/line-chart.ts";
 
 export {
+  DISASSEMBLY_FORMAT,
+  disassemble,
+  imageOfElfFile,
+  routinesOf,
+  type CodeImage,
+  type Disassembly,
+  type ListedInstruction,
+  type ListedRoutine,
+} from "./disassembly/disassemble.ts";
+export {
+  DECODER_PACKAGE,
+  loadDecoder,
+  type DecodedInstruction,
+  type InstructionDecoder,
+} from "./disassembly/decoder.ts";
+export type { SourceLine } from "./disassembly/source-lines.ts";
+export { disassemblyLines } from "./disassembly/text.ts";
+
+export {
   traceFormats,
   traceScenario,
   type TraceFormat,

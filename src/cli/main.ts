@@ -6,6 +6,7 @@ import { AllstopError } from "../errors.ts";
 import { accelerationNames } from "../machine/accelerations.ts";
 import type { CalibrateArguments } from "./calibrate.ts";
 import type { CompareArguments } from "./compare.ts";
+import type { DisasmArguments } from "./disasm.ts";
 import type { ExecArguments } from "./exec.ts";
 import type { ListArguments, Listable } from "./list.ts";
 import type { LitmusArguments } from "./litmus.ts";
@@ -370,6 +371,35 @@ Examples:
   )
   .action(async (scenario: string | undefined, options: TraceArguments) => {
     exitCode = await (await import("./trace.ts")).trace(scenario, options);
+  });
+
+program
+  .command("disasm")
+  .description("show the code of the kernel's routines, or of an ELF file, beside its source")
+  .argument("[what...]", "routines of the kernel; or an ELF file, and routines of that (default: list the routines)")
+  .addOption(architecture())
+  .option("--policy <name>", "the kernel of this stop path: see allstop list policies (default stop_machine)")
+  .option("--scenario <scenario>", "the kernel of a scenario document (JSON), or of a built-in one such as S24")
+  .option("--variant <name>", "of a built-in scenario: see allstop scenarios --list (default its first)")
+  .option("--cpus <n>", "number of CPUs that the kernel is built for (default: the scenario's, else 4)", whole)
+  .option("--all", "all routines of the kernel")
+  .option("--json", "as JSON (allstop.disassembly/1)")
+  .addHelpText(
+    "after",
+    `
+Columns: address, bytes (arm64: the word), instruction, what its operands mean, source line where it changes.
+Marks, at which probes and faults are placed, stand before the instruction that they are at.
+
+Needs the optional package @alexaltea/capstone-js, which npm install brings unless told otherwise.
+
+Examples:
+  allstop disasm --arch arm64
+  allstop disasm multi_cpu_stop
+  allstop disasm --policy nmi_stop --arch x86-64 --all
+  allstop disasm image.elf main`,
+  )
+  .action(async (names: readonly string[], options: DisasmArguments) => {
+    exitCode = await (await import("./disasm.ts")).disasm(names, options);
   });
 
 /** Usage errors print a message; only our own bugs print a stack. */
