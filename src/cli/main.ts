@@ -14,6 +14,7 @@ import type { RunArguments } from "./run.ts";
 import { ignoreClosedPipes, print } from "./terminal.ts";
 import type { ScenariosArguments } from "./scenarios.ts";
 import type { SchemaName } from "./schema.ts";
+import type { StepArguments } from "./step.ts";
 import type { SweepArguments } from "./sweep.ts";
 import type { TopologyArguments } from "./topology.ts";
 import type { TraceArguments } from "./trace.ts";
@@ -400,6 +401,52 @@ Examples:
   )
   .action(async (names: readonly string[], options: DisasmArguments) => {
     exitCode = await (await import("./disasm.ts")).disasm(names, options);
+  });
+
+program
+  .command("step")
+  .description("step through a run: instructions, events, registers, interrupts, cache lines; forwards and back")
+  .argument("[what]", "scenario document (JSON), a built-in one such as S24, or a bare-metal arm64 image (.elf)")
+  .option("--cpus <cpus>", "CPUs to step, such as 0,3 (default: all); the first of them first")
+  .option("--from-us <us>", "begin at this simulated time, microseconds from the machine's start", number)
+  .option("--at <place>", "begin where one of the CPUs comes by a mark, symbol or address")
+  .option("--lines", "requests for cache lines, grants and losses are events, too")
+  .option("--variant <name>", "of a built-in scenario: see allstop scenarios --list (default its first)")
+  .addOption(architecture())
+  .option("--machine-cpus <n>", "number of CPUs of the machine (default: the scenario's)", whole)
+  .option("--topology <machine>", "preset, spec such as 2x32x2, or hwloc file (.xml)")
+  .option("--timing <name>", "timing model: see allstop list timings (default: the machine's)")
+  .option("--feat-nmi", "the arm64 machine has FEAT_NMI: non-maskable interrupts of GICv3.3")
+  .option("--firmware <name>", "arm64 firmware: see allstop list firmware (default compliant)")
+  .option("--policy <name>", "stop path: see allstop list policies (default stop_machine)")
+  .option(
+    "--load <kind[=us][:cpus]>",
+    "what CPUs are doing: see allstop list loads; may be repeated (default idle)",
+    collect,
+  )
+  .option("--wedge <cpus>", "CPUs that never answer, such as 3,8-11")
+  .option("--active <cpus>", "who runs the function: first, all, or a list (default first)")
+  .option("--target <cpus>", "CPUs that the call is about, such as the one to take offline (default the last ones)")
+  .option("--requester <cpu>", "CPU whose task calls (default the first online one)", whole)
+  .option("--function-us <us>", "how long the function takes, microseconds (default 0)", number)
+  .option("--rounds <n>", "calls in a row (default 1)", whole)
+  .option("--limit-ms <ms>", "simulated time after which the run is given up, milliseconds (default 1000)", number)
+  .option("--seed <n>", "seed of everything drawn (default 1)", whole)
+  .addHelpText(
+    "after",
+    `
+On a terminal: a full-screen view. Space or → steps an instruction, ↓ an event, ← goes back, Tab goes to the next CPU,
+? lists the commands, which are typed; Ctrl-C leaves. Otherwise: commands on stdin, a line each. Help is one of them.
+
+Exit codes: 0 done, 2 wrong usage, or a command on stdin that makes no sense.
+
+Examples:
+  allstop step --machine-cpus 4 --cpus 3,0 --at multi_cpu_stop:enter
+  echo "step 5" | allstop step S24
+  printf 'until main\\nstep 3\\nregisters\\n' | allstop step image.elf`,
+  )
+  .action(async (what: string | undefined, options: StepArguments) => {
+    exitCode = await (await import("./step.ts")).step(what, options);
   });
 
 /** Usage errors print a message; only our own bugs print a stack. */

@@ -7,7 +7,7 @@ import { AllstopError } from "../errors.ts";
 import { nearestNames } from "../names.ts";
 import type { Architecture } from "../topology/index.ts";
 import { AddressNames, Annotator, type NamedImage } from "./annotate.ts";
-import { loadDecoder, type DecodedInstruction } from "./decoder.ts";
+import { loadDecoder, type DecodedInstruction, type InstructionDecoder } from "./decoder.ts";
 import { readSourceLines, type SourceLine } from "./source-lines.ts";
 
 export const DISASSEMBLY_FORMAT = "allstop.disassembly/1";
@@ -46,6 +46,64 @@ export function routinesOf(image: Pick<CodeImage, "symbols">): CodeImage["symbol
     .sort((one, other) => one.address - other.address);
 }
 
+/** Disassembles the routines of one image. */
+export class Disassembler {
+  readonly image: CodeImage;
+  readonly #decoder: InstructionDecoder;
+  readonly #names: AddressNames;
+  readonly #lines: ReadonlyMap<string, readonly ImageLine[]>;
+  readonly #marks: ReadonlyMap<number, readonly string[]>;
+  readonly #sourceOf: (position: SourcePosition) => SourceLine;
+  readonly #listed = new Map<string, ListedRoutine>();
+
+  private constructor(
+    image: CodeImage,
+    decoder: InstructionDecoder,
+    sourceOf: (position: SourcePosition) => SourceLine,
+  ) {
+    this.image = image;
+    this.#decoder = decoder;
+    this.#sourceOf = sourceOf;
+    this.#names = new AddressNames(image);
+    this.#lines = linesByRoutine(image.lines ?? []);
+    this.#marks = marksByAddress(image.marks ?? []);
+  }
+
+  /** Loads the decoder, and reads the source. @throws PACKAGE_MISSING */
+  static async of(image: CodeImage): Promise<Disassembler> {
+    const decoder = await loadDecoder(image.architecture);
+    return new Disassembler(image, decoder, await readSourceLines(image.lines ?? []));
+  }
+
+  /** One routine of routinesOf(). */
+  routine(symbol: CodeImage["symbols"][number]): ListedRoutine {
+    const { name, address, size, section } = symbol;
+    const known = this.#listed.get(name);
+    if (known?.address === address) return known;
+    const code = this.#decoder.decode(contentAt(this.image, address, size), address);
+    const annotator = new Annotator(this.#names, code);
+    const own = this.#lines.get(name) ?? [];
+    const instructions = code.map((one): ListedInstruction => {
+      const position = lastLine(own, one.address);
+      return {
+        ...one,
+        comment: annotator.next(one),
+        marks: this.#marks.get(one.address) ?? [],
+        ...(position === undefined ? {} : { source: this.#sourceOf(position) }),
+      };
+    });
+    const listed = { name, address, size, section, instructions };
+    this.#listed.set(name, listed);
+    return listed;
+  }
+
+  /** The routine that an address lies in. */
+  routineAt(address: number): ListedRoutine | undefined {
+    const symbol = routinesOf(this.image).findLast((one) => one.address <= address && address < one.address + one.size);
+    return symbol === undefined ? undefined : this.routine(symbol);
+  }
+}
+
 /**
  * Disassembles routines of an image.
  * @param names routines; all of the image if not given
@@ -56,27 +114,8 @@ export async function disassemble(image: CodeImage, names?: readonly string[]): 
   // Of names for the same code the last one, which is what branches to it are shown as.
   const each = all.filter(({ address }, index) => address !== all[index + 1]?.address);
   const wanted = names === undefined ? each : names.map((name) => routineNamed(all, name));
-  const decoder = await loadDecoder(image.architecture);
-  const lines = linesByRoutine(image.lines ?? []);
-  const sourceOf = await readSourceLines(wanted.flatMap(({ name }) => lines.get(name) ?? []));
-  const addresses = new AddressNames(image);
-  const marks = marksByAddress(image.marks ?? []);
-  const routines = wanted.map(({ name, address, size, section }): ListedRoutine => {
-    const code = decoder.decode(contentAt(image, address, size), address);
-    const annotator = new Annotator(addresses, code);
-    const own = lines.get(name) ?? [];
-    const instructions = code.map((one): ListedInstruction => {
-      const position = lastLine(own, one.address);
-      return {
-        ...one,
-        comment: annotator.next(one),
-        marks: marks.get(one.address) ?? [],
-        ...(position === undefined ? {} : { source: sourceOf(position) }),
-      };
-    });
-    return { name, address, size, section, instructions };
-  });
-  return { architecture: image.architecture, routines };
+  const disassembler = await Disassembler.of(image);
+  return { architecture: image.architecture, routines: wanted.map((symbol) => disassembler.routine(symbol)) };
 }
 
 function routineNamed(all: CodeImage["symbols"], name: string): CodeImage["symbols"][number] {

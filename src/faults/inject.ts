@@ -62,22 +62,63 @@ export function* stepWithFaults(
   limit: number,
   advance: AdvanceBySteps,
 ): Generator<void, FaultyRun> {
-  const waiting = injections.map((injection) => waitingOf(machine, injection));
-  const results = new Map<Injection, Injected>();
+  const schedule = new FaultSchedule(machine, injections, limit);
   let end: RunEnd | undefined;
   while (end === undefined) {
-    const next = nextInjection(machine, waiting, limit);
-    const before = next === undefined ? limit : standsAt(next);
-    const reached = next !== undefined && before <= machine.cycle ? STANDS : yield* advance(before);
-    if (next === undefined || (reached.kind !== "reached" && reached.kind !== "quiescent")) {
-      end = reached;
-    } else {
-      waiting.splice(waiting.indexOf(next.waiting), 1);
-      results.set(next.waiting.injection, apply(machine, next));
-    }
+    const before = schedule.standsAt(machine);
+    const reached = before !== undefined && before <= machine.cycle ? STANDS : yield* advance(before ?? limit);
+    if (before === undefined || (reached.kind !== "reached" && reached.kind !== "quiescent")) end = reached;
+    else schedule.apply(machine);
   }
-  const none = (injection: Injection): Injected => ({ injection, cycle: undefined, cpus: [] });
-  return { end, injected: injections.map((injection) => results.get(injection) ?? none(injection)) };
+  return { end, injected: injections.map((injection) => schedule.resultOf(injection)) };
+}
+
+/** What is still to go wrong with a machine; a copy of it goes with a copy of the machine. */
+export class FaultSchedule {
+  readonly #limit: number;
+  #waiting: Waiting[];
+  #results: Map<Injection, Injected>;
+  /** The next one, until it has been applied: null when there is none before the limit, undefined when that isn't known. */
+  #next: Due | null | undefined;
+
+  /** @throws NAME_UNKNOWN for a mark that the image doesn't have */
+  constructor(machine: Machine, injections: readonly Injection[], limit: number) {
+    this.#limit = limit;
+    this.#waiting = injections.map((injection) => waitingOf(machine, injection));
+    this.#results = new Map();
+  }
+
+  copy(machine: Machine): FaultSchedule {
+    const copy = new FaultSchedule(machine, [], this.#limit);
+    const copies = new Map(this.#waiting.map((one) => [one, { ...one }]));
+    copy.#waiting = [...copies.values()];
+    copy.#results = new Map(this.#results);
+    const waiting = this.#next ? copies.get(this.#next.waiting) : undefined;
+    copy.#next = this.#next && waiting !== undefined ? { ...this.#next, waiting } : this.#next;
+    return copy;
+  }
+
+  /**
+   * The cycle at which the machine has to stand for the next one to be applied; undefined when none is left. Looks ahead from where
+   * the machine stands, which must not be behind it.
+   */
+  standsAt(machine: Machine): number | undefined {
+    if (this.#next === undefined) this.#next = nextInjection(machine, this.#waiting, this.#limit) ?? null;
+    return this.#next === null ? undefined : standsAt(this.#next);
+  }
+
+  /** Applies it, to a machine that stands there. */
+  apply(machine: Machine): void {
+    const next = this.#next;
+    if (!next) return;
+    this.#waiting.splice(this.#waiting.indexOf(next.waiting), 1);
+    this.#results.set(next.waiting.injection, apply(machine, next));
+    this.#next = undefined;
+  }
+
+  resultOf(injection: Injection): Injected {
+    return this.#results.get(injection) ?? { injection, cycle: undefined, cpus: [] };
+  }
 }
 
 const STANDS: RunEnd = { kind: "reached" };

@@ -698,6 +698,15 @@ export class Machine {
     return this.#ram + offset;
   }
 
+  /**
+   * The core's linear memory at this cycle, and where its regions begin: for views of what has no method here (src/inspect/).
+   * To be read only, and only until the next run.
+   */
+  coreMemory(): { readonly view: DataView; readonly regions: { cpus: number; ram: number; trace: number } } {
+    this.#settle();
+    return { view: this.#view, regions: { cpus: this.#cpus, ram: this.#ram, trace: this.#core.region(Region.TRACE) } };
+  }
+
   /** A copy of guest memory. @throws OPTION_INVALID outside it */
   readMemory(place: string | number, bytes: number): Uint8Array {
     const offset = this.#ramOffset(this.address(place), bytes);
