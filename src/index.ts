@@ -127,6 +127,22 @@ export type { SourceLine } from "./disassembly/source-lines.ts";
 export { disassemblyLines } from "./disassembly/text.ts";
 
 export {
+  Stepper,
+  type CourseOptions,
+  type StepEnd,
+  type StepImageOptions,
+  type StepPlace,
+  type StepPosition,
+  type StepperOptions,
+} from "./stepping/stepper.ts";
+export type { StepEvent, StepEventKind } from "./stepping/events.ts";
+export { Pictures, type CpuPicture, type TouchedLine } from "./stepping/picture.ts";
+export { StepSession, stepCommands, type CommandResult } from "./stepping/session.ts";
+export { screenLines, type ScreenSize } from "./stepping/screen.ts";
+export type { ApicInterrupts, CpuInterrupts, GicInterrupts } from "./inspect/interrupts.ts";
+export type { BlockedFor, LineHolders, LineLetter, WaitingStore } from "./inspect/lines.ts";
+
+export {
   traceFormats,
   traceScenario,
   type TraceFormat,

@@ -407,7 +407,7 @@ program
   .command("step")
   .description("step through a run: instructions, events, registers, interrupts, cache lines; forwards and back")
   .argument("[what]", "scenario document (JSON), a built-in one such as S24, or a bare-metal arm64 image (.elf)")
-  .option("--cpus <cpus>", "CPUs to step, such as 0,3 (default: all); the first of them first")
+  .option("--cpus <cpus>", "CPUs to step, such as 0,3; begins with the lowest (default all)")
   .option("--from-us <us>", "begin at this simulated time, microseconds from the machine's start", number)
   .option("--at <place>", "begin where one of the CPUs comes by a mark, symbol or address")
   .option("--lines", "requests for cache lines, grants and losses are events, too")
@@ -441,7 +441,7 @@ On a terminal: a full-screen view. Space or → steps an instruction, ↓ an eve
 Exit codes: 0 done, 2 wrong usage, or a command on stdin that makes no sense.
 
 Examples:
-  allstop step --machine-cpus 4 --cpus 3,0 --at multi_cpu_stop:enter
+  allstop step --machine-cpus 4 --cpus 0,3 --at multi_cpu_stop:enter
   echo "step 5" | allstop step S24
   printf 'until main\\nstep 3\\nregisters\\n' | allstop step image.elf`,
   )

@@ -1,7 +1,7 @@
 // What interrupts wait at a CPU, and what keeps them from being taken.
 
 import { ARM64_SP_SLOT } from "../abi.ts";
-import { CoreRecords, offsets, places } from "./records.ts";
+import { offsets, places, type CoreRecords } from "./records.ts";
 
 /** x86-64: the local APIC and what the CPU itself holds off (SDM 3A chapter 11). */
 export interface ApicInterrupts {

@@ -2,7 +2,7 @@
 
 import { LINE_BYTES } from "../abi.ts";
 import type { Topology } from "../topology/index.ts";
-import { BUFFER_BYTES, CoreRecords, offsets, places } from "./records.ts";
+import { BUFFER_BYTES, offsets, places, type CoreRecords } from "./records.ts";
 
 /**
  * `I`: in no cache; `S`: some cores may read it; `M`: one core may write it. Whether that one has written it, or is its only reader

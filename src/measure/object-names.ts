@@ -3,6 +3,7 @@
 import { TraceKind } from "../abi.ts";
 import { STACK_TOP } from "../guest/percpu.ts";
 import type { Machine } from "../machine/machine.ts";
+import type { TraceLog } from "../machine/trace-log.ts";
 import type { MachineImage } from "../machine/guest-image.ts";
 import type { StructDescription } from "../asm/index.ts";
 
@@ -99,6 +100,12 @@ export class ObjectNames {
 
 /** Sets the probes that tell of structs in frames; returns what has been found when the run is over: struct by address. */
 export function watchFrames(machine: Machine): () => ReadonlyMap<number, string> {
+  const read = probeFrames(machine);
+  return () => read(machine.trace);
+}
+
+/** Sets the same probes; returns what reads a log of this machine, or of a copy of it. */
+export function probeFrames(machine: Machine): (trace: TraceLog) => Map<number, string> {
   const structs = new Map<number, { readonly struct: string; readonly place: number }>();
   for (const { name } of machine.image.marks) {
     const frame = SHARED_FRAMES.find(({ mark }) => mark.test(name));
@@ -106,9 +113,9 @@ export function watchFrames(machine: Machine): () => ReadonlyMap<number, string>
     const { number, values } = machine.probe(name, { values: [frame.local], join: true });
     structs.set(number, { struct: frame.struct, place: values.indexOf(frame.local) });
   }
-  return () => {
+  return (trace) => {
     const found = new Map<number, string>();
-    for (const { subject, value, value2 } of machine.trace.ofKinds(1 << TraceKind.PROBE)) {
+    for (const { subject, value, value2 } of trace.ofKinds(1 << TraceKind.PROBE)) {
       const frame = structs.get(subject);
       if (frame === undefined) continue;
       const address = Number(frame.place === 0 ? value : value2);

@@ -123,7 +123,7 @@ export class EventReader {
   /** x86-64: a vector; arm64: how the interrupt is signalled, and of what EL3 takes the SDEI event. */
   #taken(subject: number, peer: number): string {
     if (this.#machine.image.architecture === "x86-64") {
-      return subject === X86Vector.NMI ? "NMI" : this.#interrupt(subject);
+      return subject === NMI_VECTOR ? "NMI" : this.#interrupt(subject);
     }
     return SIGNALS.get(subject) ?? `SDEI event ${peer}`;
   }
@@ -156,6 +156,8 @@ export class EventReader {
     }
   }
 }
+
+const NMI_VECTOR: number = X86Vector.NMI;
 
 /** Bits of Cpu.pending (assembly/cpu.ts). */
 const SIGNALS = new Map([

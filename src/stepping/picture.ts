@@ -15,7 +15,7 @@ import { Lines, type BlockedFor, type LineHolders, type WaitingStore } from "../
 import { CoreRecords } from "../inspect/records.ts";
 import type { CpuView, Machine } from "../machine/machine.ts";
 import { registerNames } from "../machine/registers.ts";
-import { ObjectNames, objectText } from "../measure/object-names.ts";
+import { objectText } from "../measure/object-names.ts";
 import { operandAddresses } from "./operand-addresses.ts";
 import type { Stepper } from "./stepper.ts";
 
@@ -47,7 +47,6 @@ export interface CpuPicture {
 export class Pictures {
   readonly #stepper: Stepper;
   readonly #disassembler: Disassembler | undefined;
-  readonly #names: ObjectNames;
   /** By CPU: lines that instructions have touched where it stood before, the last first. */
   readonly #before = new Map<number, readonly number[]>();
   /** Why there is no code to see, if there is none. */
@@ -57,7 +56,6 @@ export class Pictures {
     this.#stepper = stepper;
     this.#disassembler = disassembler;
     this.missing = missing;
-    this.#names = new ObjectNames(stepper.machine.image);
   }
 
   /** Loads what is needed to show code; without the optional package for that there are pictures all the same. */
@@ -140,7 +138,7 @@ export class Pictures {
 
   /** "cpu_stopper.lock of CPU 5", or the address. */
   name(address: number): string {
-    return objectText(this.#names.nameOf(address));
+    return objectText(this.#stepper.names.nameOf(address));
   }
 }
 

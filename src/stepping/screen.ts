@@ -14,6 +14,8 @@ export interface ScreenSize {
 const LEAST_CODE_ROWS = 5;
 const OUTPUT_ROWS = 6;
 const MOST_CPU_ROWS = 8;
+/** A terminal that has room for the folders of source files. */
+const WIDE_COLUMNS = 160;
 
 /**
  * Code around the next instruction, registers, interrupts, lines of memory, the other CPUs, and what the last command has shown; as many
@@ -39,7 +41,7 @@ export function screenLines(
   const space = rows - 1;
   const codeRows = Math.max(LEAST_CODE_ROWS, space - 1 - state.length - below.length);
   const code = around(
-    codeLines(now, palette),
+    codeLines(now, palette, columns < WIDE_COLUMNS),
     codeRows,
     now.code.findIndex(({ address }) => address === now.view.pc),
   );
@@ -65,7 +67,7 @@ function otherCpus({ stepper, pictures }: StepSession): string[] {
   const first = Math.max(0, Math.min(cpus.indexOf(focus) - MOST_CPU_ROWS / 2, cpus.length - MOST_CPU_ROWS));
   return cpus.slice(first, first + MOST_CPU_ROWS).map((cpu) => {
     const { view, blockedFor } = pictures.of(cpu, 0);
-    const mark = cpu === focus ? ">" : " ";
+    const mark = cpu === focus ? "*" : " ";
     return `${mark} ${String(cpu).padEnd(5)} ${stateText(view, blockedFor).padEnd(28)} ${view.at ?? ""}`.trimEnd();
   });
 }
@@ -80,7 +82,6 @@ function around(lines: readonly string[], rows: number, index: number): readonly
 export function clipped(text: string, columns: number): string {
   let width = 0;
   let result = "";
-  // eslint-disable-next-line no-control-regex -- what colours text begins with a control character
   for (const [part] of text.matchAll(/\x1b\[[0-9;]*m|[^\x1b]|\x1b/gu)) {
     if (part.length > 1 && part.startsWith("\x1b")) result += part;
     else if (width < columns) {

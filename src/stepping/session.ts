@@ -149,8 +149,8 @@ export class StepSession {
     const changes = changesText(now, before);
     return [
       whereText(this.stepper, now, this.#palette),
-      ...(next === "" ? [] : [`  > ${next}`]),
-      ...(changes === "" ? [] : [`    ${changes}`]),
+      ...(next === "" ? [] : [`  => ${next}`]),
+      ...(changes === "" ? [] : [`     ${changes}`]),
     ];
   }
 
@@ -232,7 +232,7 @@ export class StepSession {
     const { cpus, focus } = this.stepper;
     return cpus.map((cpu) => {
       const { view, blockedFor } = this.pictures.of(cpu, 0);
-      const mark = cpu === focus ? ">" : " ";
+      const mark = cpu === focus ? "*" : " ";
       const place = view.state === "OFFLINE" ? "" : (view.at ?? `0x${view.pc.toString(16)}`);
       return `${mark} CPU ${String(cpu).padEnd(5)} ${stateText(view, blockedFor).padEnd(28)} ${place}`.trimEnd();
     });

@@ -10,6 +10,8 @@ import { AllstopError } from "../errors.ts";
 import type { Injection } from "../faults/inject.ts";
 import type { CpuView, Machine, MachineStop } from "../machine/machine.ts";
 import { lineMeasuring } from "../measure/lines.ts";
+import { ObjectNames, probeFrames } from "../measure/object-names.ts";
+import type { TraceLog } from "../machine/trace-log.ts";
 import { parseScenario, type ScenarioInput } from "../scenario/document.ts";
 import { expandScenario } from "../scenario/expand.ts";
 import { prepareMachine, type RunOptions } from "../scenario/run.ts";
@@ -84,7 +86,9 @@ export class Stepper {
   readonly cpus: readonly number[];
   readonly #lines: boolean;
   readonly #endMarks: readonly string[];
-  /** In the order of cycles; the first stands at the beginning. */
+  /** Stands at the beginning. */
+  readonly #first: Course;
+  /** In the order of cycles, that one the first. */
   #checkpoints: Course[];
   /** Stands at the position's cycle. */
   #now: Course;
@@ -98,6 +102,10 @@ export class Stepper {
   #told = new Set<string>();
   #stops: StepPosition[] = [];
   readonly #breakpoints = new Map<string, StepPlace>();
+  /** Structs in frames of stacks that have been met, by address; and what finds them. */
+  readonly #frames = new Map<number, string>();
+  #names: ObjectNames | undefined;
+  readonly #readFrames: (trace: TraceLog) => ReadonlyMap<number, string>;
 
   private constructor(course: Course, options: CourseOptions) {
     const { topology } = course.machine;
@@ -114,10 +122,14 @@ export class Stepper {
       course.machine.image.marks.some(({ name }) => name === mark),
     );
     this.#now = course;
-    this.#checkpoints = [course.fork()];
+    this.#readFrames = probeFrames(course.machine);
+    this.#first = course.fork();
+    this.#checkpoints = [this.#first];
+    // What is shown in the middle of a cycle comes from a copy that stands before it; in the very first one nothing starts.
+    if (course.cycle > 0) course.runTo(course.cycle + 1);
   }
 
-  /** Steps a machine from where it stands; it is the stepper's from now on. @throws OPTION_INVALID, NAME_UNKNOWN */
+  /** Steps a machine from the cycle behind where it stands; it is the stepper's from now on. @throws OPTION_INVALID, NAME_UNKNOWN */
   static ofMachine(machine: Machine, options: CourseOptions = {}): Stepper {
     machine.trace.clear();
     return new Stepper(Course.of(machine, options.limit ?? DEFAULT_LIMIT_CYCLES, options.injections), options);
@@ -210,20 +222,46 @@ export class Stepper {
     return { ...view, cycle };
   }
 
+  /** Names of addresses: also of structs in frames of stacks that CPUs have come by with a pointer to. */
+  get names(): ObjectNames {
+    const { trace, image } = this.#now.machine;
+    if (this.#names !== undefined && trace.length === 0) return this.#names;
+    for (const [address, struct] of this.#readFrames(trace)) this.#frames.set(address, struct);
+    trace.clear();
+    return (this.#names = new ObjectNames(image, this.#frames));
+  }
+
   /** Digest of the whole state at the position's cycle, before the instructions that start in it. */
   digest(): string {
     return this.#now.machine.digest();
   }
 
-  /** A copy of the machine with CPUs held in the middle of the cycle. */
+  /**
+   * A copy of the machine with CPUs held in the middle of the cycle. What a fill completes comes before they can be: that is an
+   * instruction less to count then.
+   */
   #middle(): Machine {
+    const behind = new Map(this.#instructions);
+    while (true) {
+      const machine = this.#heldBehind(behind);
+      const early = [...this.#instructions].filter(([cpu, instructions]) => {
+        const least = this.#now.machine.cpu(cpu).retired + instructions;
+        return machine.cpu(cpu).retired > least && (behind.get(cpu) ?? 0) > 0;
+      });
+      if (early.length === 0) return machine;
+      for (const [cpu] of early) behind.set(cpu, (behind.get(cpu) ?? 1) - 1);
+    }
+  }
+
+  /** @param instructions how many each CPU executes before it is held */
+  #heldBehind(instructions: ReadonlyMap<number, number>): Machine {
     const { cycle } = this.#now;
     // What reaches a CPU in a cycle has to be sent before it.
     const { machine } = this.#courseAt(cycle - 1);
     for (const { number, state } of machine.topology.cpus) {
       if (state === "absent") continue;
-      const instructions = this.#instructions.get(number) ?? 0;
-      machine.suspend(number, { cycle, durationCycles: HELD_CYCLES, at: { place: 0, instructions } });
+      const at = { place: 0, instructions: instructions.get(number) ?? 0 };
+      machine.suspend(number, { cycle, durationCycles: HELD_CYCLES, at });
     }
     machine.run(cycle + 1);
     return machine;
@@ -231,7 +269,7 @@ export class Stepper {
 
   /** A course of its own at a cycle that has been passed. */
   #courseAt(cycle: number): Course {
-    const from = this.#checkpoints.findLast((one) => one.cycle <= cycle) ?? (this.#checkpoints[0] as Course);
+    const from = this.#checkpoints.findLast((one) => one.cycle <= cycle) ?? this.#first;
     const course = from.fork();
     course.runTo(cycle);
     return course;
@@ -329,30 +367,31 @@ export class Stepper {
 
   /**
    * Goes on to the next event, or the n-th, of the chosen CPUs. At a mark, the CPU that comes by stands at it; of anything else, the cycle
-   * in which it happens is over. That CPU is stepped by instructions from then on.
+   * in which it happens is over, and `events` ends with all that has happened in it. That CPU is stepped by instructions from then on.
    * @throws OPTION_INVALID
    */
   stepEvent(events = 1): StepEnd {
     checkSteps(events);
     this.#remember();
-    return this.#goToEvent(() => true, events, [], this.limit);
+    return this.#goToEvent(() => true, events, []);
   }
 
   /** Goes on to a place, a cycle or a time, nanoseconds from the start; or until the run's end. @throws OPTION_INVALID, NAME_UNKNOWN */
   runUntil(target: StepPlace | { readonly cycle: number } | { readonly ns: number }): StepEnd {
-    this.#remember();
     if ("place" in target) {
       this.#now.machine.address(target.place);
-      return this.#goToEvent((event) => matches(target, event), 1, [target.place], this.limit);
+      if (target.cpu !== undefined) this.#checkCpu(target.cpu);
+      this.#remember();
+      return this.#goToEvent((event) => matches(target, event), 1, [target.place], target.cpu !== undefined);
     }
     const cycle = "cycle" in target ? target.cycle : cyclesOf(this.#now.machine.timing, target.ns, 0);
     if (!Number.isSafeInteger(cycle) || cycle < this.#now.cycle) {
-      this.#stops.pop();
       throw new AllstopError("OPTION_INVALID", "a cycle that has passed: see back()", {
         value: cycle,
         allowed: `from ${this.#now.cycle} on`,
       });
     }
+    this.#remember();
     return this.#moveTo(cycle) ?? this.#arrived({ kind: "reached", events: [] });
   }
 
@@ -365,7 +404,6 @@ export class Stepper {
       isWanted,
       1,
       places.map(({ place }) => place),
-      this.limit,
       true,
     );
   }
@@ -375,25 +413,28 @@ export class Stepper {
     isWanted: (event: StepEvent) => boolean,
     count: number,
     places: readonly (string | number)[],
-    limit: number,
     ofAll = false,
   ): StepEnd {
     const scout = this.#now.fork();
     const reader = new EventReader(scout.machine, { places, lines: this.#lines });
     const chosen = new Set(this.cpus);
     const found: StepEvent[] = [];
-    let told = this.#told;
     for (let slice = LEAST_SLICE; ; slice = Math.min(MOST_SLICE, 2 * slice)) {
-      const end = scout.runTo(Math.min(limit, scout.cycle + slice));
-      for (const event of reader.take()) {
-        if (event.cycle < this.#now.cycle || told.has(keyOf(event)) || !isWanted(event)) continue;
-        if (!ofAll && !chosen.has(event.cpu)) continue;
-        found.push(event);
-        if (found.length < count) continue;
-        return this.#standAt(event, found);
+      const end = scout.runTo(scout.cycle + slice);
+      const wanted = reader.take().filter((event) => {
+        if (event.cycle < this.#now.cycle || this.#told.has(keyOf(event)) || !isWanted(event)) return false;
+        return ofAll || chosen.has(event.cpu);
+      });
+      const last = wanted[count - found.length - 1];
+      if (last !== undefined) {
+        const isOver = last.kind !== "mark";
+        const passed = wanted.filter(
+          (event, index) => index < count - found.length || (isOver && event.cycle === last.cycle),
+        );
+        return this.#standAt(last, [...found, ...passed]);
       }
+      found.push(...wanted);
       if (end.kind === "stopped" || scout.cycle >= scout.limit) break;
-      told = new Set();
     }
     const end = this.#moveTo(scout.machine.stop === undefined ? scout.limit : scout.limit + 1);
     return end === undefined ? this.#arrived({ kind: "limit", events: found }) : { ...end, events: found };
@@ -465,7 +506,7 @@ export class Stepper {
 
   /** Back to any cycle that has been passed. @throws OPTION_INVALID */
   backTo(cycle: number): void {
-    const first = this.#checkpoints[0]?.cycle ?? 0;
+    const first = this.#first.cycle;
     if (!Number.isSafeInteger(cycle) || cycle < first || cycle > this.#now.cycle) {
       const allowed = `from ${first} to ${this.#now.cycle}`;
       throw new AllstopError("OPTION_INVALID", "no cycle that has been passed", { value: cycle, allowed });
@@ -514,6 +555,6 @@ function placeOf({ place = "" }: StepEvent): string | number {
   return /^\d+$/.test(place) ? Number(place) : place;
 }
 
-function keyOf({ cpu, kind, text }: StepEvent): string {
-  return `${cpu} ${kind} ${text}`;
+function keyOf({ cycle, cpu, kind, text }: StepEvent): string {
+  return `${cycle} ${cpu} ${kind} ${text}`;
 }

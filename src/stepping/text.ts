@@ -39,18 +39,22 @@ export function stateText(view: CpuPicture["view"], blockedFor: CpuPicture["bloc
   return `blocked for a line to ${blockedFor.write ? "write" : "read"}`;
 }
 
-/** Code around the next instruction, which `>` points to; each with its source line where that changes. */
-export function codeLines({ code, view, interrupts }: CpuPicture, palette: Palette): string[] {
+/**
+ * Code around the next instruction, which `=>` points to; each with its source line where that changes.
+ * @param shortNames source files without their folders
+ */
+export function codeLines({ code, view, interrupts }: CpuPicture, palette: Palette, shortNames = false): string[] {
   let before = "";
   return code.map((instruction) => {
     const { source, address } = instruction;
-    const place = source === undefined ? "" : `${source.file}:${source.line}`;
+    const file = shortNames ? source?.file.replace(/.*\//, "") : source?.file;
+    const place = source === undefined ? "" : `${file}:${source.line}`;
     const isNext = address === view.pc;
     const note = place === before && !isNext ? "" : place;
     before = place;
     const text = source?.text === undefined || note === "" ? note : `${note}  ${source.text}`;
     const line = instructionLine(instruction, interrupts.architecture, text, palette);
-    return isNext ? palette.strong(`>${line.slice(1)}`) : line;
+    return isNext ? palette.strong(`=>${line.slice(2)}`) : line;
   });
 }
 

@@ -14,13 +14,17 @@ export interface Finished {
 
 const LIMIT_MS = 30_000;
 
-export function start(args: readonly string[], environment: NodeJS.ProcessEnv = {}): ChildProcess {
+export function start(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+  stdin: "ignore" | "pipe" = "ignore",
+): ChildProcess {
   const inherited = { ...process.env };
   delete inherited["NO_COLOR"];
   delete inherited["FORCE_COLOR"];
   return spawn(process.execPath, [main, ...args], {
     env: { ...inherited, ...environment },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: [stdin, "pipe", "pipe"],
     timeout: LIMIT_MS,
   });
 }
