@@ -176,7 +176,7 @@ describe("faults on the way", () => {
 });
 
 describe("a machine that has run already", () => {
-  it("is stepped from there on, as it would have gone on", async () => {
+  it("is stepped from there on, as it would have gone on", () => {
     const { machine } = undisturbed(scenario("x86-64"));
     machine.run(20_000);
     const stepper = Stepper.ofMachine(machine, { cpus: [1], limit: 60_000 });
