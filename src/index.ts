@@ -109,6 +109,7 @@ export { lineChart, type ChartPoint, type ChartSeries, type LineChart } from "./
 
 export {
   DISASSEMBLY_FORMAT,
+  Disassembler,
   disassemble,
   imageOfElfFile,
   routinesOf,
