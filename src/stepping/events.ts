@@ -145,7 +145,7 @@ export class EventReader {
       case LineEvent.GRANTED:
         return tell(`is granted ${line}`);
       case LineEvent.INVALIDATED:
-        return tell(`loses ${line}`);
+        return tell(`loses ${line}${peer > 1 ? `, as ${peer - 1} more of its last-level cache do` : ""}`);
       case LineEvent.DOWNGRADED:
         return tell(`may only read ${line}`);
       case LineEvent.WAITED:

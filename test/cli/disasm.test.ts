@@ -76,4 +76,15 @@ describe.concurrent("allstop disasm", () => {
     expect([code, stdout]).toEqual([2, ""]);
     expect(stderr).toMatch(message);
   });
+
+  it("without the optional decoder, says what to install; stepping shows all but code", async () => {
+    const environment = { NODE_OPTIONS: `--import ${new URL("no-decoder.mjs", import.meta.url).href}` };
+    const { code, stdout, stderr } = await allstop(["disasm", "ack_state"], environment);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toMatch(/optional package.*npm install @alexaltea\/capstone-js@\d+\.\d+\.\d+ \[PACKAGE_MISSING\]/);
+    expect((await allstop(["disasm"], environment)).stdout).toContain("ack_state");
+    const stepped = await allstop(["step", "--machine-cpus", "2", "--at", "multi_cpu_stop:enter"], environment);
+    expect(stepped).toMatchObject({ code: 0, stderr: "" });
+    expect(stepped.stdout).toMatch(/^CPU 0 {2}cycle .*multi_cpu_stop\+0x11\n/);
+  });
 });
