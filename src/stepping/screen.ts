@@ -14,6 +14,9 @@ export interface ScreenSize {
 const LEAST_CODE_ROWS = 5;
 const OUTPUT_ROWS = 6;
 const MOST_CPU_ROWS = 8;
+/** Of one register and the gap behind it; of a screen so low that output takes less. */
+const REGISTER_COLUMNS = 24;
+const LOW_ROWS = 32;
 /** A terminal that has room for the folders of source files. */
 const WIDE_COLUMNS = 160;
 
@@ -31,12 +34,16 @@ export function screenLines(
   const { now, before } = session.picture(undefined, Math.max(LEAST_CODE_ROWS, rows));
   const nameOf = (address: number): string => session.pictures.name(address);
   const state = [
-    ...titled("registers", registerLines(now, before, palette), palette),
+    ...titled(
+      "registers",
+      registerLines(now, before, palette, Math.floor((columns - 2) / REGISTER_COLUMNS) || 1),
+      palette,
+    ),
     ...titled("interrupts", interruptLines(now.interrupts), palette),
     ...titled("cache lines", lineLines(now, nameOf).slice(0, MOST_CPU_ROWS), palette),
     ...titled("CPUs", otherCpus(session), palette),
   ];
-  const shown = output.slice(-OUTPUT_ROWS);
+  const shown = output.slice(rows < LOW_ROWS ? -OUTPUT_ROWS / 2 : -OUTPUT_ROWS);
   const below = shown.length === 0 ? [] : [palette.faint("─".repeat(columns)), ...shown];
   const space = rows - 1;
   const codeRows = Math.max(LEAST_CODE_ROWS, space - 1 - state.length - below.length);

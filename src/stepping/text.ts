@@ -71,14 +71,19 @@ const REGISTERS_PER_LINE = 4;
 const NAME_COLUMNS = 4;
 
 /** Registers, those that have changed since `before` in bold and with an asterisk. */
-export function registerLines(picture: CpuPicture, before: CpuPicture | undefined, palette: Palette): string[] {
+export function registerLines(
+  picture: CpuPicture,
+  before: CpuPicture | undefined,
+  palette: Palette,
+  perLine = REGISTERS_PER_LINE,
+): string[] {
   const old = new Map([...(before?.registers ?? []), ...(before?.system ?? [])]);
   const cell = ([name, value]: readonly [string, bigint]): string => {
     const isNew = before !== undefined && old.get(name) !== value;
     const text = `${name.padEnd(NAME_COLUMNS)} ${value.toString(16).padStart(16, "0")}${isNew ? "*" : " "}`;
     return isNew ? palette.strong(text) : text;
   };
-  const lines = rows(picture.registers.map(cell), REGISTERS_PER_LINE);
+  const lines = rows(picture.registers.map(cell), perLine);
   const system = picture.system.map(([name, value]) => {
     const isNew = before !== undefined && old.get(name) !== value;
     const text = `${name} ${value.toString(16)}${isNew ? "*" : ""}`;
