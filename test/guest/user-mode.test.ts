@@ -77,7 +77,7 @@ describe.each(architectures)("on %s", (architecture) => {
   });
 });
 
-/** Policies that break their rules, whatever the CPUs do: reference, section 4, S1 and S3. */
+/** Policies with known defects that need nothing else to show. */
 const BROKEN = new Set(["stop_machine_nmi_a_cpuslocked", "stop_machine_nmi_b"]);
 const sound = policies.filter(({ name }) => !BROKEN.has(name));
 const onArchitectures = sound.flatMap((policy) => policy.architectures.map((one) => [policy.name, one] as const));
