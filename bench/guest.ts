@@ -1,6 +1,8 @@
 // Guest programs of the instruction benchmarks: endless loops on private, shared and contended data.
 
-import { Machine, findTimingModel, topologyForCpus, type Architecture } from "allstop";
+import { Machine } from "allstop/machine";
+import { findTimingModel } from "allstop";
+import { topologyForCpus, type Architecture } from "allstop/topology";
 import { array, buildImage, global, nothing, ptr, routine, struct, u32, u64, type Value } from "allstop/asm";
 
 export const MOST_CPUS = 4096;

@@ -1,6 +1,8 @@
 // The process that cases/memory.ts measures: builds a machine, makes one call of stop_machine(), and says what that took.
 
-import { buildMachine, expandScenario, loadCore, parseScenarioText, type Architecture, type Machine } from "allstop";
+import { buildMachine, expandScenario, loadCore, type Machine } from "allstop/machine";
+import { parseScenarioText } from "allstop";
+import type { Architecture } from "allstop/topology";
 import { expectEqual } from "./case.ts";
 import { idleDocument } from "./cases/construction.ts";
 

@@ -3,7 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { coreIdentity, loadCore } from "allstop";
+import { coreIdentity, loadCore } from "allstop/machine";
 import type { BudgetLine } from "./budgets.ts";
 import type { Measurement, Result } from "./measure.ts";
 import type { PeerRatio } from "./peers.ts";

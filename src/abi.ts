@@ -444,6 +444,7 @@ export const TRACE_PEER = 20;
 export const TRACE_VALUE = 24;
 export const TRACE_VALUE2 = 32;
 
+/** What a record of the trace tells. */
 export enum TraceKind {
   PROBE = 0,
   INTERRUPT_SENT = 1,

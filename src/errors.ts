@@ -15,6 +15,7 @@ export const errorCodes = {
   NAME_UNKNOWN: "a name that is not in the list it should come from",
   OPTION_INVALID: "an option with a value outside its range or of the wrong kind",
   PACKAGE_MISSING: "an optional package that is needed for this, and isn't installed",
+  PLATFORM_LACKS: "something that this platform doesn't have, such as files in a browser",
   SCENARIO_INVALID: "a scenario document that does not follow its schema",
   SNAPSHOT_INVALID: "a snapshot that is damaged, or of another machine, core or format version",
   TOPOLOGY_INVALID: "a topology that no machine can have",
@@ -22,6 +23,7 @@ export const errorCodes = {
   XML_LIMIT: "a topology file larger or deeper than the documented limits",
 } as const;
 
+/** The `code` of an AllstopError: a key of `errorCodes`. */
 export type ErrorCode = keyof typeof errorCodes;
 
 /** Where and what: `value` is the offending input, `allowed` says in words what would have been accepted. */
@@ -35,14 +37,20 @@ export interface ErrorDetails {
 
 /** Thrown for every mistake of a caller. The message is complete by itself: what, where, the value, what is allowed. */
 export class AllstopError extends Error {
+  /** Tells it from other errors where `instanceof` can't, such as behind a worker. */
   override readonly name = "AllstopError";
+  /** What kind of mistake it is; of CORE_TRAPPED alone the caller is innocent. */
   readonly code: ErrorCode;
   /** What is wrong, without where it is and what is allowed. */
   readonly what: string;
+  /** What was found. */
   readonly value: unknown;
+  /** What would have been accepted, in words. */
   readonly allowed: string | undefined;
+  /** Where: a path in a document, an option's name, line:column. */
   readonly at: string | undefined;
 
+  /** @param what a few words, without the value */
   constructor(code: ErrorCode, what: string, details: ErrorDetails = {}) {
     super(compose(what, details), details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;

@@ -1,16 +1,15 @@
 // Building a machine: from a scenario's JSON to the first instruction.
 
+import { SCENARIO_FORMAT, parseScenarioText } from "allstop";
 import {
-  SCENARIO_FORMAT,
   accelerationNames,
   buildMachine,
   expandScenario,
   loadCore,
-  parseScenarioText,
   type Accelerations,
-  type Architecture,
   type Machine,
-} from "allstop";
+} from "allstop/machine";
+import type { Architecture } from "allstop/topology";
 import { expectEqual, type Prepared, type RepeatedCase } from "../case.ts";
 
 /** CPUs start in cycle 1. */

@@ -1,7 +1,7 @@
 // Masks of CPUs against loops that one would write in TypeScript instead: the same work side by side,
 // …/allstop, …/plain (32-bit words) and …/bigint (64-bit words).
 
-import { CpuMaskPool } from "allstop";
+import { CpuMaskPool } from "allstop/cpumask";
 import { expectEqual, type Prepared, type RepeatedCase } from "../case.ts";
 
 /** Bits that one timed run goes over, in as many calls as it takes: a call of a few nanoseconds can't be timed alone. */

@@ -1,6 +1,7 @@
 // Guest instructions per second, timing and coherence included.
 
-import type { Architecture, Machine } from "allstop";
+import type { Architecture } from "allstop/topology";
+import type { Machine } from "allstop/machine";
 import { expectEqual, type Prepared, type RepeatedCase } from "../case.ts";
 import {
   AREA_BYTES,

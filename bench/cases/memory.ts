@@ -3,7 +3,7 @@
 
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import type { Architecture } from "allstop";
+import type { Architecture } from "allstop/topology";
 import type { Prepared, RepeatedCase } from "../case.ts";
 import type { MemoryFound } from "../memory-process.ts";
 

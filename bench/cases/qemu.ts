@@ -1,6 +1,7 @@
 // The same protocols here, with full timing, and on QEMU's emulator of one thread, without any: for a sense of what is fast.
 
-import { buildSelfBootingKernel, type Architecture } from "allstop";
+import { buildSelfBootingKernel } from "allstop/guest";
+import type { Architecture } from "allstop/topology";
 import { expectEqual, type SampledCase } from "../case.ts";
 import { spanBetween, type Span } from "../clock.ts";
 import { runOnQemu } from "../qemu/board.ts";

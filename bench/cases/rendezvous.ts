@@ -1,18 +1,16 @@
 // One stop_machine() of the guest kernel, from a settled machine to its return.
 
+import { SCENARIO_FORMAT, parseScenario, type LoadKind } from "allstop";
 import {
-  SCENARIO_FORMAT,
   accelerationNames,
   expandScenario,
-  parseScenario,
-  perCpuOffsets,
   prepareMachine,
   type Accelerations,
-  type Architecture,
   type ExpandedScenario,
-  type LoadKind,
   type Machine,
-} from "allstop";
+} from "allstop/machine";
+import { perCpuOffsets } from "allstop/guest";
+import type { Architecture } from "allstop/topology";
 import { expectEqual, type Prepared, type RepeatedCase } from "../case.ts";
 
 const MOST_ROUNDS = 2 ** 31;

@@ -1,15 +1,8 @@
 // Saving, restoring and forking a machine that has made its first call of the stop path.
 
-import {
-  Machine,
-  SCENARIO_FORMAT,
-  buildMachine,
-  expandScenario,
-  loadCore,
-  parseScenario,
-  type Architecture,
-  type RestoreOptions,
-} from "allstop";
+import { Machine, buildMachine, expandScenario, loadCore, type RestoreOptions } from "allstop/machine";
+import { SCENARIO_FORMAT, parseScenario } from "allstop";
+import type { Architecture } from "allstop/topology";
 import { expectEqual, type Prepared, type RepeatedCase } from "../case.ts";
 
 interface Warm {

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Architecture } from "allstop";
+import type { Architecture } from "allstop/topology";
 import { NotAvailable, expectEqual } from "../case.ts";
 import { now, type Instant } from "../clock.ts";
 

@@ -4,7 +4,17 @@
 // "idle": stop_machine() again and again, from the moment that all CPUs sleep. "spinning": one stop_machine() whose function runs on all
 // CPUs, and there meets the others in round after round of the four states, by the kernel's own set_state and ack_state.
 
-import { kernelParts, type Architecture, type KernelOptions } from "allstop";
+import type { Architecture } from "allstop/topology";
+import {
+  MultiStopData,
+  ackState,
+  print,
+  printField,
+  runDirectly,
+  runFunction,
+  setState,
+  type KernelOptions,
+} from "allstop/guest";
 import {
   addressOf,
   array,
@@ -19,8 +29,6 @@ import {
   u64,
   type Builder,
 } from "allstop/asm";
-
-const { MultiStopData, ackState, print, printField, runDirectly, runFunction, setState } = kernelParts;
 
 export type Protocol = "idle" | "spinning";
 

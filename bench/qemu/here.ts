@@ -1,16 +1,11 @@
 // The same kernel here. On arm64 it is the very image that boots on QEMU. On x86-64, where that image begins in 32-bit mode and uses
 // the xAPIC, the host starts the CPUs and the interrupt controller is an x2APIC; all the rest is the same.
 
-import {
-  Machine,
-  buildReportingKernel,
-  buildSelfBootingKernel,
-  findTimingModel,
-  kernelSymbols,
-  perCpuOffsets,
-  topologyForCpus,
-  type Image,
-} from "allstop";
+import { Machine } from "allstop/machine";
+import { buildReportingKernel, buildSelfBootingKernel, kernelSymbols, perCpuOffsets } from "allstop/guest";
+import { findTimingModel } from "allstop";
+import type { Image } from "allstop/asm";
+import { topologyForCpus } from "allstop/topology";
 import { expectEqual } from "../case.ts";
 import { now, type Instant } from "../clock.ts";
 import { batchMark, kernelOptions, type Work } from "./guest.ts";

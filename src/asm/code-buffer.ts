@@ -18,6 +18,7 @@ export interface DeferredSymbol {
   /** Its value for a field at that address to which the addend is added. */
   value(place: number, addend: number): number;
 }
+/** What an instruction can refer to before it has an address. */
 export type LinkSymbol = Callable | DataSymbol | typeof PER_CPU_START | DeferredSymbol;
 
 /** How the linker writes an address into the code. AArch64 names are those of the ELF ABI (AAELF64), shortened. */

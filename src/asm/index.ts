@@ -1,4 +1,8 @@
-// The assembler: portable routines recorded in TypeScript, lowered to x86-64 and AArch64 machine code, linked into images.
+/**
+ * The assembler: portable routines recorded in TypeScript, lowered to x86-64 and AArch64 machine code, linked into images.
+ *
+ * @module asm
+ */
 
 export {
   array,
@@ -78,7 +82,7 @@ export { bind, Binding, Callable, codeOf, signature, Signature, slot, Slot } fro
 export type { CallableOptions, CodeSection, Parameter, ParameterSpec } from "./record/callable.ts";
 export { routine, Routine } from "./record/routine.ts";
 export type { RoutineOptions } from "./record/routine.ts";
-export type { Builder, Case } from "./record/recorder.ts";
+export type { Builder, Case as SwitchCase } from "./record/recorder.ts";
 export { Recorder } from "./record/recorder.ts";
 export type { Ordering } from "./record/tree.ts";
 export { inRegister } from "./record/arch.ts";
@@ -106,8 +110,10 @@ export type { DirectBodies, DirectOptions } from "./direct.ts";
 export { PER_CPU_START } from "./code-buffer.ts";
 export type { Label, LinkSymbol } from "./code-buffer.ts";
 export { X64Assembler } from "./x64/assembler.ts";
+/** Registers, memory operands and conditions of x86-64. */
 export * as x64 from "./x64/registers.ts";
 export { Arm64Assembler } from "./arm64/assembler.ts";
+/** Registers, addressing modes and conditions of AArch64. */
 export * as arm64 from "./arm64/registers.ts";
 export type { Arm64Flavour } from "./arm64/operands.ts";
 

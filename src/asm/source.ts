@@ -117,7 +117,7 @@ function relative(file: string): string {
 }
 
 /** The folder of the assembler, as positions in it are reported. */
-const ownFolder = relative(import.meta.url).replace(/[^/]*$/, "");
+const ownFolder = relative(String(import.meta.url)).replace(/[^/]*$/, "");
 
 /** Positions recorded in advance, for bundles whose own positions mean nothing: routine name to one entry per statement. */
 export type PositionTable = Readonly<Record<string, readonly (SourcePosition | undefined)[]>>;

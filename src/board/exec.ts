@@ -12,6 +12,7 @@ import { imageOfElf } from "./elf-image.ts";
 import { verdictOf, type ExecVerdict } from "./verdict.ts";
 import { VIRT_MOST_RAM_BYTES, VIRT_RAM_BASE, VIRT_RAM_BYTES, withBoardMpidrs } from "./virt.ts";
 
+/** The board on which an image is run, and for how long. */
 export interface ExecOptions {
   /** CPUs of a plausible arm64 machine; 1 if neither this nor a topology is given. */
   readonly cpus?: number;
@@ -40,6 +41,7 @@ export interface ExecResult {
   readonly machine: Machine;
 }
 
+/** Simulated cycles after which `execImage()` gives up, if it isn't told. */
 export const DEFAULT_LIMIT_CYCLES = 1e10;
 const PAGE_BYTES = 4096;
 /** Cycles between two looks at the output. Fixed: where a machine comes to rest is told in these. */

@@ -32,6 +32,7 @@ export interface CpuPlace {
   readonly at?: string;
 }
 
+/** How the run of an image ended, and where each CPU stood. */
 export interface ExecVerdict {
   readonly outcome: ExecOutcome;
   /** One sentence. */

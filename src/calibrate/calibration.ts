@@ -52,6 +52,7 @@ export interface ContentionResult {
   };
 }
 
+/** What a timing model makes of what was published, figure by figure. */
 export interface Calibration {
   readonly format: typeof CALIBRATION_FORMAT;
   readonly timing: string;
@@ -70,6 +71,7 @@ export interface Calibration {
 export const calibrationParts = ["handoffs", "contention", "interrupts"] as const;
 export type CalibrationPart = (typeof calibrationParts)[number];
 
+/** How a timing model is calibrated. */
 export interface CalibrationOptions {
   /** What is measured; everything if not given. */
   readonly parts?: readonly CalibrationPart[];

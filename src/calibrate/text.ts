@@ -7,6 +7,7 @@ import { contentionKinds, handoffClasses, type PublishedCost } from "./published
 
 const BAR_COLUMNS = 22;
 
+/** A calibration as a table for a terminal, a line each. */
 export function calibrationLines(calibration: Calibration, palette: Palette = plain): string[] {
   const { handoffs, contention, interrupts } = calibration;
   return [

@@ -4,11 +4,12 @@ import { comparisonLines } from "../report/comparison-text.ts";
 import { sweepPicture } from "../report/picture/sweep-picture.ts";
 import { isFlawless } from "../report/sweep-text.ts";
 import { findCase } from "../scenario/catalogue.ts";
+import { isCaseId } from "../scenario/input.ts";
 import { comparisonOf, planComparison, type CompareInput } from "../sweep/compare.ts";
 import { parseSeeds, parseVary } from "../sweep/fields.ts";
 import { sweepLimits } from "../sweep/plan.ts";
 import type { SweepMetric } from "../sweep/summary.ts";
-import { baseOf, CASE_ID, scenarioOf, type RunArguments } from "./run.ts";
+import { baseOf, scenarioOf, type RunArguments } from "./run.ts";
 import { checkPicture, writeText } from "./sweep.ts";
 import { asOptions, EXIT_INTERRUPTED, runPlan, topologiesOf } from "./sweeping.ts";
 import { palette, print } from "./terminal.ts";
@@ -70,7 +71,7 @@ async function inputOf(file: string | undefined, options: CompareArguments): Pro
   const repeated = seeds === undefined ? {} : { seeds: parseSeeds(seeds, sweepLimits.seeds) };
   const sizes = cpus === undefined ? DEFAULT_CPUS : (parseVary(`machine.cpus=${cpus}`).values as number[]);
   const on = machines === undefined || cpus !== undefined ? { cpus: sizes } : {};
-  if (file !== undefined && CASE_ID.test(file) && policies === undefined) {
+  if (file !== undefined && isCaseId(file) && policies === undefined) {
     const names = variants === undefined || variants === "all" ? {} : { names: named(variants) };
     return { variants: { case: await findCase(file), ...names }, ...on, ...repeated };
   }

@@ -1,14 +1,12 @@
 // allstop run: one scenario, from options or from a document, and its report.
 
 import { readFile, writeFile } from "node:fs/promises";
-import { AllstopError } from "../errors.ts";
+import { AllstopError, renamed } from "../errors.ts";
 import { loadParameters, type LoadChoice, type LoadKind } from "../faults/load.ts";
-import { scenariosOf } from "../scenario/case.ts";
-import { findCase } from "../scenario/catalogue.ts";
 import { reportLines } from "../report/text.ts";
-import { callDistributionNames, measureDistributions } from "../measure/distributions.ts";
-import { makeReport } from "../report/make.ts";
-import { executeScenario, type RunResult } from "../scenario/run.ts";
+import { callDistributionNames, type CallDistributions } from "../measure/distributions.ts";
+import { builtInScenario, isCaseId } from "../scenario/input.ts";
+import { simulate } from "../simulate.ts";
 import { SCENARIO_FORMAT, parseScenarioText, type ScenarioInput } from "../scenario/document.ts";
 import type { Architecture, Topology } from "../topology/index.ts";
 import type { Accelerations } from "../machine/accelerations.ts";
@@ -44,7 +42,7 @@ export interface RunArguments {
 export async function run(file: string | undefined, options: RunArguments): Promise<number> {
   const { document, topology, explain } = await scenarioFromArguments(file, options);
   const bar = new ProgressBar("running");
-  const result = await executeScenario(document, {
+  const simulation = await simulate(document, {
     ...(topology === undefined ? {} : { topology }),
     ...(options.lines && { lines: true }),
     accelerations: Object.fromEntries((options.without ?? []).map((name) => [name, false])),
@@ -56,16 +54,15 @@ export async function run(file: string | undefined, options: RunArguments): Prom
     .catch((error: unknown) => {
       throw explain(error);
     });
-  const report = makeReport(result);
+  const { report, passed } = simulation;
   if (options.json) print(JSON.stringify(report, null, 2));
   else for (const line of reportLines(report, palette())) print(line);
-  if (options.hgrm !== undefined) await writeHistograms(options.hgrm, result);
-  return report.outcome.verdict === "completed" && report.oracles.every(({ held }) => held) ? 0 : 1;
+  if (options.hgrm !== undefined) await writeHistograms(options.hgrm, simulation.distributions);
+  return passed ? 0 : 1;
 }
 
 /** One file per distribution: FILE as it is for the time to the stop, FILE.frozen.hgrm and so on for the others. */
-async function writeHistograms(file: string, { timelines, expanded }: RunResult): Promise<void> {
-  const measured = measureDistributions(timelines, expanded.policy, expanded.timing);
+async function writeHistograms(file: string, measured: CallDistributions): Promise<void> {
   for (const [index, name] of callDistributionNames.entries()) {
     const path = index === 0 ? file : `${file.replace(/\.hgrm$/, "")}.${name}.hgrm`;
     if (measured[name].count === 0) continue;
@@ -158,14 +155,12 @@ function loadOf({ load = [], wedge }: RunArguments, base: ScenarioInput["load"])
   return { ...defined({ common }), particular };
 }
 
-export const CASE_ID = /^[A-Z]\d{1,3}[a-z]?$/;
-
 /** What the options change: a document from a file, a variant of a built-in case, or nothing. */
 export async function baseOf(
   file: string | undefined,
   { variant: name, cpus }: Pick<RunArguments, "variant" | "cpus">,
 ): Promise<ScenarioInput | undefined> {
-  if (file === undefined || !CASE_ID.test(file)) {
+  if (file === undefined || !isCaseId(file)) {
     if (name !== undefined) {
       throw new AllstopError("OPTION_INVALID", "only built-in scenarios have variants", {
         at: "--variant",
@@ -174,13 +169,10 @@ export async function baseOf(
     }
     return file === undefined ? undefined : readScenario(file);
   }
-  const one = await findCase(file);
-  const variant = one.variants.find((candidate) => name === undefined || candidate.name === name);
-  if (variant === undefined) {
-    const allowed = one.variants.map((candidate) => candidate.name).join(", ");
-    throw new AllstopError("NAME_UNKNOWN", `${file} has no such variant`, { at: "--variant", value: name, allowed });
-  }
-  return scenariosOf(one, variant, cpus ?? variant.cpus?.[0] ?? one.cpus[0] ?? 4)[0];
+  const choice = { ...(name === undefined ? {} : { variant: name }), ...(cpus === undefined ? {} : { cpus }) };
+  return builtInScenario(file, choice).catch((error: unknown) => {
+    throw error instanceof AllstopError && error.at === "variant" ? renamed(error, { at: "--variant" }) : error;
+  });
 }
 
 async function readScenario(file: string): Promise<ScenarioInput> {

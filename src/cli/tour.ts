@@ -1,8 +1,8 @@
 // allstop without a command: stop_machine() on a few machines of both architectures, from 64 to 4,096 CPUs, as a table.
 
 import { formatCount, formatNs } from "../report/text.ts";
-import { runScenario } from "../run-scenario.ts";
-import { SCENARIO_FORMAT, type ScenarioInput } from "../scenario/document.ts";
+import type { ScenarioInput } from "../scenario/document.ts";
+import { simulate } from "../simulate.ts";
 import type { Report } from "../report/report.ts";
 import type { LoadKind } from "../faults/load.ts";
 import { ProgressBar, palette, print } from "./terminal.ts";
@@ -76,8 +76,8 @@ export async function tour(): Promise<number> {
   let failures = 0;
   for (const stop of stops) {
     const bar = new ProgressBar(stop.title.padEnd(14));
-    const document: ScenarioInput = { format: SCENARIO_FORMAT, machine: stop.machine, load: { common: stop.load } };
-    const report = await runScenario(document, { onProgress: bar.update }).finally(() => {
+    const scenario = { machine: stop.machine, load: { common: stop.load } };
+    const { report } = await simulate(scenario, { onProgress: bar.update }).finally(() => {
       bar.end();
     });
     print(tableRow(cellsOf(stop, report)));

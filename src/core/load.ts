@@ -2,33 +2,80 @@
 
 import { Sha256 } from "../asm/image/sha256.ts";
 import { AllstopError } from "../errors.ts";
+import { platform } from "../platform/node.ts";
 
-/** The core as bytes, as a compiled module, or as a response to be compiled while it arrives. */
-export type CoreSource = WebAssembly.Module | BufferSource | Response;
+/**
+ * Where the core is taken from: its address (`http:`, `https:`, `file:`), its bytes, a response of `fetch()` or what becomes one, or a
+ * compiled module.
+ */
+export type CoreSource =
+  WebAssembly.Module | BufferSource | Response | URL | Promise<WebAssembly.Module | BufferSource | Response>;
 
 let shipped: Promise<WebAssembly.Module> | undefined;
 
 /**
- * The compiled core.
- * @param source where to take it from; by default the file that ships with the package, compiled once
+ * Says where the core is, for everything that is not given one itself: in a browser whose bundle does not bring it along. Takes effect for
+ * what is run from then on; a source that turns out to be none is an error of the first run.
+ */
+export function useCore(source: CoreSource): void {
+  shipped = loadCore(source);
+  // Whoever runs something hears of it.
+  shipped.catch(() => undefined);
+}
+
+/**
+ * The compiled core, a WebAssembly module that any number of machines and threads share.
+ * @param source where to take it from; by default what useCore() has said, else the file `core.wasm` that ships with the package, compiled once
  * @throws CORE_MISMATCH when it can't be found or compiled
  */
 export async function loadCore(source?: CoreSource): Promise<WebAssembly.Module> {
-  if (source !== undefined) return compile(source);
+  if (source !== undefined) return compile(source instanceof URL ? await bytesAt(source) : await source);
   shipped ??= compileShipped();
   return shipped;
 }
 
 async function compileShipped(): Promise<WebAssembly.Module> {
-  const url = new URL("../../dist/core.wasm", import.meta.url);
-  if (url.protocol === "file:") {
-    const { readFile } = await import("node:fs/promises");
-    const bytes = await readFile(url).catch((cause: unknown) => {
-      throw new AllstopError("CORE_MISMATCH", "the core is not there; npm run build makes it", { cause });
-    });
-    return compile(bytes);
+  try {
+    return await compile(await bytesAt(shippedFile()));
+  } catch (error) {
+    // What was not there may be there next time.
+    shipped = undefined;
+    throw error;
   }
-  return compile(await fetch(url));
+}
+
+/** In this form bundlers see that the file belongs to what they make. */
+function shippedFile(): URL {
+  try {
+    return new URL("../../dist/core.wasm", import.meta.url);
+  } catch (cause) {
+    // A bundle that is no module has no address.
+    throw new AllstopError("CORE_MISMATCH", "this bundle doesn't know where the core is", {
+      allowed: "useCore() with its address, its bytes or a response of fetch()",
+      cause,
+    });
+  }
+}
+
+async function bytesAt(url: URL): Promise<BufferSource | Response> {
+  const missing = (cause: unknown): AllstopError =>
+    new AllstopError("CORE_MISMATCH", "the core is not there", {
+      value: url.href,
+      allowed:
+        "core.wasm of the package, which npm run build makes; a bundle may have to be told where it is: useCore()",
+      cause,
+    });
+  if (url.protocol === "file:") {
+    const { readFile } = await platform.files();
+    return readFile(url).catch((cause: unknown) => {
+      throw missing(cause);
+    });
+  }
+  const response = await fetch(url).catch((cause: unknown) => {
+    throw missing(cause);
+  });
+  if (!response.ok) throw missing(new Error(`HTTP status ${response.status}`));
+  return response;
 }
 
 /** What modules were compiled from; a module by itself doesn't tell. */
@@ -46,7 +93,7 @@ export function coreIdentity(module: WebAssembly.Module): string {
   });
 }
 
-async function compile(source: CoreSource): Promise<WebAssembly.Module> {
+async function compile(source: WebAssembly.Module | BufferSource | Response): Promise<WebAssembly.Module> {
   if (source instanceof WebAssembly.Module) return source;
   try {
     const bytes = source instanceof Response ? await source.arrayBuffer() : source;

@@ -5,6 +5,7 @@ import { AllstopError } from "../errors.ts";
 /** The errors of bitmap_parse() and bitmap_parselist(), with their numbers in Linux. */
 export const cpuMaskErrnos = { EINVAL: 22, ERANGE: 34, EOVERFLOW: 75 } as const;
 
+/** What the kernel's parser would return: a key of `cpuMaskErrnos`. */
 export type CpuMaskErrno = keyof typeof cpuMaskErrnos;
 
 /** Thrown for a text that is no mask or no list of CPUs; its code is CPUMASK_INVALID. */

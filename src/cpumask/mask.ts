@@ -58,21 +58,25 @@ export class CpuMask implements Iterable<number> {
 
   // --- single CPUs ---------------------------------------------------------------------------------------------------
 
+  /** cpumask_set_cpu(). @throws OPTION_INVALID for a CPU outside the mask, as all that name one */
   setCpu(cpu: number): void {
     const { words } = this.#memory;
     words[this.#wordOf(cpu)]! |= 1 << (cpu & 31);
   }
 
+  /** cpumask_clear_cpu() */
   clearCpu(cpu: number): void {
     const { words } = this.#memory;
     words[this.#wordOf(cpu)]! &= ~(1 << (cpu & 31));
   }
 
+  /** cpumask_assign_cpu(): sets or clears. */
   assignCpu(cpu: number, value: boolean): void {
     if (value) this.setCpu(cpu);
     else this.clearCpu(cpu);
   }
 
+  /** cpumask_test_cpu(): whether the CPU is in the mask. */
   testCpu(cpu: number): boolean {
     return ((this.#memory.words[this.#wordOf(cpu)]! >>> (cpu & 31)) & 1) !== 0;
   }
@@ -93,14 +97,17 @@ export class CpuMask implements Iterable<number> {
 
   // --- the whole mask ------------------------------------------------------------------------------------------------
 
+  /** cpumask_setall() */
   setAll(): void {
     this.#memory.operations.maskFill(this.#own(), this.bits);
   }
 
+  /** cpumask_clear() */
   clear(): void {
     this.#memory.operations.maskZero(this.#own(), this.bits);
   }
 
+  /** cpumask_copy(): takes the CPUs of the source. */
   copy(source: CpuMask): void {
     this.#memory.operations.maskCopy(this.#own(), this.#of(source), this.bits);
   }
@@ -136,10 +143,12 @@ export class CpuMask implements Iterable<number> {
     return this.#memory.operations.maskAndNot(this.#own(), this.#of(a), this.#of(b), this.bits) !== 0;
   }
 
+  /** The CPUs of both. @param a either may be this mask */
   or(a: CpuMask, b: CpuMask): void {
     this.#memory.operations.maskOr(this.#own(), this.#of(a), this.#of(b), this.bits);
   }
 
+  /** CPUs that are in one of both only. */
   xor(a: CpuMask, b: CpuMask): void {
     this.#memory.operations.maskXor(this.#own(), this.#of(a), this.#of(b), this.bits);
   }
@@ -158,6 +167,7 @@ export class CpuMask implements Iterable<number> {
 
   // --- comparisons ---------------------------------------------------------------------------------------------------
 
+  /** cpumask_equal() */
   equal(b: CpuMask): boolean {
     return this.#memory.operations.maskEqual(this.#own(), this.#of(b), this.bits) !== 0;
   }
@@ -167,6 +177,7 @@ export class CpuMask implements Iterable<number> {
     return this.#memory.operations.maskOrEqual(this.#own(), this.#of(b), this.#of(c), this.bits) !== 0;
   }
 
+  /** cpumask_intersects(): whether some CPU is in both. */
   intersects(b: CpuMask): boolean {
     return this.#memory.operations.maskIntersects(this.#own(), this.#of(b), this.bits) !== 0;
   }
@@ -176,24 +187,29 @@ export class CpuMask implements Iterable<number> {
     return this.#memory.operations.maskSubset(this.#own(), this.#of(b), this.bits) !== 0;
   }
 
+  /** cpumask_empty() */
   empty(): boolean {
     return this.first() >= this.bits;
   }
 
+  /** cpumask_full() */
   full(): boolean {
     return this.#memory.operations.maskFull(this.#own(), this.bits) !== 0;
   }
 
   // --- counts --------------------------------------------------------------------------------------------------------
 
+  /** cpumask_weight(): the number of CPUs. */
   weight(): number {
     return this.#memory.operations.maskWeight(this.#own(), this.bits);
   }
 
+  /** The number of CPUs that are in both. */
   weightAnd(b: CpuMask): number {
     return this.#memory.operations.maskWeightAnd(this.#own(), this.#of(b), this.bits);
   }
 
+  /** The number of CPUs that are here and not in `b`. */
   weightAndNot(b: CpuMask): number {
     return this.#memory.operations.maskWeightAndNot(this.#own(), this.#of(b), this.bits);
   }
@@ -205,18 +221,22 @@ export class CpuMask implements Iterable<number> {
 
   // --- searches ------------------------------------------------------------------------------------------------------
 
+  /** The lowest CPU; the width when there is none, as of all searches. */
   first(): number {
     return this.#from(0);
   }
 
+  /** The lowest CPU that is not in the mask. */
   firstZero(): number {
     return this.#memory.operations.maskNextZero(this.#own(), this.bits, 0);
   }
 
+  /** The lowest CPU that is in both. */
   firstAnd(b: CpuMask): number {
     return this.nextAnd(-1, b);
   }
 
+  /** The lowest CPU that is here and not in `b`. */
   firstAndNot(b: CpuMask): number {
     return this.nextAndNot(-1, b);
   }
@@ -226,6 +246,7 @@ export class CpuMask implements Iterable<number> {
     return this.#memory.operations.maskNextAndAnd(this.#own(), this.#of(b), this.#of(c), this.bits, 0);
   }
 
+  /** The highest CPU. */
   last(): number {
     return this.#memory.operations.maskLast(this.#own(), this.bits);
   }
@@ -235,18 +256,22 @@ export class CpuMask implements Iterable<number> {
     return this.#from(this.#after(cpu));
   }
 
+  /** The first CPU above `cpu`, which may be -1, that is not in the mask. */
   nextZero(cpu: number): number {
     return this.#memory.operations.maskNextZero(this.#own(), this.bits, this.#after(cpu));
   }
 
+  /** The first CPU above `cpu` that is in both. */
   nextAnd(cpu: number, b: CpuMask): number {
     return this.#memory.operations.maskNextAnd(this.#own(), this.#of(b), this.bits, this.#after(cpu));
   }
 
+  /** The first CPU above `cpu` that is here and not in `b`. */
   nextAndNot(cpu: number, b: CpuMask): number {
     return this.#memory.operations.maskNextAndNot(this.#own(), this.#of(b), this.bits, this.#after(cpu));
   }
 
+  /** The first CPU above `cpu` that is in either. */
   nextOr(cpu: number, b: CpuMask): number {
     return this.#memory.operations.maskNextOr(this.#own(), this.#of(b), this.bits, this.#after(cpu));
   }
@@ -257,6 +282,7 @@ export class CpuMask implements Iterable<number> {
     return above < this.bits ? above : this.first();
   }
 
+  /** The next CPU that is in both, going on from the start behind the last. */
   nextAndWrap(cpu: number, b: CpuMask): number {
     const above = this.nextAnd(cpu, b);
     return above < this.bits ? above : this.firstAnd(b);
@@ -267,10 +293,12 @@ export class CpuMask implements Iterable<number> {
     return this.#memory.operations.maskNth(this.#own(), this.bits, this.#count(n));
   }
 
+  /** The n-th CPU, from 0, of those that are in both. */
   nthAnd(n: number, b: CpuMask): number {
     return this.#memory.operations.maskNthAnd(this.#own(), this.#of(b), this.bits, this.#count(n));
   }
 
+  /** The n-th CPU, from 0, of those that are here and not in `b`. */
   nthAndNot(n: number, b: CpuMask): number {
     return this.#memory.operations.maskNthAndNot(this.#own(), this.#of(b), this.bits, this.#count(n));
   }
@@ -281,6 +309,7 @@ export class CpuMask implements Iterable<number> {
     return this.#memory.operations.maskNthAndAndNot(address, this.#of(b), this.#of(c), this.bits, this.#count(n));
   }
 
+  /** Some CPU: the lowest. */
   any(): number {
     return this.first();
   }
@@ -291,15 +320,18 @@ export class CpuMask implements Iterable<number> {
     return first === this.#known(cpu) ? this.next(cpu) : first;
   }
 
+  /** Some CPU that is in both: the lowest. */
   anyAnd(b: CpuMask): number {
     return this.firstAnd(b);
   }
 
+  /** Some CPU but `cpu` that is in both. */
   anyAndBut(b: CpuMask, cpu: number): number {
     const first = this.firstAnd(b);
     return first === this.#known(cpu) ? this.nextAnd(cpu, b) : first;
   }
 
+  /** Some CPU but `cpu` that is here and not in `b`. */
   anyAndNotBut(b: CpuMask, cpu: number): number {
     const first = this.firstAndNot(b);
     return first === this.#known(cpu) ? this.nextAndNot(cpu, b) : first;
@@ -312,6 +344,7 @@ export class CpuMask implements Iterable<number> {
     return cpu;
   }
 
+  /** A CPU that is in both, another one each time. */
   anyAndDistribute(b: CpuMask, cursor: DistributeCursor): number {
     const cpu = this.nextAndWrap(cursor.previous, b);
     if (cpu < this.bits) cursor.previous = cpu;

@@ -39,6 +39,7 @@ export const actKinds = {
   event: { what: "the interrupt of an SDEI event other than 0", architectures: arm64, needs: ["event"] },
 } as const satisfies Record<string, ActDescription>;
 
+/** What can happen to a CPU: a key of `actKinds`. */
 export type ActKind = keyof typeof actKinds;
 
 interface OnCpus {

@@ -9,6 +9,7 @@ import { cyclesOf } from "../timing/index.ts";
 import { act, canWait, type Act } from "./act.ts";
 import type { AtMark, Placement } from "./placement.ts";
 
+/** Something that goes wrong, and where. */
 export interface Injection {
   readonly at: Placement;
   readonly act: Act;
@@ -23,6 +24,7 @@ export interface Injected {
   readonly cpus: readonly number[];
 }
 
+/** How a run with faults ended, and when each took place. */
 export interface FaultyRun {
   readonly end: RunEnd;
   /** In the order in which the injections were given. */

@@ -34,6 +34,7 @@ export const loadKinds = {
   mixed: "half idle, a quarter busy, the rest polling or with interrupts off, drawn by seed",
 } as const;
 
+/** What a CPU does when the stop comes: a key of `loadKinds`. */
 export type LoadKind = keyof typeof loadKinds;
 
 /** A load of one CPU, as the guest kernel reads it from the per-CPU block. */

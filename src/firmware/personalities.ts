@@ -28,6 +28,7 @@ const trustedFirmware: FirmwareSwitches = {
 
 const sdeiSources = "Trusted Firmware-A, services/std_svc/sdei";
 
+/** The firmware that an arm64 machine can have in EL3: a compliant one, and some with known defects. */
 export const personalities: readonly Personality[] = [
   {
     ...specified,

@@ -89,6 +89,7 @@ import { kernelsWay, pokeNmi, preparePokes } from "./smp/ipi-benchmark.ts";
 import { runDirectly, runFunction } from "./stop/multi-stop.ts";
 import { mergeError, overwriteError } from "./stop/stopper.ts";
 
+/** What goes into an image of the guest kernel. */
 export interface KernelOptions {
   readonly architecture: "x86-64" | "arm64";
   /** CPU numbers from 0 to this are possible: nr_cpu_ids. */

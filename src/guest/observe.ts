@@ -56,8 +56,10 @@ export const observedEvents = {
   phase: "the path enters a phase of its own",
 } as const;
 
+/** A key of `observedEvents`. */
 export type ObservedEvent = keyof typeof observedEvents;
 
+/** What an event is about. */
 export interface EventDetails {
   readonly which?: string;
   readonly locals?: readonly string[];

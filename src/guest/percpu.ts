@@ -142,6 +142,7 @@ export const StartKind = { Online: 0, Held: 1, Dead: 2 } as const;
 /** struct mwait_cpu_dead (arch/x86/kernel/smpboot.c): what a CPU that is offline in MWAIT watches. */
 const MwaitCpuDead = struct("mwait_cpu_dead", { control: u32, status: u32 });
 
+/** What each CPU knows of itself: its number, its current task, its preempt count. */
 export const local = perCpu("cpu_local", CpuLocal, { offset: 0x000 });
 export const threadFlags = perCpu("thread_flags", u32, { offset: 0x040 });
 export const stopper = perCpu("cpu_stopper", CpuStopper, { offset: 0x080 });
@@ -150,7 +151,9 @@ export const workTask = perCpu("work_task", Task, { offset: 0x428 });
 export const stopTask = perCpu("migration_task", Task, { offset: 0x450 });
 export const runQueue = perCpu("runqueue", RunQueue, { offset: 0x480 });
 export const load = perCpu("cpu_load", Load, { offset: 0x4c0 });
+/** What each CPU counts: interrupts, NMIs, calls of the function under test. */
 export const counters = perCpu("cpu_counters", Counters, { offset: 0x500 });
+/** The request that each CPU's task makes. */
 export const request = perCpu("request", Request, { offset: 0x540 });
 export const requestWork = perCpu("request_work", CpuStopWork, { offset: 0x580 });
 /** What takes the load off a CPU that goes offline. */

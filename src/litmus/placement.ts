@@ -10,6 +10,7 @@ import type { Topology } from "../topology/index.ts";
  * `near`: of one LLC domain, on different cores as far as they go. `smt`: threads of one core beside each other.
  */
 export const placements = ["random", "spread", "near", "smt"] as const;
+/** How threads are placed on CPUs: one of `placements`. */
 export type Placement = (typeof placements)[number];
 
 /** CPU numbers by thread. @throws OPTION_INVALID if there are too few */

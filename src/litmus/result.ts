@@ -6,6 +6,7 @@ import type { LitmusState } from "./outcomes.ts";
 import type { LitmusPlan } from "./plan.ts";
 import type { DialectName } from "./test.ts";
 
+/** What was seen of a test: the final states with their numbers, and what that says of its condition. */
 export interface LitmusResult {
   readonly name: string;
   readonly dialect: DialectName;

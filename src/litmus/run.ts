@@ -24,6 +24,7 @@ import { resultOf } from "./result.ts";
 import type { LitmusResult } from "./result.ts";
 import type { LitmusTest } from "./test.ts";
 
+/** How often a litmus test is run, where, and with which seed. */
 export interface LitmusOptions {
   /** How often the test is run, 1 to 10^9; 100,000 if not given. */
   readonly runs?: number;
@@ -45,6 +46,7 @@ export interface LitmusOptions {
   readonly onProgress?: (share: number) => void;
 }
 
+/** Runs of a test, if it isn't said how many. */
 export const DEFAULT_LITMUS_RUNS = 100_000;
 const MOST_RUNS = 1e9;
 /** A run is divided among so many machines at the most, each with CPUs of its own for the threads … */

@@ -47,6 +47,7 @@ export interface Cell {
   readonly place: Place;
 }
 
+/** A test that has been read: its threads, what holds at first, and its condition. */
 export interface LitmusTest {
   readonly dialect: DialectName;
   readonly name: string;

@@ -17,8 +17,10 @@ export const accelerationFlags = {
   foresight: Acceleration.FORESIGHT,
 } as const;
 
+/** One of `accelerationNames`. */
 export type AccelerationName = keyof typeof accelerationFlags;
 
+/** All of them, by which they are switched off one by one. */
 export const accelerationNames = Object.keys(accelerationFlags) as AccelerationName[];
 
 /** Which are on; one that isn't named is. */

@@ -23,6 +23,7 @@ export const deliveryKinds = {
   event: of(DeliveryKind.EVENT, ["arm64"], "SEV of another PE"),
 } as const satisfies Record<string, DeliveryKindDescription>;
 
+/** A key of `deliveryKinds`. */
 export type DeliveryKindName = keyof typeof deliveryKinds;
 
 function of(index: DeliveryKind, architectures: readonly Architecture[], what: string): DeliveryKindDescription {

@@ -2,6 +2,7 @@
 
 import type { Image } from "../asm/index.ts";
 
+/** What a machine asks of an image. */
 export type MachineImage = Pick<
   Image,
   | "architecture"

@@ -46,7 +46,7 @@ import type { MachineImage } from "./guest-image.ts";
 import { loadImage } from "./load-image.ts";
 import { nearestNames } from "../names.ts";
 import { memoryUse, ramOf, roundUp, type MemoryUse, type Ram } from "./ram.ts";
-import { registerSlot } from "./registers.ts";
+import { isRegisterName, registerSlot } from "./registers.ts";
 import {
   checkShutdown,
   messageOf,
@@ -78,6 +78,7 @@ export type {
 } from "./system-events.ts";
 export type { CpuView, MachineStop, ProbeHandle, ProbeOptions, RunEnd } from "./views.ts";
 
+/** What a machine consists of. */
 export interface MachineOptions extends MachineParts {
   readonly accelerations?: Partial<Accelerations>;
   /** arm64: what EL3 is like; "compliant" if not given. See personalities. */
@@ -127,6 +128,7 @@ const MOST_SUSPENDED_CYCLES = 2 ** 48;
 const MOST_INSTRUCTIONS = 1_000_000;
 const ALWAYS_TRACED = (1 << TraceKind.PROBE) | (1 << TraceKind.CONSOLE);
 
+/** A machine: CPUs on a topology, with a timing model and an image in memory. It runs to a cycle, a probe or an end, and shows everything; the same calls give the same state, bit by bit. */
 export class Machine {
   readonly topology: Topology;
   readonly timing: TimingModel;
@@ -630,15 +632,16 @@ export class Machine {
   /** Register slot of a local of a mark, or of a register by name. */
   #slotOf(place: string | number, name: string | undefined): number {
     if (name === undefined) return NO_REGISTER;
-    const local =
-      typeof place === "string" ? this.#marks.get(place)?.locals.find((one) => one.name === name) : undefined;
-    if (local !== undefined && local.register === undefined) {
-      throw new AllstopError("NAME_UNKNOWN", "local that a probe can record", {
-        value: name,
-        allowed: "locals kept in a register",
-      });
-    }
-    return registerSlot(this.image.architecture, local?.register ?? name);
+    const locals = typeof place === "string" ? (this.#marks.get(place)?.locals ?? []) : [];
+    const local = locals.find((one) => one.name === name);
+    const { architecture } = this.image;
+    if (local?.register !== undefined) return registerSlot(architecture, local.register);
+    if (local === undefined && isRegisterName(architecture, name)) return registerSlot(architecture, name);
+    const kept = locals.filter(({ register }) => register !== undefined).map((one) => one.name);
+    throw new AllstopError("NAME_UNKNOWN", `nothing that a probe at ${place} can record`, {
+      value: name,
+      allowed: `${kept.length === 0 ? "" : `locals kept in a register (${kept.join(", ")}), or `}a general register`,
+    });
   }
 
   /** Records lost because the ring was full: never silently. */
@@ -714,12 +717,14 @@ export class Machine {
     return this.#bytes.slice(offset, offset + bytes);
   }
 
+  /** 32 bits, little-endian, at a symbol or an address. @throws NAME_UNKNOWN, OPTION_INVALID */
   readUint32(place: string | number): number {
     const offset = this.#ramOffset(this.address(place), 4);
     this.#settle();
     return this.#view.getUint32(offset, true);
   }
 
+  /** 64 bits, likewise. */
   readUint64(place: string | number): bigint {
     const offset = this.#ramOffset(this.address(place), 8);
     this.#settle();

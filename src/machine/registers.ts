@@ -33,6 +33,11 @@ export function registerNames(architecture: "x86-64" | "arm64"): string[] {
   return [...slots[architecture].keys()];
 }
 
+/** Whether registerSlot() knows it. */
+export function isRegisterName(architecture: "x86-64" | "arm64", name: string): boolean {
+  return slots[architecture].has(name.toLowerCase());
+}
+
 /** Word of the register file that holds a register. @throws NAME_UNKNOWN */
 export function registerSlot(architecture: "x86-64" | "arm64", name: string): number {
   const slot = slots[architecture].get(name.toLowerCase());

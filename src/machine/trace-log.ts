@@ -58,6 +58,7 @@ export class TraceLog {
     return this.#count;
   }
 
+  /** Adds records as the core has written them. */
   append(records: Uint8Array): void {
     const used = this.#count * TRACE_RECORD_BYTES;
     if (used + records.length > this.#bytes.length) {
@@ -70,6 +71,7 @@ export class TraceLog {
     this.#order = undefined;
   }
 
+  /** Forgets all records. */
   clear(): void {
     this.#count = 0;
     this.#order = undefined;

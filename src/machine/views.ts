@@ -22,6 +22,7 @@ export interface MachineStop {
   readonly detail: bigint;
 }
 
+/** A CPU as it is at this moment. */
 export interface CpuView {
   readonly state: keyof typeof CpuState;
   readonly waitsIn: keyof typeof WaitKind;
@@ -45,6 +46,7 @@ export interface ProbeHandle {
   readonly breaks: boolean;
 }
 
+/** What happens where a probe is passed. */
 export interface ProbeOptions {
   /** Append a trace record at each hit; default true. */
   readonly record?: boolean;

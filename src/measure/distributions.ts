@@ -117,8 +117,10 @@ export interface CallDistributions {
   readonly releaseSkew: Distribution;
 }
 
+/** A member of `CallDistributions`. */
 export type CallDistributionName = keyof CallDistributions;
 
+/** The members of `CallDistributions`, in their order. */
 export const callDistributionNames: readonly CallDistributionName[] = ["stop", "frozen", "releaseSkew"];
 
 /** Over all CPUs and all calls; what has not happened doesn't count. O(calls x CPUs). */

@@ -48,17 +48,20 @@ export interface LineUse {
 export class LineWaits {
   readonly #byCpu = new Map<number, Stretch[]>();
 
+  /** Adds a wait of a CPU, later than those that it has. */
   add(cpu: number, stretch: Stretch): void {
     const own = this.#byCpu.get(cpu);
     if (own === undefined) this.#byCpu.set(cpu, [stretch]);
     else own.push(stretch);
   }
 
+  /** The waits of a CPU, in order. */
   of(cpu: number): readonly Stretch[] {
     return this.#byCpu.get(cpu) ?? [];
   }
 }
 
+/** What lines of memory did, and who waited for them. */
 export interface LineTraffic {
   /** By the address of the first byte. */
   readonly lines: ReadonlyMap<number, LineUse>;

@@ -51,6 +51,7 @@ export class ObjectNames {
     this.#framed = framed;
   }
 
+  /** What lies at an address: a variable, a field, a CPU's stack. */
   nameOf(address: number): ObjectName {
     const { perCpuStart, perCpuStride, cpus } = this.#image;
     const block = address - perCpuStart;

@@ -15,6 +15,7 @@ export const causes = {
   others: "it spun for others",
 } as const;
 
+/** Why a CPU was late: a key of `causes`. */
 export type Cause = keyof typeof causes;
 
 /** Cycles `from` to `until`, which is excluded, and what they went to. */

@@ -1,5 +1,6 @@
 // Order statistics of what was measured.
 
+/** Least, median, 99th percentile and greatest of some values, in their unit. */
 export interface Spread {
   readonly min: number;
   readonly p50: number;

@@ -7,8 +7,10 @@ import type { Phase, PolicyMarks } from "./policy.ts";
 
 export const multiStopSource = "kernel/stop_machine.c, mainline of mid-2026";
 
+/** What mainline's calls bind: the function runs with interrupts off. */
 export const multiStopBindings: readonly Binding[] = [bind(runFunction, runDirectly)];
 
+/** Marks of the task that calls, whichever path it is. */
 export const requesterMarks = {
   call: "requester:$request+mine",
   return: "requester:$answer+mine+ret",
@@ -17,6 +19,7 @@ export const requesterMarks = {
   fatal: "bad_exception:fatal",
 } as const;
 
+/** The marks of mainline's multi_cpu_stop() and of the task that calls. */
 export const multiStopMarks: PolicyMarks = {
   ...requesterMarks,
   enter: "multi_cpu_stop:enter",
@@ -37,4 +40,5 @@ export function multiStopPhases(captured: string): readonly Phase[] {
   ];
 }
 
+/** The state of multi_cpu_stop() in which all CPUs stand still. */
 export const multiStopStopped = MultiStopState.DisableIrq;

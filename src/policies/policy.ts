@@ -66,8 +66,9 @@ export interface PolicyOption {
 export interface RequestKind {
   /** The guest routine that makes it from a request block. */
   readonly call: Callable;
-  /** Least and most target CPUs, and which ones if the scenario names none. */
+  /** Least and most target CPUs. */
   readonly targets: readonly [least: number, most: number];
+  /** Which ones, if the scenario names none. */
   readonly defaultTargets?: (online: readonly number[], requester: number) => readonly number[];
   /** Whether it takes a `cpus` argument: who of the captured runs the function. */
   readonly takesActive: boolean;
@@ -85,6 +86,7 @@ export interface RequestKind {
   readonly startsTarget?: "calling" | "quietly";
 }
 
+/** A stop path: the guest code that it consists of, and how its runs are read and judged. One of one's own is given to `simulate()` as one of `policies`. */
 export interface Policy {
   readonly name: string;
   readonly title: string;

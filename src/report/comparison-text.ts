@@ -7,6 +7,7 @@ import { endsText, isFlawless, lawText } from "./sweep-text.ts";
 import { tableLines } from "./table.ts";
 import { formatCount, formatNs, plain, type Palette } from "./text.ts";
 
+/** A comparison as tables for a terminal, a line each: medians beside each other, factors against the first contender. */
 export function comparisonLines(comparison: Comparison, palette: Palette = plain): string[] {
   const blocks = [
     ...(["rendezvousNs", "totalNs", "frozenMaxNs"] as const).map((metric) =>

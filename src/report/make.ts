@@ -34,6 +34,7 @@ const MOST_MISSING = 32;
 /** Waits and messages. */
 const MOST_TOLD = 64;
 
+/** The report of a run that has ended; `simulate()` makes it, too. */
 export function makeReport(result: RunResult): Report {
   const { expanded, machine, timelines, wallMs } = result;
   const { topology, timing, online } = expanded;
@@ -170,6 +171,7 @@ function phasesOf(result: RunResult, timeline: Timeline): PhaseReport[] {
       {
         name,
         reached,
+        isRendezvous: index + 1 === policy.stoppedState,
         firstNs: ns(firstCycle),
         lastNs: ns(last.value),
         lastCpu: last.index,
@@ -313,7 +315,10 @@ function missingCpus(result: RunResult, timeline: Timeline | undefined): Missing
 /** Error numbers that the family returns. */
 const errorNames = new Map([
   [-2, "ENOENT"],
+  [-5, "EIO"],
   [-16, "EBUSY"],
+  [-22, "EINVAL"],
+  [-110, "ETIMEDOUT"],
 ]);
 
 /** Of a path that stops all others for good: how many it did. */
@@ -339,7 +344,7 @@ function completedStory(result: RunResult, returned: number | null): string {
   const error = returned === null || returned === 0 ? "" : `, which returned ${errorNames.get(returned) ?? returned}`;
   if (captured === 0) return `no CPU stopped for ${policy.name}${error}`;
   const ran = online.filter((cpu) => !Number.isNaN(last?.functionStart[cpu]));
-  const where = `${ran.length === 1 ? "CPU" : "CPUs"} ${formatCpuList(ran)}`;
+  const where = ran.length === 0 ? "none" : `${ran.length === 1 ? "CPU" : "CPUs"} ${formatCpuList(ran)}`;
   const [{ rounds }] = requests;
   const times = rounds === 1 ? "" : ` ${formatCount(rounds)} times`;
   const left = new Set(machine.readMask(kernelSymbols.onlineMask));

@@ -10,6 +10,7 @@ import type { WaitReport } from "../measure/waits.ts";
 import type { Spread } from "../measure/statistics.ts";
 import type { Scenario } from "../scenario/document.ts";
 
+/** The `format` of a report, with its version. */
 export const REPORT_FORMAT = "allstop.report/1";
 
 /**
@@ -18,6 +19,7 @@ export const REPORT_FORMAT = "allstop.report/1";
  */
 export type Verdict = "completed" | "hang" | "stopped" | "unhandled";
 
+/** A CPU that did not arrive, and why. */
 export interface MissingCpu {
   readonly cpu: number;
   /** First state that it has not acknowledged, or that it has not entered at all. */
@@ -41,6 +43,7 @@ export interface CausePart {
   readonly line?: string;
 }
 
+/** A CPU that was among the last to arrive, and why. Times are nanoseconds; null: it has not happened. */
 export interface Straggler {
   readonly cpu: number;
   readonly load: string;
@@ -151,9 +154,12 @@ export interface DistributionsReport {
   readonly releaseSkewNs: Percentiles | null;
 }
 
+/** A state of the protocol, over all CPUs that have to pass it. Times are nanoseconds from the call. */
 export interface PhaseReport {
   readonly name: string;
   readonly reached: string;
+  /** Whether it is the state in which CPUs stand still: `latency.rendezvousNs` is until the last CPU had passed it. */
+  readonly isRendezvous: boolean;
   /** From the call, until the first and the last CPU had passed. */
   readonly firstNs: number;
   readonly lastNs: number;
@@ -180,6 +186,7 @@ export interface MessageReport {
   readonly value: number | null;
 }
 
+/** One call of several. Times are nanoseconds. */
 export interface RoundReport {
   /** What the call returned; null for a path that doesn't tell. */
   readonly returned: number | null;

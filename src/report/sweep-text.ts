@@ -7,6 +7,7 @@ import { formatCount, formatNs, plain, type Palette } from "./text.ts";
 
 const MOST_ERRORS = 5;
 
+/** A summary as a table for a terminal, a line each, with the growth that was fitted. */
 export function sweepLines(summary: SweepSummary, palette: Palette = plain): string[] {
   const blocks = [
     [headline(summary, palette)],

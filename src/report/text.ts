@@ -1,19 +1,23 @@
 // A report as a person wants to read it: the verdict first, then the figures, who was late, and why.
 
-import { findPolicy } from "../policies/index.ts";
 import { interruptLines } from "./interrupts-text.ts";
 import type { Cause } from "../measure/partition.ts";
 import type { CausePart, LineReport, Report } from "./report.ts";
 
 /** Colours text; `plain` for output that is no terminal. */
 export interface Palette {
+  /** What went well. */
   readonly good: (text: string) => string;
+  /** What went wrong. */
   readonly bad: (text: string) => string;
+  /** What a reader looks for. */
   readonly strong: (text: string) => string;
+  /** What only explains. */
   readonly faint: (text: string) => string;
 }
 
 const same = (text: string): string => text;
+/** The palette of a file or a page: no colours. */
 export const plain: Palette = { good: same, bad: same, strong: same, faint: same };
 
 /** A value below a unit that three digits would round up to it: shown in that unit. */
@@ -90,8 +94,15 @@ function messageLines({ messages }: Report, { faint }: Palette): string[] {
     );
 }
 
-function headline({ machine, outcome, scenario }: Report, palette: Palette): string[] {
-  const mark = outcome.verdict === "completed" ? palette.good("OK") : palette.bad(outcome.verdict.toUpperCase());
+/** How it went, in a word or two. */
+function markOf({ outcome, oracles }: Report, palette: Palette): string {
+  if (outcome.verdict !== "completed") return palette.bad(outcome.verdict.toUpperCase());
+  return oracles.every(({ held }) => held) ? palette.good("OK") : palette.bad("RULES BROKEN");
+}
+
+function headline(report: Report, palette: Palette): string[] {
+  const { machine, outcome, scenario } = report;
+  const mark = markOf(report, palette);
   const firmware = machine.firmware === undefined ? "" : `, firmware ${machine.firmware}`;
   const domains = `${plural(machine.packages, "package")}, ${plural(machine.llcDomains, "LLC domain")}`;
   return [
@@ -109,17 +120,17 @@ function headline({ machine, outcome, scenario }: Report, palette: Palette): str
 }
 
 /** What it is to be stopped, in the policy's own words. */
-function stoppedMeans(name: string): string {
-  const { phases, stoppedState } = findPolicy(name);
-  return phases[stoppedState - 1]?.reached ?? "every CPU has stopped";
+function stoppedMeans({ phases }: Report): string {
+  return phases.find(({ isRendezvous }) => isRendezvous)?.reached ?? "every CPU has stopped";
 }
 
-function figures({ latency, outcome, rounds, scenario }: Report, palette: Palette): string[] {
+function figures(report: Report, palette: Palette): string[] {
+  const { latency, outcome, rounds } = report;
   if (latency.rendezvousNs === null && latency.totalNs === null) return [];
   const row = (name: string, value: string, what: string): string =>
     `  ${name.padEnd(12)}${palette.strong(value.padStart(9))}   ${palette.faint(what)}`;
   const lines = [
-    row("rendezvous", formatNs(latency.rendezvousNs), `from the call until ${stoppedMeans(scenario.policy.name)}`),
+    row("rendezvous", formatNs(latency.rendezvousNs), `from the call until ${stoppedMeans(report)}`),
     row("whole call", formatNs(latency.totalNs), returnedText(outcome.returned)),
   ];
   if (latency.frozenNs !== null) {

@@ -11,6 +11,7 @@ import { checkFormat } from "./format.ts";
 import { parseJson } from "./json-text.ts";
 import { validate } from "./validate.ts";
 
+/** The `format` of a case document, with its version. */
 export const CASE_FORMAT = "allstop.case/1";
 
 const oracleNames = oracles.map(({ name }) => name);
@@ -117,7 +118,9 @@ export const caseSchema = v.pipe(
 
 /** A case with its defaults put in. */
 export type Case = v.InferOutput<typeof caseSchema>;
+/** A variant of a case: what it changes of the scenario, and what it is expected to show. */
 export type CaseVariant = Case["variants"][number];
+/** What a variant is expected to show. */
 export type Expectation = CaseVariant["expect"];
 
 /** @throws SCENARIO_INVALID with the path of the first problem */

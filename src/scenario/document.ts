@@ -16,6 +16,7 @@ import { parseJson } from "./json-text.ts";
 import { fieldsOfActs, fieldsOfDeliveries, fieldsOfMachines, fieldsOfPlaces, figuresOfLoads } from "./together.ts";
 import { validate } from "./validate.ts";
 
+/** The `format` of a scenario document, with its version. */
 export const SCENARIO_FORMAT = "allstop.scenario/1";
 
 /** Limits of what a document may ask for. */

@@ -16,7 +16,7 @@ import {
 import { expandMicrocode } from "../faults/microcode.ts";
 import type { PlacementFields } from "../faults/placement.ts";
 import type { MicrocodeUpdate } from "../machine/machine.ts";
-import type { Policy, PolicyOption } from "../policies/index.ts";
+import { checkPolicies, type Policy, type PolicyOption } from "../policies/index.ts";
 import { DEFAULT_PERSONALITY, personalityOf, type Personality } from "../firmware/index.ts";
 import {
   findTimingModel,
@@ -30,6 +30,7 @@ import type { Scenario } from "./document.ts";
 import { expandRequests, type ExpandedRequest } from "./requests.ts";
 import { meant, placeName } from "./validate.ts";
 
+/** A scenario with everything that it names, and every choice made. */
 export interface ExpandedScenario {
   /** The document with every choice written out. */
   readonly scenario: Scenario;
@@ -67,8 +68,14 @@ export interface FunctionResult {
 const RESULT_ROUNDS = 64;
 const DEFAULT_CPUS = 64;
 
-/** @param given a topology that comes from elsewhere than the document, such as a file */
-export function expandScenario(scenario: Scenario, given?: Topology): ExpandedScenario {
+/**
+ * Everything that a run needs, with every choice made.
+ * @param given a topology that comes from elsewhere than the document, such as a file
+ * @param own policies that the document may name beside the built-in ones
+ * @throws SCENARIO_INVALID, NAME_UNKNOWN, TOPOLOGY_INVALID, OPTION_INVALID
+ */
+export function expandScenario(scenario: Scenario, given?: Topology, own: readonly Policy[] = []): ExpandedScenario {
+  checkPolicies(own);
   const whole = withCount(given ?? topologyOf(scenario), scenario);
   const model = timingOf(scenario, whole);
   const timing = withParameters(model, scenario.machine.parameters ?? {});
@@ -78,7 +85,7 @@ export function expandScenario(scenario: Scenario, given?: Topology): ExpandedSc
   checkFeatNmi(scenario, timing);
   const online = onlineCpus(topology);
   checkOnline(scenario, topology, loads);
-  const requests = expandRequests(scenario, topology, timing, online);
+  const requests = expandRequests(scenario, topology, timing, online, own);
   const [{ policy, requester, active }] = requests;
   for (const { requester: cpu } of requests) {
     if (loads[cpu]?.kind !== "wedged") continue;

@@ -25,19 +25,24 @@ export interface ExpandedRequest {
 
 type Call = Pick<Scenario["policy"], "name" | "active" | "targets" | "rounds" | "requester" | "delayUs">;
 
-/** The scenario's request, then the concurrent ones. @throws SCENARIO_INVALID, NAME_UNKNOWN, OPTION_INVALID */
+/**
+ * The scenario's request, then the concurrent ones.
+ * @param own policies beside the built-in ones
+ * @throws SCENARIO_INVALID, NAME_UNKNOWN, OPTION_INVALID
+ */
 export function expandRequests(
   scenario: Scenario,
   topology: Topology,
   timing: TimingModel,
   online: readonly number[],
+  own: readonly Policy[] = [],
 ): readonly [ExpandedRequest, ...ExpandedRequest[]] {
   const random = new SeededRandom(scenario.seed, "start delays");
   const { also = [], jitterUs = 0 } = scenario.policy;
   const expand = (call: Call, at: string): ExpandedRequest => {
     const delayNs = ((call.delayUs ?? 0) + jitterUs * random.fraction()) * 1000;
     const startTurns = delayNs === 0 ? 0 : relaxTurns(timing, delayNs);
-    return expandRequest(call, at, { topology, online, architecture: timing.architecture, startTurns });
+    return expandRequest(call, at, { topology, online, startTurns, own, architecture: timing.architecture });
   };
   const requests = [
     expand(scenario.policy, "policy"),
@@ -52,14 +57,12 @@ interface Surroundings {
   readonly online: readonly number[];
   readonly architecture: TimingModel["architecture"];
   readonly startTurns: number;
+  readonly own: readonly Policy[];
 }
 
-function expandRequest(
-  call: Call,
-  at: string,
-  { topology, online, architecture, startTurns }: Surroundings,
-): ExpandedRequest {
-  const policy = placed(`${at}.name`, () => findPolicy(call.name));
+function expandRequest(call: Call, at: string, surroundings: Surroundings): ExpandedRequest {
+  const { topology, online, startTurns, own, architecture } = surroundings;
+  const policy = placed(`${at}.name`, () => findPolicy(call.name, own));
   if (!policy.architectures.includes(architecture)) {
     throw new AllstopError("SCENARIO_INVALID", `${architecture} machines don't have this stop path`, {
       at: `${at}.name`,

@@ -16,6 +16,7 @@ export interface CaseRow {
   readonly got: string;
 }
 
+/** On which machines a case is run. */
 export interface CaseOptions {
   /** Run with these numbers of CPUs only, of those that a case names. */
   readonly cpus?: readonly number[];

@@ -1,5 +1,7 @@
 // Runs a scenario: builds the kernel and the machine, lets the requester call, and observes.
 
+// First, since the order in which guest modules load is the order of routines in an image.
+import "../guest/kernel.ts";
 import type { Callable, Image } from "../asm/index.ts";
 import { AllstopError, placed } from "../errors.ts";
 import {
@@ -24,18 +26,24 @@ import { ObjectNames, watchFrames } from "../measure/object-names.ts";
 import { observeEvents, type History } from "../measure/observations.ts";
 import { probeRendezvous, readTimelines, type Timeline } from "../measure/timeline.ts";
 import { counterMhz, cyclesOf } from "../timing/index.ts";
+import type { Policy } from "../policies/index.ts";
 import type { Topology } from "../topology/index.ts";
 import { loadCore, type CoreSource } from "../core/load.ts";
-import { parseScenario, type ScenarioInput } from "./document.ts";
 import { expandScenario, type ExpandedScenario } from "./expand.ts";
+import { parseFields, type ScenarioFields } from "./input.ts";
 import { callerOf, startsTarget, type ExpandedRequest } from "./requests.ts";
 
+/** How a scenario is run. Nothing of it changes what happens, but `topology`, `policies`, `parameters` and `localApic`. */
 export interface RunOptions {
   /** A topology that the document doesn't name, such as one read from a file. */
   readonly topology?: Topology;
+  /** Policies that the document may name beside the built-in ones: stop paths of one's own. */
+  readonly policies?: readonly Policy[];
+  /** What makes runs fast and changes nothing else, switched off one by one. All are on by default. */
   readonly accelerations?: Partial<Accelerations>;
   /** Called now and then with the share of the work that is done, 0 to 1. */
   readonly onProgress?: (share: number) => void;
+  /** Where the WebAssembly core is taken from; by default from the package. */
   readonly core?: CoreSource;
   /** The kernel, if kernelFor() has built it for a scenario that differs in nothing that the image holds. */
   readonly image?: Image;
@@ -81,9 +89,9 @@ export interface RunResult {
   readonly wallMs: number;
 }
 
-/** Runs a scenario document to its end. @throws SCENARIO_INVALID, NAME_UNKNOWN and what building throws */
-export async function executeScenario(document: ScenarioInput, options: RunOptions = {}): Promise<RunResult> {
-  const expanded = expandScenario(parseScenario(document), options.topology);
+/** Runs a scenario document to its end; simulate() makes a report of that. @throws as simulate() */
+export async function executeScenario(document: ScenarioFields, options: RunOptions = {}): Promise<RunResult> {
+  const expanded = expandScenario(parseFields(document), options.topology, options.policies);
   const started = performance.now();
   const machine = await prepareMachine(expanded, options);
   if (options.lines && expanded.policy.measures !== undefined) {

@@ -2,17 +2,19 @@
 
 import { AllstopError } from "../errors.ts";
 import { scenariosOf, type Case } from "../scenario/case.ts";
-import type { ScenarioInput } from "../scenario/document.ts";
+import type { ScenarioFields } from "../scenario/input.ts";
+import type { Policy } from "../policies/index.ts";
 import type { Vary } from "./fields.ts";
 import { planPoints, planSweep, type SweepInput, type SweepPlan } from "./plan.ts";
 import { SweepSummarizer, type SweepSummary } from "./summary.ts";
 import { sweep, type SweepOptions } from "./sweep.ts";
 
+/** What is compared: stop paths or the variants of a case, on machines by size or by name. */
 export interface CompareInput extends Pick<SweepInput, "seeds" | "topologies"> {
   /** What is the same in all runs. */
-  readonly scenario?: ScenarioInput;
-  /** Names of stop paths. */
-  readonly policies?: readonly string[];
+  readonly scenario?: ScenarioFields;
+  /** Stop paths: names of built-in ones, and policies of one's own. */
+  readonly policies?: readonly (string | Policy)[];
   /** Instead of policies, and with a scenario of its own: the variants of a case, all or those that are named. */
   readonly variants?: { readonly case: Case; readonly names?: readonly string[] };
   /** Machines by their numbers of CPUs, or by topology: presets, specs, or names in `topologies`. One of both. */
@@ -20,6 +22,7 @@ export interface CompareInput extends Pick<SweepInput, "seeds" | "topologies"> {
   readonly machines?: readonly string[];
 }
 
+/** A comparison that has been run: JSON, as `allstop compare --json` prints it. */
 export interface Comparison {
   readonly format: "allstop.comparison/1";
   /** Fields of the points: what is compared, and on what. */
@@ -58,8 +61,10 @@ export async function planComparison(input: CompareInput): Promise<SweepPlan> {
     machines === undefined
       ? { field: "machine.cpus", values: cpus ?? [] }
       : { field: "machine.topology", values: machines };
-  const names = policies ?? [input.scenario?.policy?.name ?? "stop_machine"];
-  return planSweep({ ...input, vary: [{ field: "policy.name", values: names }, axis] });
+  const contenders = policies ?? [input.scenario?.policy?.name ?? "stop_machine"];
+  const names = contenders.map((one) => (typeof one === "string" ? one : one.name));
+  const own = contenders.filter((one) => typeof one !== "string");
+  return planSweep({ ...input, policies: own, vary: [{ field: "policy.name", values: names }, axis] });
 }
 
 async function planVariants(

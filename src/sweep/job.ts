@@ -8,10 +8,12 @@ import type { Topology } from "../topology/index.ts";
 import type { SweepJob, SweepPlan } from "./plan.ts";
 import { failedRow, rowOf, type SweepRow } from "./row.ts";
 
-/** What the jobs of a sweep share. Both can be sent to another thread. */
+/** What the jobs of a sweep share. */
 export interface SweepShared {
   readonly core: WebAssembly.Module;
   readonly topologies: SweepPlan["topologies"];
+  /** Only on the thread that made them. */
+  readonly policies?: SweepPlan["policies"];
 }
 
 /** Runs jobs one after the other; keeps the last few kernels, since building one takes as long as a small run. */
@@ -28,8 +30,8 @@ export class JobRunner {
     const topology = name === undefined ? undefined : this.#shared.topologies[name];
     try {
       const image = this.#imageOf(head.key, scenario, topology);
-      const given = topology === undefined ? {} : { topology };
-      const { core } = this.#shared;
+      const { core, policies = [] } = this.#shared;
+      const given = { policies, ...(topology === undefined ? {} : { topology }) };
       return rowOf(head, makeReport(await executeScenario(scenario, { core, image, ...given })));
     } catch (error) {
       return failedRow(head, error);
@@ -38,7 +40,7 @@ export class JobRunner {
 
   /** Runs of a point differ in nothing that the image holds but the tasks that the seed has drawn, and the order of these. */
   #imageOf(key: string, scenario: SweepJob["scenario"], topology: Topology | undefined): Image {
-    const expanded = expandScenario(scenario, topology);
+    const expanded = expandScenario(scenario, topology, this.#shared.policies);
     const works = new Set(expanded.loads.flatMap(({ work }) => work ?? []));
     const name = [key.slice(0, key.indexOf("-")), ...works].join(" ");
     const image = this.#images.get(name) ?? kernelFor(expanded);

@@ -1,7 +1,8 @@
 // The record of a sweep on disk: JSON Lines, one row per run, written as the run ends. Reading it back is how a sweep is resumed.
 
-import { open, type FileHandle } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { AllstopError } from "../errors.ts";
+import { platform } from "../platform/node.ts";
 import type { SweepRow } from "./row.ts";
 
 /** How every line begins. */
@@ -20,8 +21,9 @@ export class SweepJournal {
     this.#path = path;
   }
 
-  /** @throws OPTION_INVALID for a file that can't be written */
+  /** @throws OPTION_INVALID for a file that can't be written; PLATFORM_LACKS */
   static async open(path: string): Promise<SweepJournal> {
+    const { open } = await platform.files();
     try {
       return new SweepJournal(await open(path, "a+"), path);
     } catch (cause) {

@@ -1,6 +1,7 @@
 // A sweep's journal as a Parquet file, a column per varied field (hyparquet-writer).
 
 import { AllstopError } from "../errors.ts";
+import { platform } from "../platform/node.ts";
 import type { FieldValue } from "../scenario/fields.ts";
 import type { SweepPlan } from "./plan.ts";
 import type { SweepRow } from "./row.ts";
@@ -35,12 +36,11 @@ const figures: readonly Column[] = [
 
 /**
  * Writes the rows of a plan, by point and seed. The file appears when it is complete; one that is there is replaced. Holds the rows in
- * memory. @throws OPTION_INVALID where the file can't be written
+ * memory. Needs Node. @throws OPTION_INVALID where the file can't be written; PLATFORM_LACKS
  */
 export async function writeParquet(plan: SweepPlan, journal: string, file: string): Promise<void> {
-  // Not at the top: where there are no files, the rest of the library loads all the same.
-  const { rename, rm } = await import("node:fs/promises");
-  const { parquetWriteFile } = await import("hyparquet-writer");
+  const { rename, rm } = await platform.files();
+  const { parquetWriteFile } = await platform.parquet();
   const rows = await plannedRows(plan, journal);
   const partial = `${file}.partial`;
   try {
@@ -60,8 +60,8 @@ export async function writeParquet(plan: SweepPlan, journal: string, file: strin
 
 /** Rows of the plan that the journal has, each once, in the plan's order. */
 async function plannedRows({ points, seeds }: SweepPlan, journal: string): Promise<SweepRow[]> {
-  const { createReadStream } = await import("node:fs");
-  const { createInterface } = await import("node:readline/promises");
+  const { createReadStream } = await platform.streams();
+  const { createInterface } = await platform.lines();
   const found = new Map<string, SweepRow>();
   for await (const line of createInterface({ input: createReadStream(journal) })) {
     const row = JSON.parse(line) as SweepRow;

@@ -3,9 +3,12 @@
 import { AllstopError, renamed } from "../errors.ts";
 import { Sha256 } from "../asm/image/sha256.ts";
 import { coreIdentity, loadCore } from "../core/load.ts";
-import { parseScenario, SCENARIO_FORMAT, type Scenario, type ScenarioInput } from "../scenario/document.ts";
-import { expandScenario } from "../scenario/expand.ts";
+import { parseScenario, SCENARIO_FORMAT, type Scenario } from "../scenario/document.ts";
+import { expandScenario, type ExpandedScenario } from "../scenario/expand.ts";
 import { checkField, withField, type FieldValue } from "../scenario/fields.ts";
+import type { ScenarioFields } from "../scenario/input.ts";
+import { kernelFor } from "../scenario/run.ts";
+import type { Policy } from "../policies/index.ts";
 import type { Topology } from "../topology/index.ts";
 import type { Vary } from "./fields.ts";
 import type { RowHead } from "./row.ts";
@@ -13,17 +16,21 @@ import type { RowHead } from "./row.ts";
 /** Limits of a sweep. */
 export const sweepLimits = { points: 10_000, seeds: 1_000_000, runs: 10_000_000 } as const;
 
+/** A sweep as a program asks for it: every combination of the varied fields' values, with every seed. */
 export interface SweepInput {
   /** What is the same in all runs; by default what a document without fields says. */
-  readonly scenario?: ScenarioInput;
+  readonly scenario?: ScenarioFields;
   /** Fields and their values: every combination is a point. */
   readonly vary?: readonly Vary[];
   /** Repetitions of every point, one per seed; by default the scenario's own seed. */
   readonly seeds?: readonly number[];
   /** Topologies that documents name but that come from elsewhere, such as files, by that name. */
   readonly topologies?: Readonly<Record<string, Topology>>;
+  /** Policies of one's own that documents name. Such runs are made on the calling thread, since code does not go to another one. */
+  readonly policies?: readonly Policy[];
 }
 
+/** A combination of values: one scenario, run with every seed. */
 export interface SweepPoint {
   /** The varied fields. */
   readonly values: Readonly<Record<string, FieldValue>>;
@@ -35,12 +42,14 @@ export interface SweepPoint {
   readonly hash: string;
 }
 
+/** A sweep whose points are all checked: what `planSweep()` makes, and `sweep()` runs. */
 export interface SweepPlan {
   /** Names of the varied fields, in order. */
   readonly fields: readonly string[];
   readonly points: readonly SweepPoint[];
   readonly seeds: readonly number[];
   readonly topologies: Readonly<Record<string, Topology>>;
+  readonly policies: readonly Policy[];
 }
 
 /** One run. */
@@ -55,8 +64,8 @@ export interface SweepJob {
  * All combinations of the values, the last field changing fastest.
  * @throws OPTION_INVALID or SCENARIO_INVALID, and what expanding a scenario throws, for the first point that can't be run
  */
-export async function planSweep({ scenario, vary = [], seeds, topologies = {} }: SweepInput): Promise<SweepPlan> {
-  const base = scenario ?? { format: SCENARIO_FORMAT };
+export async function planSweep({ scenario, vary = [], seeds, ...given }: SweepInput): Promise<SweepPlan> {
+  const base: ScenarioFields = { format: SCENARIO_FORMAT, ...scenario };
   const axes = checkedAxes(base, vary);
   let combinations: Readonly<Record<string, FieldValue>>[] = [{}];
   for (const { field, values } of axes) {
@@ -73,7 +82,7 @@ export async function planSweep({ scenario, vary = [], seeds, topologies = {} }:
   return planPoints(
     axes.map(({ field }) => field),
     documents,
-    { seeds: seeds ?? [base.seed ?? 1], topologies },
+    { ...given, seeds: seeds ?? [base.seed ?? 1] },
   );
 }
 
@@ -81,14 +90,14 @@ export async function planSweep({ scenario, vary = [], seeds, topologies = {} }:
 export async function planPoints(
   fields: readonly string[],
   documents: readonly { readonly values: SweepPoint["values"]; readonly document: unknown }[],
-  { seeds, topologies = {} }: { readonly seeds: readonly number[]; readonly topologies?: SweepPlan["topologies"] },
+  { seeds, topologies = {}, policies = [] }: Pick<SweepInput, "topologies" | "policies"> & Pick<SweepPlan, "seeds">,
 ): Promise<SweepPlan> {
   checkSeeds(seeds);
   if (documents.length > sweepLimits.points) throw tooMany("points", sweepLimits.points);
   if (documents.length * seeds.length > sweepLimits.runs) throw tooMany("runs", sweepLimits.runs);
   const identity = coreIdentity(await loadCore());
   const points = documents.map(({ values, document }) =>
-    ofPoint(values, () => pointOf(values, document, { seed: seeds[0] as number, topologies, identity })),
+    ofPoint(values, () => pointOf(values, document, { seed: seeds[0] as number, topologies, policies, identity })),
   );
   const seen = new Map<string, SweepPoint>();
   for (const point of points) {
@@ -101,7 +110,7 @@ export async function planPoints(
       value: `${one} and ${other}`,
     });
   }
-  return { fields, points, seeds, topologies };
+  return { fields, points, seeds, topologies, policies };
 }
 
 /** Runs of a plan. */
@@ -144,7 +153,7 @@ function checkSeeds(seeds: readonly number[]): void {
 }
 
 /** The values as the schema wants them: `64` may be a text to it. */
-function checkedAxes(base: ScenarioInput, vary: readonly Vary[]): Vary[] {
+function checkedAxes(base: ScenarioFields, vary: readonly Vary[]): Vary[] {
   const seen = new Set<string>();
   return vary.map(({ field, values }) => {
     const at = `vary ${checkField(field, "vary")}`;
@@ -157,7 +166,7 @@ function checkedAxes(base: ScenarioInput, vary: readonly Vary[]): Vary[] {
   });
 }
 
-function fitting(base: ScenarioInput, field: string, value: FieldValue): FieldValue {
+function fitting(base: ScenarioFields, field: string, value: FieldValue): FieldValue {
   const mistake = mistakeAt(base, field, value);
   if (mistake === undefined) return value;
   const isPlain = typeof value === "number" || typeof value === "boolean";
@@ -166,7 +175,7 @@ function fitting(base: ScenarioInput, field: string, value: FieldValue): FieldVa
 }
 
 /** What the schema says against a value, as far as this field is concerned. */
-function mistakeAt(base: ScenarioInput, field: string, value: FieldValue): AllstopError | undefined {
+function mistakeAt(base: ScenarioFields, field: string, value: FieldValue): AllstopError | undefined {
   const document = withField(base, field, value, `vary ${field}`);
   try {
     parseScenario(document);
@@ -198,22 +207,34 @@ function ofPoint<T>(values: SweepPoint["values"], work: () => T): T {
 interface PointContext {
   readonly seed: number;
   readonly topologies: SweepPlan["topologies"];
+  readonly policies: SweepPlan["policies"];
   readonly identity: string;
 }
 
 function pointOf(
   values: SweepPoint["values"],
   document: unknown,
-  { seed, topologies, identity }: PointContext,
+  { seed, topologies, policies, identity }: PointContext,
 ): SweepPoint {
   const scenario = parseScenario({ ...(document as object), seed });
   const name = scenario.machine.topology;
   const given = name !== undefined && Object.hasOwn(topologies, name) ? topologies[name] : undefined;
-  const expanded = expandScenario(scenario, given);
+  const expanded = expandScenario(scenario, given, policies);
   const what = without(without(expanded.scenario, "title"), "seed");
-  const identified = JSON.stringify([identity, canonical(what), given === undefined ? null : canonical(given)]);
+  const identified = JSON.stringify([
+    identity,
+    canonical(what),
+    given === undefined ? null : canonical(given),
+    ...ownCode(expanded, policies),
+  ]);
   const hash = new Sha256().update(new TextEncoder().encode(identified)).hex().slice(0, 16);
   return { values, scenario, cpus: expanded.topology.counts.complete, hash };
+}
+
+/** Of a policy of one's own, its name is not enough: the code that runs. */
+function ownCode(expanded: ExpandedScenario, own: readonly Policy[]): readonly string[] {
+  const isOwn = expanded.requests.some(({ policy }) => own.includes(policy));
+  return isOwn ? [kernelFor(expanded).hash] : [];
 }
 
 /** The other fields of an object. */

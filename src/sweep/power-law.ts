@@ -1,5 +1,6 @@
 // How something grows with something else: the least-squares line through the logarithms.
 
+/** y = coefficient * x ^ exponent, by least squares on the logarithms. */
 export interface PowerLaw {
   /** y = factor · x ^ exponent */
   readonly exponent: number;

@@ -7,6 +7,7 @@ import type { FieldValue } from "../scenario/fields.ts";
 /** Why a run has no report: an error of the library, a bug that threw something else, or a thread that ended. */
 export type RowErrorCode = ErrorCode | "INTERNAL" | "WORKER_LOST";
 
+/** What is kept of one run: a line of the journal. A function of the run's scenario alone. Times are simulated nanoseconds, null where the call did not get that far. */
 export interface SweepRow {
   /** Hash of the expanded scenario without its seed and title, and of the core's build; then the seed. */
   readonly key: string;

@@ -1,10 +1,12 @@
 // Who runs the jobs of a sweep: this thread, or a pool of others. Another engine, such as a cluster's or a page's, has the same face.
 
 import { loadCore } from "../core/load.ts";
+import { platform } from "../platform/node.ts";
 import { JobRunner } from "./job.ts";
 import type { SweepJob, SweepPlan } from "./plan.ts";
 import { lostRow, type SweepRow } from "./row.ts";
 
+/** Whoever can run the jobs of a sweep: this thread, others, a cluster. */
 export interface SweepRunner {
   /** Jobs that it runs at a time. */
   readonly parallel: number;
@@ -15,8 +17,11 @@ export interface SweepRunner {
 }
 
 /** Runs on the calling thread, one job at a time; also where there are no other threads. */
-export async function localRunner({ topologies }: Pick<SweepPlan, "topologies">): Promise<SweepRunner> {
-  const runner = new JobRunner({ core: await loadCore(), topologies });
+export async function localRunner({
+  topologies,
+  policies = [],
+}: Pick<SweepPlan, "topologies"> & Partial<Pick<SweepPlan, "policies">>): Promise<SweepRunner> {
+  const runner = new JobRunner({ core: await loadCore(), topologies, policies });
   return {
     parallel: 1,
     run: async (job) => {
@@ -28,20 +33,21 @@ export async function localRunner({ topologies }: Pick<SweepPlan, "topologies">)
   };
 }
 
+/** What the threads of a pool run. */
 export interface PoolOptions {
   /** The module that runs a job; by default the one that ships with the package. */
   readonly module?: URL;
 }
 
-/** Threads of this process. Needs Node. */
+/** Threads of this process. Needs Node. @throws PLATFORM_LACKS */
 export async function threadPool(
   { topologies }: Pick<SweepPlan, "topologies">,
   workers: number,
-  { module = new URL("../../dist/sweep/worker.js", import.meta.url) }: PoolOptions = {},
+  options: PoolOptions = {},
 ): Promise<SweepRunner> {
-  const { Piscina } = await import("piscina");
+  const Piscina = await platform.pool();
   const pool = new Piscina<SweepJob, SweepRow>({
-    filename: module.href,
+    filename: (options.module ?? (await platform.worker())).href,
     minThreads: workers,
     maxThreads: workers,
     // A compiled module is shared between threads, so that only this one compiles.

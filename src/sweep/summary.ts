@@ -12,6 +12,7 @@ export const sweepMetrics = {
   totalNs: "whole call",
   frozenMaxNs: "longest frozen",
 } as const;
+/** A figure of a run that is summed up: one of `sweepMetrics`. */
 export type SweepMetric = keyof typeof sweepMetrics;
 const metricNames = Object.keys(sweepMetrics) as SweepMetric[];
 
@@ -24,6 +25,7 @@ export interface Quantiles {
   readonly most: number;
 }
 
+/** The runs of one point: how many ended how, and the quantiles of their figures. */
 export interface PointSummary {
   readonly values: SweepPoint["values"];
   readonly cpus: number;
@@ -47,6 +49,7 @@ export interface Scaling extends PowerLaw {
   readonly where: SweepPoint["values"];
 }
 
+/** All runs of a sweep, by point: JSON, as `allstop sweep --json` prints it. */
 export interface SweepSummary {
   readonly format: "allstop.sweep/1";
   readonly runs: number;
@@ -74,6 +77,7 @@ export class SweepSummarizer {
     point.add(row);
   }
 
+  /** Of the rows so far. */
   summary(): SweepSummary {
     const points = [...this.#points.values()].map((sums) => sums.summary());
     return {

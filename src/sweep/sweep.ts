@@ -1,10 +1,13 @@
 // Runs a plan: what a journal holds is taken from there, the rest is run, several at a time.
 
 import { AllstopError } from "../errors.ts";
+import { availableThreads } from "../platform/node.ts";
+import { SweepJournal } from "./journal.ts";
 import { jobOf, planSweep, runsOf, type SweepInput, type SweepPlan } from "./plan.ts";
 import { localRunner, threadPool, type SweepRunner } from "./runner.ts";
 import type { SweepRow } from "./row.ts";
 
+/** How far a sweep has come, in runs. */
 export interface SweepProgress {
   readonly total: number;
   /** Runs that have a row, those from the journal included. */
@@ -12,8 +15,9 @@ export interface SweepProgress {
   readonly restored: number;
 }
 
+/** How a sweep is run. None of it changes its rows, but their order. */
 export interface SweepOptions {
-  /** Threads; 0: the calling one, which is also what a page without the package's worker can use. By default one per CPU of the host. */
+  /** Threads; 0: the calling one. By default one per CPU of the host; 0 in a browser. */
   readonly workers?: number;
   /** Who runs the jobs, instead of threads of this process; it stays open. */
   readonly runner?: SweepRunner;
@@ -21,6 +25,7 @@ export interface SweepOptions {
   readonly journal?: string;
   /** Ends the sweep: what is under way is given up, what the journal has stays. */
   readonly signal?: AbortSignal;
+  /** Called when the journal has been read, and after each run. */
   readonly onProgress?: (progress: SweepProgress) => void;
 }
 
@@ -37,7 +42,7 @@ export async function* sweep(input: SweepInput | SweepPlan, options: SweepOption
   signal?.throwIfAborted();
   const total = runsOf(plan);
   const known = new DoneRuns(plan);
-  const journal = options.journal === undefined ? undefined : await openJournal(options.journal);
+  const journal = options.journal === undefined ? undefined : await SweepJournal.open(options.journal);
   let runner: SweepRunner | undefined;
   try {
     for await (const row of journal?.rows() ?? []) if (known.add(row)) yield row;
@@ -56,24 +61,21 @@ export async function* sweep(input: SweepInput | SweepPlan, options: SweepOption
   }
 }
 
-interface Journal {
-  rows(): AsyncGenerator<SweepRow>;
-  append(row: SweepRow): Promise<void>;
-  close(): Promise<void>;
-}
-
-/** Where there are no files, this module still loads. */
-async function openJournal(path: string): Promise<Journal> {
-  const { SweepJournal } = await import("./journal.ts");
-  return SweepJournal.open(path);
-}
-
 async function runnerOf(plan: SweepPlan, workers: number | undefined, runs: number): Promise<SweepRunner> {
   if (workers !== undefined && !(Number.isInteger(workers) && workers >= 0 && workers <= MOST_WORKERS)) {
     const allowed = `a whole number from 0 to ${MOST_WORKERS}`;
     throw new AllstopError("OPTION_INVALID", "not a number of workers", { at: "workers", value: workers, allowed });
   }
-  const wanted = Math.min(workers ?? (await import("node:os")).availableParallelism(), runs);
+  const isOwn = plan.policies.length > 0;
+  if (isOwn && workers !== undefined && workers > 0) {
+    const allowed = "0, the calling thread, which is the default with such policies";
+    throw new AllstopError("OPTION_INVALID", "policies of one's own don't go to other threads", {
+      at: "workers",
+      value: workers,
+      allowed,
+    });
+  }
+  const wanted = isOwn ? 0 : Math.min(workers ?? (await availableThreads()), runs);
   return wanted === 0 ? localRunner(plan) : threadPool(plan, wanted);
 }
 
@@ -82,7 +84,7 @@ async function* runAll(
   plan: SweepPlan,
   known: DoneRuns,
   runner: SweepRunner,
-  journal: Journal | undefined,
+  journal: SweepJournal | undefined,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<SweepRow> {
   const most = runner.parallel === 1 ? 1 : 2 * runner.parallel;
@@ -127,7 +129,7 @@ async function runOne(
   plan: SweepPlan,
   index: number,
   runner: SweepRunner,
-  journal: Journal | undefined,
+  journal: SweepJournal | undefined,
 ): Promise<SweepRow> {
   const row = await runner.run(jobOf(plan, index));
   await journal?.append(row);

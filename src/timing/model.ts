@@ -20,6 +20,7 @@ export interface LineLatencies {
   readonly machine: Sourced;
 }
 
+/** What things take on a machine, each with where that comes from. */
 export interface TimingModel {
   readonly name: string;
   readonly title: string;

@@ -122,6 +122,7 @@ export const timingParameters = {
   ),
 } as const satisfies Record<string, ParameterDescription>;
 
+/** A figure of a timing model: a key of `timingParameters`, which has its unit. */
 export type TimingParameter = keyof typeof timingParameters;
 
 function cost(index: Timing, what: string): ParameterDescription {

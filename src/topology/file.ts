@@ -1,14 +1,15 @@
-// Reads a topology from a file. Needs Node; kept apart from the index so that browser users never bundle it.
+// Reads a topology from a file. Needs Node.
 
-import { createReadStream } from "node:fs";
 import { AllstopError } from "../errors.ts";
+import { platform } from "../platform/node.ts";
 import { hwlocLimits, limitError } from "./hwloc/limits.ts";
 import { parseHwlocXml, type HwlocOptions } from "./hwloc/parse.ts";
 import type { Topology } from "./topology.ts";
 
 /**
- * Throws OPTION_INVALID for a file that can't be read, else what {@link parseHwlocXml} throws. Reads no further than
- * the limit.
+ * The topology of an hwloc XML file, as `lstopo machine.xml` writes one. Needs Node; where there are no files, parseHwlocXml() takes the
+ * text. Reads no further than the limit.
+ * @throws OPTION_INVALID for a file that can't be read; XML_INVALID, XML_LIMIT, TOPOLOGY_INVALID; PLATFORM_LACKS
  */
 export async function readHwlocFile(path: string, options: HwlocOptions = {}): Promise<Topology> {
   return parseHwlocXml(await readLimited(path), options);
@@ -20,6 +21,7 @@ function reasonOf(cause: unknown): string {
 }
 
 async function readLimited(path: string): Promise<string> {
+  const { createReadStream } = await platform.streams();
   const chunks: string[] = [];
   let characters = 0;
   try {

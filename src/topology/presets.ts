@@ -5,6 +5,7 @@ import { buildTopology, type TopologyParameters } from "./builder.ts";
 import { mpidrOf } from "./hardware-ids.ts";
 import type { Topology } from "./topology.ts";
 
+/** A machine by name. */
 export interface Preset {
   /** What a user types. */
   readonly name: string;
@@ -114,6 +115,7 @@ function uv(packages: number): TopologyParameters {
   return { architecture: "x86-64", packages, coresPerLlc: 8, threadsPerCore: 2, distances: uvDistances(packages) };
 }
 
+/** The machines that come with the package. */
 export const presets: readonly Preset[] = [
   {
     name: "skylake-8160",

@@ -37,6 +37,7 @@ export interface Cpu {
 /** Every index and id of an absent CPU, and the package of a NUMA node that belongs to none. */
 export const nowhere = -1;
 
+/** A NUMA node, and where it is. */
 export interface NumaNode {
   /** The operating system's number of the node; these may have holes. */
   readonly number: number;
@@ -65,6 +66,7 @@ export interface HwlocOrigin {
   readonly objects: Readonly<Record<string, number>>;
 }
 
+/** A machine's CPUs and what they share: plain, immutable data. */
 export interface Topology {
   readonly name: string;
   /** Undefined where the source is of another architecture or does not tell; either can then be simulated on it. */

@@ -4,8 +4,8 @@ import { AllstopError } from "../errors.ts";
 import type { Machine, RunEnd } from "../machine/machine.ts";
 import type { TraceRecord } from "../machine/trace-log.ts";
 import { TraceKind } from "../abi.ts";
-import { parseScenario, type ScenarioInput } from "../scenario/document.ts";
 import { expandScenario, type ExpandedScenario } from "../scenario/expand.ts";
+import { parseFields, type ScenarioFields } from "../scenario/input.ts";
 import { prepareMachine, stepScenario, type RunOptions } from "../scenario/run.ts";
 import { cyclesOf, nsOf } from "../timing/index.ts";
 import { Bounded, type Bounds } from "./bounds.ts";
@@ -18,8 +18,10 @@ import { probeAll, type Passed } from "./probes.ts";
 
 /** Perfetto's protobuf (.pftrace), or ftrace's text. */
 export const traceFormats = ["perfetto", "ftrace"] as const;
+/** One of `traceFormats`. */
 export type TraceFormat = (typeof traceFormats)[number];
 
+/** The run, and which part of it is traced. */
 export interface TraceOptions extends Omit<RunOptions, "onProgress"> {
   /** "perfetto" if not given. */
   readonly format?: TraceFormat;
@@ -49,13 +51,13 @@ export interface TraceSummary {
 
 /**
  * Runs a scenario and gives its trace, chunk by chunk, as a function of document and options alone. Nothing is run before the first chunk is asked for.
- * @throws AllstopError as runScenario(); OPTION_INVALID for CPUs, times or a number of stragglers that can't be
+ * @throws AllstopError as simulate(); OPTION_INVALID for CPUs, times or a number of stragglers that can't be
  */
 export async function* traceScenario(
-  document: ScenarioInput,
+  document: ScenarioFields,
   options: TraceOptions = {},
 ): AsyncGenerator<Uint8Array, TraceSummary> {
-  const expanded = expandScenario(parseScenario(document), options.topology);
+  const expanded = expandScenario(parseFields(document), options.topology, options.policies);
   const window = windowOf(expanded, options);
   const cpus = await chosenCpus(expanded, options);
   const machine = await prepareMachine(expanded, options);

@@ -1,7 +1,7 @@
 // The calls of the stop family one by one: who is captured, who runs what and how, what they return, and what is left afterwards.
 
 import { describe, expect, it } from "vitest";
-import { runScenario } from "../../src/run-scenario.ts";
+import { simulate } from "../../src/simulate.ts";
 import type { ScenarioInput } from "../../src/scenario/document.ts";
 import {
   activeOf,
@@ -262,18 +262,22 @@ describe.each(architectures)("the stop family on %s", (architecture) => {
       machine: { architecture, topology: "1x4x2" },
       policy: { name },
     };
-    const { outcome, phases, latency, scenario } = await runScenario(document);
+    const {
+      report: { outcome, phases, latency, scenario },
+    } = await simulate(document);
     expect(outcome).toMatchObject({ verdict: "completed", returned: 0, missingCount: 0 });
     expect(phases.length).toBe(familyPolicies.find((policy) => policy.name === name)?.phases.length);
     for (const { passed, expected } of phases) expect(passed).toBe(expected);
     expect(latency.rendezvousNs).toBeGreaterThan(0);
     expect(latency.totalNs).toBeGreaterThan(latency.rendezvousNs as number);
     // The document with every choice written out is the same run.
-    expect((await runScenario(scenario as ScenarioInput)).outcome).toEqual(outcome);
+    expect((await simulate(scenario as ScenarioInput)).report.outcome).toEqual(outcome);
   });
 
   it("names the CPU that keeps cpu_offline waiting", async () => {
-    const { outcome } = await runScenario({
+    const {
+      report: { outcome },
+    } = await simulate({
       format: "allstop.scenario/1",
       machine: { architecture, topology: "1x4x2" },
       policy: { name: "cpu_offline", targets: "5" },
@@ -290,7 +294,7 @@ describe.each(architectures)("the stop family on %s", (architecture) => {
       policy: { name: "cpu_offline", targets: "3,5", also: [{ name: "stop_two_cpus", requester: 5, targets: "5,2" }] },
     };
     const off = { runAhead: false, spinElision: false, decodeCache: false, invalidationBatching: false };
-    const [fast, slow] = await Promise.all([runScenario(document), runScenario(document, { accelerations: off })]);
+    const [fast, slow] = await Promise.all([simulate(document), simulate(document, { accelerations: off })]);
     expect(slow.digest).toBe(fast.digest);
   });
 });
@@ -298,7 +302,7 @@ describe.each(architectures)("the stop family on %s", (architecture) => {
 describe("a scenario that asks for nonsense", () => {
   const refused = async (policy: PolicyInput): Promise<string> => {
     const machine = { topology: "1x4x2", architecture: "arm64" } as const;
-    return runScenario({ format: "allstop.scenario/1", machine, policy }).then(
+    return simulate({ format: "allstop.scenario/1", machine, policy }).then(
       () => "done",
       (error: unknown) => (error as Error).message,
     );

@@ -8,7 +8,7 @@ import { Counters, STACK_TOP, counters } from "../../src/guest/percpu.ts";
 import { CrashNote, crashNotes } from "../../src/guest/panic/crash-note.ts";
 import type { Machine } from "../../src/machine/machine.ts";
 import { policies } from "../../src/policies/index.ts";
-import { runScenario } from "../../src/run-scenario.ts";
+import { simulate } from "../../src/simulate.ts";
 import { executeScenario } from "../../src/scenario/run.ts";
 import { SCENARIO_FORMAT } from "../../src/scenario/document.ts";
 import { cyclesOf } from "../../src/timing/index.ts";
@@ -84,7 +84,7 @@ const onArchitectures = sound.flatMap((policy) => policy.architectures.map((one)
 
 describe("with all CPUs in user mode", () => {
   it.each(onArchitectures)("%s on %s completes, and all rules hold", async (name, architecture) => {
-    const report = await runScenario({
+    const { report } = await simulate({
       format: SCENARIO_FORMAT,
       machine: { architecture, cpus: 4 },
       policy: { name },

@@ -10,26 +10,30 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   accelerationNames,
-  SCENARIO_FORMAT,
   TraceKind,
-  buildTopology,
   executeScenario,
   expandScenario,
-  formatTopologySpec,
-  kernelSymbols,
-  parseScenario,
   prepareMachine,
-  runScenario,
   type Accelerations,
-  type Architecture,
-  type LoadKind,
   type Machine,
+} from "../../src/entries/machine.ts";
+import {
+  SCENARIO_FORMAT,
+  parseScenario,
+  simulate,
+  type LoadKind,
   type Report,
   type RunOptions,
   type ScenarioInput,
+} from "../../src/index.ts";
+import {
+  buildTopology,
+  formatTopologySpec,
+  type Architecture,
   type Topology,
   type TopologyParameters,
-} from "../../src/index.ts";
+} from "../../src/entries/topology.ts";
+import { kernelSymbols } from "../../src/entries/guest.ts";
 import { probeRendezvous, readTimelines } from "../../src/measure/timeline.ts";
 import { cyclesOf } from "../../src/timing/index.ts";
 
@@ -159,7 +163,7 @@ function withoutHost({ host: _, ...rest }: Report): Omit<Report, "host"> {
 }
 
 async function reportOf(document: ScenarioInput, options: RunOptions = {}): Promise<Omit<Report, "host">> {
-  return withoutHost(await runScenario(document, options));
+  return withoutHost((await simulate(document, options)).report);
 }
 
 async function check<T>(cases: fc.Arbitrary<T>, body: (one: T) => Promise<void>, numRuns = runs): Promise<void> {

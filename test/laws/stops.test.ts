@@ -2,16 +2,9 @@
 // CPUs are doing.
 
 import { describe, expect, it } from "vitest";
-import {
-  SCENARIO_FORMAT,
-  expandScenario,
-  parseScenario,
-  prepareMachine,
-  type Accelerations,
-  type Architecture,
-  type LoadKind,
-  type Machine,
-} from "../../src/index.ts";
+import { SCENARIO_FORMAT, parseScenario, type LoadKind } from "../../src/index.ts";
+import { expandScenario, prepareMachine, type Accelerations, type Machine } from "../../src/entries/machine.ts";
+import type { Architecture } from "../../src/entries/topology.ts";
 import { perCpuOffsets } from "../../src/guest/kernel.ts";
 
 interface Stop {

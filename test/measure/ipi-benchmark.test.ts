@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { BENCHMARK_WARM_UP } from "../../src/guest/smp/ipi-benchmark.ts";
 import { publishedInterrupts } from "../../src/measure/published-interrupts.ts";
 import { reportLines } from "../../src/report/text.ts";
-import { runScenario } from "../../src/run-scenario.ts";
+import { simulate } from "../../src/simulate.ts";
 import { SCENARIO_FORMAT, parseScenario, type ScenarioInput } from "../../src/scenario/document.ts";
 import { expandScenario } from "../../src/scenario/expand.ts";
 import { prepareMachine } from "../../src/scenario/run.ts";
@@ -25,7 +25,8 @@ function scenario(architecture: Architecture, rest: Partial<ScenarioInput> = {})
   };
 }
 
-const run = (document: ScenarioInput): Promise<Report> => runScenario(document, { core: checkedCore });
+const run = async (document: ScenarioInput): Promise<Report> =>
+  (await simulate(document, { core: checkedCore })).report;
 
 function caseOf(report: Report, name: string) {
   const found = report.interrupts?.cases.find((one) => one.case === name);
@@ -118,11 +119,8 @@ describe.each(architectures)("the benchmark of interrupts on %s", async (archite
       policy: { name: "ipi-benchmark", rounds: 2 },
     });
     const accelerations = { runAhead: false, spinElision: false, spinTrains: false };
-    const [fast, slow] = await Promise.all([
-      run(document),
-      runScenario(document, { core: checkedCore, accelerations }),
-    ]);
-    expect({ ...fast, host: undefined }).toEqual({ ...slow, host: undefined });
+    const [fast, slow] = await Promise.all([run(document), simulate(document, { core: checkedCore, accelerations })]);
+    expect({ ...fast, host: undefined }).toEqual({ ...slow.report, host: undefined });
   });
 
   it("names the CPU that doesn't answer, and the case", async () => {

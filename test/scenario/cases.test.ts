@@ -32,8 +32,8 @@ describe("allstop scenarios", () => {
 });
 
 describe("the catalogue", () => {
-  it("has all scenarios, S before H, in the order of their numbers", async () => {
-    const ids = await caseIds();
+  it("has all scenarios, S before H, in the order of their numbers", () => {
+    const ids = caseIds;
     const numbers = (letter: string): number[] => {
       const own = ids.filter((id) => id.startsWith(letter));
       return [...new Set(own.map((id) => Number(/\d+/.exec(id)?.[0])))];

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parseScenarioText, type Scenario } from "../../src/scenario/document.ts";
-import { runScenario } from "../../src/run-scenario.ts";
+import { simulate } from "../../src/simulate.ts";
 
 function example(name: string): Scenario {
   const file = new URL(`../../examples/${name}.json`, import.meta.url);
@@ -15,23 +15,27 @@ function example(name: string): Scenario {
 describe("examples/", () => {
   it("busy-epyc.json: of two CPUs with interrupts off, the one that is signalled last keeps all waiting", async () => {
     const scenario = example("busy-epyc");
-    const { outcome, stragglers } = await runScenario(scenario);
+    const { report } = await simulate(scenario);
+    const { outcome, stragglers } = report;
     expect(outcome).toMatchObject({ verdict: "completed", returned: 0, calls: { cpus: 384, total: 3 * 384 } });
     const blamed = stragglers.filter(({ causes }) => causes.some(({ cause }) => cause === "irqs-off"));
     expect(blamed.map(({ cpu }) => cpu)).toEqual([383]);
     const alone = (particular: Scenario["load"]["particular"]) =>
-      runScenario({ ...scenario, load: { common: "busy", particular } });
+      simulate({ ...scenario, load: { common: "busy", particular } });
     const rendezvous = async (cpus: string): Promise<number> => {
-      const { latency } = await alone([{ cpus, kind: "irqs-off", offUs: 300, onUs: 10 }]);
+      const {
+        report: { latency },
+      } = await alone([{ cpus, kind: "irqs-off", offUs: 300, onUs: 10 }]);
       return latency.rendezvousNs ?? NaN;
     };
-    const busy = (await alone([])).latency.rendezvousNs ?? NaN;
+    const busy = (await alone([])).report.latency.rendezvousNs ?? NaN;
     expect(Math.abs((await rendezvous("100")) - busy)).toBeLessThan(0.02 * busy);
     expect((await rendezvous("383")) - busy).toBeGreaterThan(0.1 * busy);
   });
 
   it("lost-interrupt.json: one CPU is to blame for the hang, another was late", async () => {
-    const { outcome, stragglers } = await runScenario(example("lost-interrupt"));
+    const { report } = await simulate(example("lost-interrupt"));
+    const { outcome, stragglers } = report;
     expect(outcome.verdict).toBe("hang");
     expect(outcome.missing.map(({ cpu, isCulprit }) => [cpu, isCulprit])).toEqual([[17, true]]);
     expect(outcome.missing[0]?.causes[0]?.cause).toBe("lost");
@@ -41,7 +45,8 @@ describe("examples/", () => {
   });
 
   it("own-timing.json: CPUs take 20 us to leave idle, and the parameters are said to be the document's", async () => {
-    const { outcome, stragglers, machine, scenario } = await runScenario(example("own-timing"));
+    const { report } = await simulate(example("own-timing"));
+    const { outcome, stragglers, machine, scenario } = report;
     expect(outcome.verdict).toBe("completed");
     expect(machine.timing).toBe("zen3, changed");
     expect(scenario.machine.parameters).toEqual({ wakeMwait: 20_000, interrupt: 1000 });
@@ -49,7 +54,8 @@ describe("examples/", () => {
   });
 
   it("two-requesters.json: both get what they asked for", async () => {
-    const { outcome, rounds } = await runScenario(example("two-requesters"));
+    const { report } = await simulate(example("two-requesters"));
+    const { outcome, rounds } = report;
     expect(outcome).toMatchObject({ verdict: "completed", returned: 0 });
     expect(rounds).toHaveLength(3);
     expect(outcome.online).toEqual(Array.from({ length: 30 }, (_, cpu) => cpu));

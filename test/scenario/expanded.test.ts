@@ -5,7 +5,7 @@ import { scenariosOf } from "../../src/scenario/case.ts";
 import { findCases } from "../../src/scenario/catalogue.ts";
 import { SCENARIO_FORMAT, parseScenario, type ScenarioInput } from "../../src/scenario/document.ts";
 import { expandScenario } from "../../src/scenario/expand.ts";
-import { runScenario } from "../../src/run-scenario.ts";
+import { simulate } from "../../src/simulate.ts";
 import { acceptedBySchema } from "./json-schema.ts";
 
 /** As a reader of the report has it. */
@@ -145,8 +145,8 @@ describe("a document with every choice written out", () => {
     ],
     ["a path with options", fourCpus({ policy: { name: "microcode_v2" } })],
   ])("is the same run: %s", async (_, document) => {
-    const first = await runScenario(document);
-    const again = await runScenario(written(first.scenario));
+    const { report: first } = await simulate(document);
+    const { report: again } = await simulate(written(first.scenario));
     expect(again.digest).toBe(first.digest);
     expect({ ...again, host: {} }).toEqual({ ...first, host: {} });
   });

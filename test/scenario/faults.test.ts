@@ -1,14 +1,18 @@
 // Faults of a scenario document: what a run makes of messages that come late or not at all, and what is refused.
 
 import { describe, expect, it } from "vitest";
-import { runScenario } from "../../src/run-scenario.ts";
+import { simulate } from "../../src/simulate.ts";
 import { SCENARIO_FORMAT, type ScenarioInput } from "../../src/scenario/document.ts";
 import type { Report } from "../../src/report/report.ts";
 import { checkedCore } from "../support/bare-machine.ts";
 
 type Faults = NonNullable<NonNullable<ScenarioInput["faults"]>["delivery"]>;
 
-function run(architecture: "x86-64" | "arm64", delivery: Faults, rest: Partial<ScenarioInput> = {}): Promise<Report> {
+async function run(
+  architecture: "x86-64" | "arm64",
+  delivery: Faults,
+  rest: Partial<ScenarioInput> = {},
+): Promise<Report> {
   const document = {
     format: SCENARIO_FORMAT,
     machine: { architecture, cpus: 8 },
@@ -17,7 +21,7 @@ function run(architecture: "x86-64" | "arm64", delivery: Faults, rest: Partial<S
     limitUs: 2000,
     ...rest,
   } as const;
-  return runScenario(document, { core: checkedCore });
+  return (await simulate(document, { core: checkedCore })).report;
 }
 
 describe.each(["x86-64", "arm64"] as const)("faults of delivery on %s", (architecture) => {

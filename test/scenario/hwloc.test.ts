@@ -3,7 +3,7 @@
 
 import { existsSync, readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { runScenario } from "../../src/run-scenario.ts";
+import { simulate } from "../../src/simulate.ts";
 import { SCENARIO_FORMAT } from "../../src/scenario/document.ts";
 import { readHwlocFile } from "../../src/topology/file.ts";
 import { onlineCpus } from "../../src/topology/index.ts";
@@ -15,7 +15,7 @@ describe.skipIf(files.length === 0)("machines of the shared hwloc data", () => {
   it.each(files.length === 0 ? ["none"] : files)("%s stops", async (name) => {
     const topology = await readHwlocFile(new URL(name, folder).pathname);
     const online = onlineCpus(topology);
-    const report = await runScenario({ format: SCENARIO_FORMAT, limitUs: 20_000 }, { topology });
+    const { report } = await simulate({ format: SCENARIO_FORMAT, limitUs: 20_000 }, { topology });
     expect(report.outcome).toMatchObject({ verdict: "completed", returned: 0, calls: { cpus: 1, total: 1 } });
     expect(report.machine).toMatchObject({ cpus: topology.counts.complete, online: online.length });
     expect(report.scenario.policy.requester).toBe(online[0]);

@@ -6,7 +6,7 @@ import { offsetOf } from "../../src/asm/index.ts";
 import type { LoadKind } from "../../src/faults/load.ts";
 import { Counters, counters, mwaitCpuDead } from "../../src/guest/percpu.ts";
 import type { Machine } from "../../src/machine/machine.ts";
-import { runScenario } from "../../src/run-scenario.ts";
+import { simulate } from "../../src/simulate.ts";
 import { SCENARIO_FORMAT, parseScenario, type ScenarioInput } from "../../src/scenario/document.ts";
 import { expandScenario } from "../../src/scenario/expand.ts";
 import { executeScenario } from "../../src/scenario/run.ts";
@@ -70,7 +70,9 @@ describe.each(names)("a CPU whose load is %s", (kind) => {
   });
 
   it("is counted as offline by the report, and named by the document that it gives back", async () => {
-    const { machine, outcome, scenario } = await runScenario(documentOf(kind), { core });
+    const {
+      report: { machine, outcome, scenario },
+    } = await simulate(documentOf(kind), { core });
     expect({ machine, outcome }).toMatchObject({
       machine: { cpus: 8, online: 6 },
       outcome: { verdict: "completed", calls: { cpus: 6 } },

@@ -10,7 +10,7 @@ import { probeRendezvous, readTimelines, type Timeline } from "../../src/measure
 import { makeReport } from "../../src/report/make.ts";
 import type { Report } from "../../src/report/report.ts";
 import { formatNs, reportLines } from "../../src/report/text.ts";
-import { runScenario } from "../../src/run-scenario.ts";
+import { simulate } from "../../src/simulate.ts";
 import { SCENARIO_FORMAT, parseScenario, type ScenarioInput } from "../../src/scenario/document.ts";
 import { expandScenario } from "../../src/scenario/expand.ts";
 import { executeScenario, prepareMachine } from "../../src/scenario/run.ts";
@@ -18,7 +18,7 @@ import { nsOf } from "../../src/timing/index.ts";
 import { buildTopology } from "../../src/topology/index.ts";
 
 const architectures = ["x86-64", "arm64"] as const;
-const run = (fields: Partial<ScenarioInput>): Promise<Report> => runScenario({ format: SCENARIO_FORMAT, ...fields });
+const run = async (fields: Partial<ScenarioInput>): Promise<Report> => (await simulate(fields)).report;
 const withoutHost = ({ host: _host, ...rest }: Report): object => rest;
 
 describe.each(architectures)("reports on %s", (architecture) => {
@@ -34,8 +34,8 @@ describe.each(architectures)("reports on %s", (architecture) => {
   it("do not depend on being watched", async () => {
     const shares: number[] = [];
     const document: ScenarioInput = { format: SCENARIO_FORMAT, machine, policy: { rounds: 3 } };
-    const watched = await runScenario(document, { onProgress: (share) => shares.push(share) });
-    expect(withoutHost(watched)).toEqual(withoutHost(await runScenario(document)));
+    const watched = (await simulate(document, { onProgress: (share) => shares.push(share) })).report;
+    expect(withoutHost(watched)).toEqual(withoutHost((await simulate(document)).report));
     expect(shares.length).toBeGreaterThan(3);
     expect(shares).toEqual([...shares].sort((a, b) => a - b));
     expect(shares.every((share) => share >= 0 && share <= 1)).toBe(true);
@@ -130,7 +130,7 @@ describe.each(architectures)("reports on %s", (architecture) => {
 
   it("CPU 0 offline: the next one calls and runs the function", async () => {
     const topology = buildTopology({ packages: 1, coresPerLlc: 5, threadsPerCore: 1, architecture, offline: "0,3" });
-    const report = await runScenario({ format: SCENARIO_FORMAT }, { topology });
+    const { report } = await simulate({ format: SCENARIO_FORMAT }, { topology });
     expect(report.machine).toMatchObject({ cpus: 5, online: 3 });
     expect(report.outcome.story).toBe("3 CPUs stopped and released, the function run on CPU 1");
   });

@@ -1,7 +1,7 @@
 // Thousands of CPUs: every kind of load completes, and one CPU that never answers is named.
 
 import { describe, expect, it } from "vitest";
-import { SCENARIO_FORMAT, runScenario } from "../../src/index.ts";
+import { SCENARIO_FORMAT, simulate } from "../../src/index.ts";
 
 const machines = [
   { architecture: "x86-64", cpus: 8192, wedged: 4711 },
@@ -10,14 +10,14 @@ const machines = [
 
 describe.each(machines)("$cpus CPUs of $architecture", ({ architecture, cpus, wedged }) => {
   it.each(["idle", "busy", "mixed"] as const)("stop and go on when %s", async (common) => {
-    const report = await runScenario({ format: SCENARIO_FORMAT, machine: { architecture, cpus }, load: { common } });
+    const { report } = await simulate({ format: SCENARIO_FORMAT, machine: { architecture, cpus }, load: { common } });
     expect(report.outcome).toMatchObject({ verdict: "completed", returned: 0, calls: { cpus: 1, total: 1 } });
     expect(report.phases.map(({ passed }) => passed)).toEqual([cpus, cpus, cpus, cpus]);
     expect(report.recordsLost).toBe(0);
   });
 
   it("hang at the limit when one never answers, and the report names it", async () => {
-    const report = await runScenario({
+    const { report } = await simulate({
       format: SCENARIO_FORMAT,
       machine: { architecture, cpus },
       load: { common: "mixed", particular: [{ cpus: String(wedged), kind: "wedged" }] },

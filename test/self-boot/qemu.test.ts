@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { buildSelfBootingKernel } from "../../src/guest/self-boot/image.ts";
 import { perCpuOffsets } from "../../src/guest/kernel.ts";
-import { SCENARIO_FORMAT, executeScenario } from "../../src/index.ts";
+import { SCENARIO_FORMAT } from "../../src/index.ts";
+import { executeScenario } from "../../src/entries/machine.ts";
 
 const ROUNDS = 3;
 const MOST_MS = 60_000;

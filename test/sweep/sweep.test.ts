@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { spreadOf } from "../../src/measure/statistics.ts";
-import { runScenario } from "../../src/run-scenario.ts";
+import { simulate } from "../../src/simulate.ts";
 import type { ScenarioInput } from "../../src/scenario/document.ts";
 import { jobOf, planSweep, runsOf, type SweepInput, type SweepPlan } from "../../src/sweep/plan.ts";
 import { threadPool, type SweepRunner } from "../../src/sweep/runner.ts";
@@ -72,7 +72,7 @@ describe("rows", () => {
     );
     for (const { point, seed, ...row } of undisturbed) {
       const policy = { functionUs: point["policy.functionUs"] as number, active: point["policy.active"] as string };
-      const report = await runScenario({ ...base, policy, seed });
+      const { report } = await simulate({ ...base, policy, seed });
       const { rendezvousNs, totalNs, frozenNs } = report.latency;
       const frozen = { frozenP50Ns: frozenNs?.p50, frozenP99Ns: frozenNs?.p99, frozenMaxNs: frozenNs?.max };
       expect(row).toMatchObject({
@@ -116,7 +116,7 @@ describe("rows", () => {
     const topologies = { "mine.xml": buildTopology({ ...parseTopologySpec("2x2x1"), name: "mine" }) };
     const scenario: ScenarioInput = { ...base, machine: { topology: "mine.xml" } };
     const [row] = await rowsOf({ scenario, topologies }, { workers: 1 });
-    const report = await runScenario({ ...scenario, seed: 1 }, { topology: topologies["mine.xml"] });
+    const { report } = await simulate({ ...scenario, seed: 1 }, { topology: topologies["mine.xml"] });
     expect(row).toMatchObject({ cpus: 4, digest: report.digest });
   });
 });

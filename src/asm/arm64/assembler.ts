@@ -9,6 +9,7 @@ export type { ArmImmediate } from "./encoder.ts";
 export type { ArmLogical, ArmShift } from "./instructions/arithmetic.ts";
 export type { ArmAtomic, ArmOrdering } from "./instructions/memory.ts";
 
+/** AArch64 instructions as methods named by their mnemonics; operands as in `arm64`. @throws ASSEMBLY_INVALID for operands that the instruction can't have */
 export class Arm64Assembler extends Arm64System {
   /** Fills with NOPs up to a multiple from the routine's start. */
   align(multiple: number): this {

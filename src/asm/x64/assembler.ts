@@ -9,6 +9,7 @@ export type { AluOperator, BitOperator, ShiftOperator } from "./instructions/ari
 export type { Operand } from "./instructions/moves.ts";
 export type { SegmentRegister } from "./instructions/system.ts";
 
+/** x86-64 instructions as methods named by their mnemonics; operands as in `x64`. @throws ASSEMBLY_INVALID for operands that the instruction can't have */
 export class X64Assembler extends X64System {
   /** Fills with NOPs (or another byte) up to a multiple of the routine's start. */
   align(multiple: number, fill = 0x90): this {

@@ -63,12 +63,14 @@ const tryRead = routine("__percpu_down_read_trylock", [], u32, (k) => {
   k.return(got);
 });
 
+/** cpus_read_lock(): no CPU comes or goes until cpus_read_unlock(). */
 export const cpusReadLock = routine("cpus_read_lock", [], nothing, (k) => {
   k.if(k.call(tryRead).ne(0), () => k.return());
   k.mark("contended");
   waitEvent(k, waiters, () => k.call(tryRead).ne(0));
 });
 
+/** cpus_read_unlock() */
 export const cpusReadUnlock = routine("cpus_read_unlock", [], nothing, (k) => {
   preemptDisable(k);
   countReaders(k, -1);

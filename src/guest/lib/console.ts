@@ -34,6 +34,7 @@ export function printField(k: Builder, name: string, value: Operand<"u64">): voi
   k.call(printNumber, value);
 }
 
+/** Prints a text on the platform's console: PL011 on arm64, the debug port on x86-64. */
 export function print(k: Builder, content: string): void {
   k.call(printText, text(`console:${content.trim()}`, content), content.length);
 }

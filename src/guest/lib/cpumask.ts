@@ -19,8 +19,9 @@ import {
 } from "../../asm/index.ts";
 import { CpuMask } from "./mask.ts";
 
-/** __cpu_online_mask and the counter beside it (kernel/cpu.c). */
+/** __cpu_online_mask (kernel/cpu.c). */
 export const onlineMask = global("__cpu_online_mask", CpuMask, { section: "arena", align: 64 });
+/** __num_online_cpus, the counter beside the mask. */
 export const numOnlineCpus = global("__num_online_cpus", u32, { align: 64 });
 
 /** __cpu_active_mask: CPUs that tasks may be put on. A CPU on its way up or down is online and not active. */
@@ -48,6 +49,7 @@ export const findNextBit = routine(
   },
 );
 
+/** cpumask_first(): the lowest member; nr_cpu_ids or more when there is none. */
 export function cpumaskFirst(k: Builder, mask: Pointer<typeof CpuMask>): Value<"u32"> {
   return k.call(findNextBit, mask, cpuCount, 0);
 }
@@ -70,6 +72,7 @@ function weightOf(k: Builder, value: Value<"u64">): Local<"u64"> {
   return w;
 }
 
+/** cpumask_weight(): the number of members. */
 export const cpumaskWeight = routine("cpumask_weight", { mask: ptr(CpuMask) }, u32, (k, { mask }) => {
   const total = k.let("total", 0, u32);
   k.for("i", 0, cpuCount.add(63).shr(6), (i) => {
@@ -79,8 +82,9 @@ export const cpumaskWeight = routine("cpumask_weight", { mask: ptr(CpuMask) }, u
   k.return(total);
 });
 
-/** The masks as arguments. */
+/** The mask of CPUs that are online, as an argument. */
 export const onlineMaskPointer = addressOf(onlineMask);
+/** The mask of CPUs that tasks may be put on, as an argument. */
 export const activeMaskPointer = addressOf(activeMask);
 
 /** First member that is not `cpu`; nr_cpu_ids when there is none. */

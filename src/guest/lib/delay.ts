@@ -46,6 +46,7 @@ export const udelay = routine("__udelay", { microseconds: u32 }, nothing, (k, { 
   );
 });
 
+/** How long a wait lasts at the most. */
 export interface Patience {
   /** Steps until the wait is given up. */
   readonly iterations: Operand<"u32">;

@@ -14,6 +14,7 @@ import {
 
 type LockPointer = Pointer<ScalarType<"u32">>;
 
+/** raw_spin_lock(), with interrupts as they are. */
 export const rawSpinLock = routine("_raw_spin_lock", { lock: ptr(u32) }, nothing, (k, { lock }) => {
   const cell = lock.at(0);
   k.loop(() => {
@@ -32,6 +33,7 @@ export function rawSpinTrylock(k: Builder, lock: LockPointer): Condition {
   return k.tryCmpxchg(lock.at(0), free, 1, "acquire");
 }
 
+/** raw_spin_unlock() */
 export function rawSpinUnlock(k: Builder, lock: LockPointer): void {
   k.storeRelease(lock.at(0), 0);
 }
@@ -43,6 +45,7 @@ export function rawSpinLockIrqsave(k: Builder, lock: LockPointer): Value<"u64"> 
   return flags;
 }
 
+/** raw_spin_unlock_irqrestore(). @param flags of rawSpinLockIrqsave() */
 export function rawSpinUnlockIrqrestore(k: Builder, lock: LockPointer, flags: Value<"u64">): void {
   rawSpinUnlock(k, lock);
   k.irqRestore(flags);

@@ -17,12 +17,14 @@ import { schedule, wakeUpProcess } from "./schedule.ts";
 import { Completion } from "../stop/data.ts";
 import { rawSpinLock, rawSpinLockIrqsave, rawSpinUnlock, rawSpinUnlockIrqrestore } from "../lib/spinlock.ts";
 
+/** init_completion() */
 export function initCompletion(k: Builder, completion: Pointer<typeof Completion>): void {
   k.set(completion.done, 0);
   k.set(completion.lock, 0);
   k.set(completion.waiter, null);
 }
 
+/** complete(): wakes the one who waits. */
 export const complete = routine("complete", { completion: ptr(Completion) }, nothing, (k, { completion }) => {
   const flags = rawSpinLockIrqsave(k, addressOf(completion.lock));
   k.set(completion.done, completion.done.add(1));

@@ -14,12 +14,14 @@ export function mutexTrylock(k: Builder, mutex: Pointer<typeof Mutex>) {
   return k.tryCmpxchg(mutex.owner, free, cast(local.here.current, opaque), "acquire");
 }
 
+/** mutex_lock(): sleeps while another task has it. */
 export const mutexLock = routine("mutex_lock", { mutex: ptr(Mutex) }, nothing, (k, { mutex }) => {
   k.if(mutexTrylock(k, mutex), () => k.return());
   k.mark("contended");
   waitEvent(k, addressOf(mutex.waiters), () => mutexTrylock(k, mutex));
 });
 
+/** mutex_unlock() */
 export const mutexUnlock = routine("mutex_unlock", { mutex: ptr(Mutex) }, nothing, (k, { mutex }) => {
   k.xchg(mutex.owner, null);
   k.if(hasWaiters(k, addressOf(mutex.waiters)), () => k.call(wakeUp, addressOf(mutex.waiters), 1));

@@ -153,10 +153,12 @@ export const wakeUpProcess = routine("wake_up_process", { task: ptr(Task) }, not
   k.irqRestore(flags);
 });
 
+/** preempt_disable() */
 export function preemptDisable(k: Builder): void {
   k.set(local.here.preempt_count, local.here.preempt_count.add(1));
 }
 
+/** preempt_enable(): gives the CPU away if somebody has asked for it. */
 export const preemptEnable = routine("preempt_enable", [], nothing, (k) => {
   k.set(local.here.preempt_count, local.here.preempt_count.sub(1));
   preemptIfNeeded(k);

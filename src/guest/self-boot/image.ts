@@ -8,6 +8,7 @@ import { powerOffArm64, selfEntryArm64 } from "./arm64.ts";
 import { powerOff, reportAndPowerOff } from "./report.ts";
 import { powerOffX64, selfEntryX64 } from "./x64.ts";
 
+/** An image that boots by itself on QEMU's boards, and its file. */
 export interface SelfBootingKernel {
   readonly image: Image;
   readonly elf: Uint8Array;

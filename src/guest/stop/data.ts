@@ -12,24 +12,28 @@ export const Completion = struct(
   { size: 32, at: { lock: 8, waiter: 16 } },
 );
 
+/** struct cpu_stop_done: how many works are left, what they returned, who waits. */
 export const CpuStopDone = struct(
   "cpu_stop_done",
   { nr_todo: u32, ret: u32, completion: Completion },
   { size: 40, at: { ret: 4, completion: 8 } },
 );
 
+/** struct cpu_stop_work: a function for one CPU's stopper thread. */
 export const CpuStopWork = struct(
   "cpu_stop_work",
   { list: ListHead, fn: code, caller: u64, arg: u64, done: ptr(CpuStopDone) },
   { size: 48 },
 );
 
+/** struct cpu_stopper, one per CPU: the thread and its queue. */
 export const CpuStopper = struct(
   "cpu_stopper",
   { thread: ptr(opaque), lock: u32, enabled: u8, works: ListHead, stop_work: CpuStopWork, caller: u64, fn: code },
   { size: 96, at: { lock: 8, enabled: 12, works: 16, stop_work: 32 } },
 );
 
+/** struct multi_stop_data, in the requester's frame: the state that all CPUs spin on, and who has yet to acknowledge it. */
 export const MultiStopData = struct(
   "multi_stop_data",
   { fn: code, data: u64, num_threads: u32, active_cpus: ptr(CpuMask), state: u32, thread_ack: u32 },

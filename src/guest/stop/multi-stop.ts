@@ -115,6 +115,7 @@ export function multiCpuStopRoutine(name: string, { run, onAccess = () => undefi
   });
 }
 
+/** multi_cpu_stop(): the rendezvous as in mainline, in every stopper thread. */
 export const multiCpuStop = multiCpuStopRoutine("multi_cpu_stop", {
   run: (k, msdata) => k.call(runFunction, msdata),
 });

@@ -14,6 +14,7 @@ import { whoIsLeft } from "./who-is-left.ts";
 export { NO_SOURCE } from "./sources.ts";
 export type { ObservedRequest, ObservedRun, Oracle, OracleResult, RaisedSource } from "./run.ts";
 
+/** All rules that runs are judged by, in the order in which a report has them. */
 export const oracles: readonly Oracle[] = [
   completion,
   exactlyOnce,

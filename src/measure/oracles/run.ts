@@ -39,6 +39,7 @@ export interface ObservedRun {
   readonly missing: readonly number[];
 }
 
+/** What an oracle says of a run. */
 export interface OracleResult {
   readonly name: string;
   readonly held: boolean;
@@ -51,6 +52,7 @@ export interface Oracle {
   readonly name: string;
   /** What it says has to hold. */
   readonly rule: string;
+  /** Looks at a run that has ended. */
   readonly judge: (run: ObservedRun) => Finding;
 }
 

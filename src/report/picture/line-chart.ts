@@ -4,6 +4,7 @@ import { givenScale, valueScale, type Scale } from "./scale.ts";
 import { element, textElement, textWidth } from "./svg.ts";
 import { seriesStyle, styleElement } from "./theme.ts";
 
+/** A point of a line; its ends, where the values spread. */
 export interface ChartPoint {
   /** A number of the axis, or the index of one of its names. */
   readonly x: number;
@@ -12,11 +13,13 @@ export interface ChartPoint {
   readonly spread?: readonly [least: number, most: number];
 }
 
+/** A line, by its name in the legend. */
 export interface ChartSeries {
   readonly name: string;
   readonly points: readonly ChartPoint[];
 }
 
+/** What a line chart shows. */
 export interface LineChart {
   readonly title: string;
   readonly subtitle?: string;

@@ -6,6 +6,7 @@ import type { FieldValue } from "../../scenario/fields.ts";
 import { formatCount, formatNs, plural } from "../text.ts";
 import { lineChart, type ChartPoint } from "./line-chart.ts";
 
+/** Which figure is drawn against which field. */
 export interface SweepPictureOptions {
   /** Field of the horizontal axis; by default machine.cpus if varied, else the first varied one with numbers, else the first. */
   readonly field?: string;

@@ -4,6 +4,7 @@
 import { AllstopError } from "../../errors.ts";
 import { maxCpus } from "../topology.ts";
 
+/** How large an hwloc file may be. */
 export const hwlocLimits = {
   /** Characters of the document. A machine of 4,096 CPUs takes 2.4 million. */
   characters: 64 * 2 ** 20,

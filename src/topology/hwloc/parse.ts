@@ -8,6 +8,7 @@ import { readHwlocDocument, type HwlocDocument } from "./document.ts";
 import { placeListedCpus } from "./placement.ts";
 import type { PlacedCpu } from "../hardware-ids.ts";
 
+/** What an hwloc file doesn't say. */
 export interface HwlocOptions extends IdChoice {
   /** Default: the product or CPU model that the file names. */
   readonly name?: string;
