@@ -3,7 +3,8 @@
 //   node examples/exec-image.mjs
 
 import { readFile } from "node:fs/promises";
-import { buildPreset, execImage } from "allstop";
+import { buildPreset } from "allstop/topology";
+import { execImage } from "allstop";
 
 const file = await readFile(new URL("bare-metal/rendezvous.elf", import.meta.url));
 for (const preset of ["graviton2", "kunpeng-920"]) {

@@ -3,15 +3,9 @@
 //
 //   node examples/fork-many.mjs
 
-import {
-  SCENARIO_FORMAT,
-  expandScenario,
-  formatNs,
-  loadCore,
-  parseScenario,
-  buildMachine,
-  perCpuOffsets,
-} from "allstop";
+import { SCENARIO_FORMAT, formatNs, parseScenario } from "allstop";
+import { expandScenario, loadCore, buildMachine } from "allstop/machine";
+import { perCpuOffsets } from "allstop/guest";
 
 const CPUS = 512;
 const RUNS = 20;

@@ -2,7 +2,8 @@
 //
 //   node examples/machine-and-probes.mjs
 
-import { SCENARIO_FORMAT, expandScenario, parseScenario, prepareMachine } from "allstop";
+import { SCENARIO_FORMAT, parseScenario } from "allstop";
+import { expandScenario, prepareMachine } from "allstop/machine";
 
 const expanded = expandScenario(
   parseScenario({ format: SCENARIO_FORMAT, machine: { architecture: "arm64", cpus: 16 }, load: { common: "mixed" } }),

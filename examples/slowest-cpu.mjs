@@ -2,17 +2,17 @@
 //
 //   node examples/slowest-cpu.mjs
 
-import { SCENARIO_FORMAT, formatNs, runScenario } from "allstop";
+import { formatNs, simulate } from "allstop";
 
 const last = new Map();
 const latencies = [];
 for (let seed = 1; seed <= 20; seed++) {
-  const { latency, stragglers } = await runScenario({
-    format: SCENARIO_FORMAT,
+  const { report } = await simulate({
     machine: { topology: "icelake-8375c" },
     load: { common: "mixed" },
     seed,
   });
+  const { latency, stragglers } = report;
   latencies.push(latency.rendezvousNs);
   const { cpu, load } = stragglers[0];
   const key = `CPU ${cpu} (${load})`;
