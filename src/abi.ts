@@ -474,7 +474,7 @@ export enum TraceKind {
 
 /** How a message finds its CPU. */
 export enum ArrivalFlag {
-  /** Something is pending that is taken at the next boundary. */
+  /** Something of its kind is pending that is taken at the next boundary. */
   TAKEABLE = 1,
   /** x86: EFLAGS.IF is 0; arm64: PSTATE.I or F. An interrupt controller's priorities mask apart from that. */
   MASKS_IRQ = 2,

@@ -2,7 +2,8 @@
  * Simulates the moment an operating system stops all of its CPUs, and shows what happened. `simulate()` is where to begin.
  *
  * What lies below has entry points of its own: `allstop/topology` (machines as data), `allstop/guest` and `allstop/asm` (stop paths of one's
- * own), `allstop/machine` (a machine under one's own control), `allstop/litmus`, `allstop/cpumask`. A name is exported from one of them.
+ * own), `allstop/machine` (a machine under one's own control), `allstop/code` (what it executes, and stepping
+ * through it), `allstop/litmus`, `allstop/cpumask`. A name is exported from one of them.
  *
  * @module allstop
  */
@@ -106,42 +107,6 @@ export { sweepLines } from "./report/sweep-text.ts";
 export { comparisonLines } from "./report/comparison-text.ts";
 export { sweepPicture, type SweepPictureOptions } from "./report/picture/sweep-picture.ts";
 export { lineChart, type ChartPoint, type ChartSeries, type LineChart } from "./report/picture/line-chart.ts";
-export {
-  DISASSEMBLY_FORMAT,
-  Disassembler,
-  disassemble,
-  imageOfElfFile,
-  routinesOf,
-  type CodeImage,
-  type Disassembly,
-  type ListedInstruction,
-  type ListedRoutine,
-} from "./disassembly/disassemble.ts";
-export {
-  DECODER_PACKAGE,
-  loadDecoder,
-  type DecodedInstruction,
-  type InstructionDecoder,
-} from "./disassembly/decoder.ts";
-export type { SourceLine } from "./disassembly/source-lines.ts";
-export { disassemblyLines } from "./disassembly/text.ts";
-
-export {
-  Stepper,
-  type CourseOptions,
-  type StepEnd,
-  type StepImageOptions,
-  type StepPlace,
-  type StepPosition,
-  type StepperOptions,
-} from "./stepping/stepper.ts";
-export type { StepEvent, StepEventKind } from "./stepping/events.ts";
-export { Pictures, type CpuPicture, type TouchedLine } from "./stepping/picture.ts";
-export { StepSession, stepCommands, type CommandResult } from "./stepping/session.ts";
-export { screenLines, type ScreenSize } from "./stepping/screen.ts";
-export type { ApicInterrupts, CpuInterrupts, GicInterrupts } from "./inspect/interrupts.ts";
-export type { BlockedFor, LineHolders, LineLetter, WaitingStore } from "./inspect/lines.ts";
-
 export {
   traceFormats,
   traceScenario,

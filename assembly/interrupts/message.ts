@@ -1,7 +1,7 @@
 // Messages to CPUs: interrupts, answers of devices, events, starts. Each takes time, known when it is sent, so that its
 // target never has to go back.
 
-import { Architecture, ArrivalFlag, CpuState, Timing, TraceKind, WaitKind } from "../../src/abi.ts";
+import { Architecture, ArrivalFlag, CpuState, DeliveryMode, Timing, TraceKind, WaitKind } from "../../src/abi.ts";
 import { timersFire } from "../architecture.ts";
 import { Cpu, NEVER, Pending, WaitEnd, cpuAt, hop } from "../cpu.ts";
 import { machine, timing } from "../machine.ts";
@@ -220,7 +220,7 @@ export function accept(cpu: Cpu, argument: u64, cycle: u64): void {
       break;
     case Message.EL3:
       acceptEvent(cpu, (<u32>(argument >>> 8)) & 0xff, cycle);
-      trace(TraceKind.INTERRUPT_ARRIVED, cpu, cycle, EL3_SUBJECT, cpu.index, arrivalFlags(cpu), 0);
+      trace(TraceKind.INTERRUPT_ARRIVED, cpu, cycle, EL3_SUBJECT, cpu.index, arrivalFlags(cpu, Pending.EL3), 0);
       settlePending(cpu, cycle);
       break;
     case Message.SUSPEND:
@@ -242,21 +242,30 @@ function acceptInterrupt(cpu: Cpu, vector: u32, mode: u32, cycle: u64): void {
   if (machine().architecture == Architecture.X86_64) apicAccept(cpu, vector, mode, cycle);
   else gicAccept(cpu, vector, mode == SGI_OF_GROUP0);
   const subject = vector | ((mode & MESSAGE_MODE) << 8);
-  trace(TraceKind.INTERRUPT_ARRIVED, cpu, cycle, subject, cpu.index, arrivalFlags(cpu), 0);
+  trace(TraceKind.INTERRUPT_ARRIVED, cpu, cycle, subject, cpu.index, arrivalFlags(cpu, kindOf(mode)), 0);
   settlePending(cpu, cycle);
 }
 
 /** The distributor's most urgent SPI, or that there is none. */
 function acceptForwarded(cpu: Cpu, id: u32, attributes: u32, cycle: u64): void {
   gicForward(cpu, id, attributes, cycle);
-  if (id != 0) trace(TraceKind.INTERRUPT_ARRIVED, cpu, cycle, id, cpu.index, arrivalFlags(cpu), 0);
+  if (id != 0) trace(TraceKind.INTERRUPT_ARRIVED, cpu, cycle, id, cpu.index, arrivalFlags(cpu, SIGNALS), 0);
   settlePending(cpu, cycle);
 }
 
-/** What a record says of how a message finds its CPU: ArrivalFlag. */
-function arrivalFlags(cpu: Cpu): u64 {
+/** What a GIC signals. */
+const SIGNALS: u32 = Pending.IRQ | Pending.FIQ | Pending.NMI;
+
+/** What a message of a mode makes pending. */
+function kindOf(mode: u32): u32 {
+  if (machine().architecture != Architecture.X86_64) return SIGNALS;
+  return (mode & MESSAGE_MODE) == DeliveryMode.NMI ? Pending.NMI : Pending.IRQ;
+}
+
+/** What a record says of how a message finds its CPU: ArrivalFlag. Of others that come in the same cycle it says nothing. */
+function arrivalFlags(cpu: Cpu, kind: u32): u64 {
   let flags: u64 = 0;
-  if ((cpu.pending & ~cpu.masked & ~Pending.STOLEN) != 0) flags |= <u64>ArrivalFlag.TAKEABLE;
+  if ((cpu.pending & ~cpu.masked & kind) != 0) flags |= <u64>ArrivalFlag.TAKEABLE;
   if ((cpu.masked & (Pending.IRQ | Pending.FIQ)) != 0) flags |= <u64>ArrivalFlag.MASKS_IRQ;
   if ((cpu.masked & Pending.NMI) != 0) flags |= <u64>ArrivalFlag.MASKS_NMI;
   return flags;

@@ -5,18 +5,16 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parseElf } from "../../src/asm/index.ts";
 import {
   disassemble,
-  expandScenario,
   imageOfElfFile,
-  kernelFor,
   loadDecoder,
-  parseElf,
-  parseScenario,
-  policies,
   routinesOf,
   type DecodedInstruction,
-} from "../../src/index.ts";
+} from "../../src/entries/code.ts";
+import { expandScenario, kernelFor } from "../../src/entries/machine.ts";
+import { parseScenario, policies } from "../../src/index.ts";
 
 const PROGRAMS = { "x86-64": "objdump", arm64: "aarch64-linux-gnu-objdump" } as const;
 const OPTIONS = {

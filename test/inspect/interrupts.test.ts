@@ -7,9 +7,9 @@ import {
   Stepper,
   type ApicInterrupts,
   type GicInterrupts,
-  type ScenarioInput,
   type StepEventKind,
-} from "../../src/index.ts";
+} from "../../src/entries/code.ts";
+import { type ScenarioInput } from "../../src/index.ts";
 
 const CPU = 2;
 

@@ -1,7 +1,7 @@
 // Commands of a stepping session: every one is in the help, and mistakes say what is allowed.
 
 import { describe, expect, it } from "vitest";
-import { Stepper, StepSession, screenLines, stepCommands } from "../../src/index.ts";
+import { Stepper, StepSession, screenLines, stepCommands } from "../../src/entries/code.ts";
 import { clipped } from "../../src/stepping/screen.ts";
 
 const same = (text: string): string => text;

@@ -1,16 +1,9 @@
 // Stepping changes nothing, shows each instruction once and in order, and finds its way back.
 
 import { describe, expect, it } from "vitest";
-import {
-  Stepper,
-  TraceKind,
-  buildMachine,
-  expandScenario,
-  loadCore,
-  parseScenario,
-  type Machine,
-  type ScenarioInput,
-} from "../../src/index.ts";
+import { Stepper } from "../../src/entries/code.ts";
+import { TraceKind, buildMachine, expandScenario, loadCore, type Machine } from "../../src/entries/machine.ts";
+import { parseScenario, type ScenarioInput } from "../../src/index.ts";
 import { runWithFaults } from "../../src/faults/inject.ts";
 import { scenariosOf } from "../../src/scenario/case.ts";
 import { findCase } from "../../src/scenario/catalogue.ts";

@@ -8,7 +8,7 @@ import { CoreRecords } from "../../src/inspect/records.ts";
 import { Lines } from "../../src/inspect/lines.ts";
 import { x86Bases } from "../../src/inspect/interrupts.ts";
 import { operandAddresses } from "../../src/stepping/operand-addresses.ts";
-import { Pictures, Stepper, type CpuPicture } from "../../src/index.ts";
+import { Pictures, Stepper, type CpuPicture } from "../../src/entries/code.ts";
 
 type Architecture = "x86-64" | "arm64";
 
