@@ -1,5 +1,7 @@
 // allstop calibrate: a timing model beside what was published about its machine.
 
+// First, since the order in which guest modules load is the order of routines in an image.
+import "../guest/kernel.ts";
 import { calibrate } from "../calibrate/calibration.ts";
 import { calibrationLines } from "../calibrate/text.ts";
 import { ProgressBar, palette, print } from "./terminal.ts";

@@ -1,5 +1,7 @@
 // allstop disasm: the code of the kernel's routines, or of an ELF file, beside its source.
 
+// First, since the order in which guest modules load is the order of routines in an image.
+import "../guest/kernel.ts";
 import { readFile } from "node:fs/promises";
 import { parseElf } from "../asm/index.ts";
 import {

@@ -1,5 +1,7 @@
 // allstop step: a run, step by step. Commands are lines on stdin; on a terminal there is a full-screen view.
 
+// First, since the order in which guest modules load is the order of routines in an image.
+import "../guest/kernel.ts";
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { AllstopError, placed } from "../errors.ts";

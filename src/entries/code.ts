@@ -4,6 +4,8 @@
  * @module code
  */
 
+// First, since the order in which guest modules load is the order of routines in an image.
+import "../guest/kernel.ts";
 export {
   DISASSEMBLY_FORMAT,
   Disassembler,

@@ -1,5 +1,7 @@
 // A thread of the pool: a job in, a row out.
 
+// First, since the order in which guest modules load is the order of routines in an image.
+import "../guest/kernel.ts";
 import { workerData } from "node:worker_threads";
 import { JobRunner, type SweepShared } from "./job.ts";
 import type { SweepJob } from "./plan.ts";
