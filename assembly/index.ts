@@ -122,6 +122,8 @@ export function region(which: Region): usize {
       return m.cpuRecords;
     case Region.RAM:
       return m.ramHost;
+    case Region.MACHINE:
+      return changetype<usize>(m);
     default:
       return m.traceRing;
   }

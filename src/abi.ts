@@ -382,6 +382,8 @@ export enum Region {
   CPUS = 0,
   RAM = 1,
   TRACE = 2,
+  /** The record of the machine, from which views find all others. */
+  MACHINE = 3,
 }
 
 /** Counters and results that the host may ask for. */

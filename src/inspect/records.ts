@@ -2,7 +2,6 @@
 // here changes a machine. test/inspect/records.test.ts compares the offsets with the classes of assembly/.
 
 import { CPU_BYTES, CPU_REGISTERS } from "../abi.ts";
-import { AllstopError } from "../errors.ts";
 import type { Machine } from "../machine/machine.ts";
 
 /** Offsets in bytes, by the class and field of assembly/. */
@@ -10,13 +9,11 @@ export const offsets = {
   Machine: {
     now: 0,
     cpus: 92,
-    cpuRecords: 128,
     coreRecords: 132,
     lineTable: 156,
     ramHost: 160,
     ramBase: 168,
     maskWords: 184,
-    traceRing: 248,
     storeBuffers: 308,
     apics: 332,
     gics: 340,
@@ -88,10 +85,6 @@ export const places = {
 /** What follows a store buffer's fields, whole lines. */
 export const BUFFER_BYTES = (places.STORES + places.MOST_STORES * places.STORE_BYTES + 63) & ~63;
 
-/** Static data of the core lies in front of everything that it reserves. */
-const STATIC_DATA_END = 0x2_0000;
-const RECORD_ALIGNMENT = 64;
-
 /** The records of one machine, at this cycle. To be made anew after each run. */
 export class CoreRecords {
   readonly view: DataView;
@@ -99,12 +92,11 @@ export class CoreRecords {
   readonly machine: number;
   readonly #cpus: number;
 
-  /** @throws CORE_MISMATCH for a core whose records lie elsewhere */
   constructor(machine: Machine) {
-    const { view, regions } = machine.coreMemory();
+    const { view, machine: record, cpus } = machine.coreMemory();
     this.view = view;
-    this.#cpus = regions.cpus;
-    this.machine = findMachine(view, regions);
+    this.machine = record;
+    this.#cpus = cpus;
   }
 
   u32(address: number): number {
@@ -133,23 +125,4 @@ export class CoreRecords {
   register(cpu: number, slot: number): bigint {
     return this.u64(this.cpu(cpu) + CPU_REGISTERS + 8 * slot);
   }
-}
-
-interface Regions {
-  readonly cpus: number;
-  readonly ram: number;
-  readonly trace: number;
-}
-
-/** The only place in static data that points to all three regions. */
-function findMachine(view: DataView, { cpus, ram, trace }: Regions): number {
-  const { cpuRecords, ramHost, traceRing } = offsets.Machine;
-  const end = Math.min(STATIC_DATA_END, cpus) - traceRing;
-  for (let address = 0; address < end; address += RECORD_ALIGNMENT) {
-    if (view.getUint32(address + cpuRecords, true) !== cpus) continue;
-    if (view.getUint32(address + ramHost, true) === ram && view.getUint32(address + traceRing, true) === trace) {
-      return address;
-    }
-  }
-  throw new AllstopError("CORE_MISMATCH", "a core whose records these views don't know");
 }

@@ -702,12 +702,12 @@ export class Machine {
   }
 
   /**
-   * The core's linear memory at this cycle, and where its regions begin: for views of what has no method here (src/inspect/).
+   * The core's linear memory at this cycle, and where the records of the machine and of its CPUs lie: for views of what has no method here (src/inspect/).
    * To be read only, and only until the next run.
    */
-  coreMemory(): { readonly view: DataView; readonly regions: { cpus: number; ram: number; trace: number } } {
+  coreMemory(): { readonly view: DataView; readonly machine: number; readonly cpus: number } {
     this.#settle();
-    return { view: this.#view, regions: { cpus: this.#cpus, ram: this.#ram, trace: this.#core.region(Region.TRACE) } };
+    return { view: this.#view, machine: this.#core.region(Region.MACHINE), cpus: this.#cpus };
   }
 
   /** A copy of guest memory. @throws OPTION_INVALID outside it */
