@@ -11,7 +11,6 @@ export const offsets = {
     cpus: 92,
     coreRecords: 132,
     lineTable: 156,
-    ramHost: 160,
     ramBase: 168,
     maskWords: 184,
     storeBuffers: 308,
