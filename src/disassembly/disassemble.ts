@@ -10,6 +10,7 @@ import { AddressNames, Annotator, type NamedImage } from "./annotate.ts";
 import { loadDecoder, type DecodedInstruction, type InstructionDecoder } from "./decoder.ts";
 import { readSourceLines, type SourceLine } from "./source-lines.ts";
 
+/** The `format` of a disassembly, with its version. */
 export const DISASSEMBLY_FORMAT = "allstop.disassembly/1";
 
 /** One instruction with all that is known of it. */
@@ -22,6 +23,7 @@ export interface ListedInstruction extends DecodedInstruction {
   readonly source?: SourceLine;
 }
 
+/** A routine, instruction by instruction. */
 export interface ListedRoutine {
   readonly name: string;
   readonly address: number;
@@ -31,6 +33,7 @@ export interface ListedRoutine {
   readonly instructions: readonly ListedInstruction[];
 }
 
+/** Routines of an image as text, beside their source: JSON. */
 export interface Disassembly {
   readonly architecture: Architecture;
   readonly routines: readonly ListedRoutine[];

@@ -1,6 +1,7 @@
-// The lines of source that code comes from: of the TypeScript files, where they or their source maps are at hand. Node only.
+// The lines of source that code comes from: of the TypeScript files, where they or their source maps are at hand: in Node.
 
 import type { SourcePosition } from "../asm/source.ts";
+import { platform } from "../platform/node.ts";
 
 /** A place in source, and the text of its line where that is at hand. */
 export interface SourceLine extends SourcePosition {
@@ -35,7 +36,7 @@ export async function readSourceLines(
 const UNKNOWN: SourceFile = { line: (position) => position };
 
 async function readSourceFile(name: string): Promise<SourceFile> {
-  const { readFile } = await import("node:fs/promises");
+  const { readFile } = await platform.files();
   const root = new URL("../../", import.meta.url);
   const url = new URL(name, root);
   const map = name.endsWith(".js")
@@ -48,8 +49,8 @@ async function readSourceFile(name: string): Promise<SourceFile> {
 
 /** A compiled file: its map names the source. */
 async function mapped(text: string, url: URL, root: URL): Promise<SourceFile> {
-  const { readFile } = await import("node:fs/promises");
-  const { SourceMap } = await import("node:module");
+  const { readFile } = await platform.files();
+  const { SourceMap } = await platform.modules();
   const payload = JSON.parse(text) as ConstructorParameters<typeof SourceMap>[0];
   const map = new SourceMap(payload);
   const source = new URL(payload.sources[0] ?? "", url);

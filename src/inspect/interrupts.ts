@@ -51,6 +51,7 @@ export interface GicInterrupts {
   readonly underWay: number;
 }
 
+/** What is pending for a CPU, masked there, and being handled. */
 export type CpuInterrupts = ApicInterrupts | GicInterrupts;
 
 /** Bits of Cpu.pending (assembly/cpu.ts). */

@@ -10,6 +10,7 @@ import { BUFFER_BYTES, offsets, places, type CoreRecords } from "./records.ts";
  */
 export type LineLetter = "I" | "S" | "M";
 
+/** Which caches have a line, and in which state. */
 export interface LineHolders {
   /** Address of the line's first byte. */
   readonly address: number;

@@ -11,6 +11,7 @@ export const platform: Platform = {
   files: lacks("files"),
   streams: lacks("files"),
   lines: lacks("files"),
+  modules: lacks("source maps"),
   pool: lacks("threads"),
   parquet: lacks("Parquet files"),
   worker: lacks("threads"),

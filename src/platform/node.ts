@@ -4,6 +4,7 @@
 import type * as parquet from "hyparquet-writer";
 import type * as streams from "node:fs";
 import type * as files from "node:fs/promises";
+import type * as modules from "node:module";
 import type * as lines from "node:readline/promises";
 import type { Piscina } from "piscina";
 import { AllstopError } from "../errors.ts";
@@ -22,6 +23,8 @@ export interface Platform {
   readonly files: () => Promise<typeof files>;
   readonly streams: () => Promise<typeof streams>;
   readonly lines: () => Promise<typeof lines>;
+  /** For source maps. */
+  readonly modules: () => Promise<typeof modules>;
   /** Threads of this process. */
   readonly pool: () => Promise<typeof Piscina>;
   readonly parquet: () => Promise<typeof parquet>;
@@ -33,6 +36,7 @@ export const platform: Platform = {
   files: () => load("files", () => import("node:fs/promises")),
   streams: () => load("files", () => import("node:fs")),
   lines: () => load("files", () => import("node:readline/promises")),
+  modules: () => load("source maps", () => import("node:module")),
   pool: () => load("threads", async () => (await import("piscina")).Piscina),
   parquet: () => load("Parquet files", () => import("hyparquet-writer")),
   worker: () => Promise.resolve(new URL("../../dist/sweep/worker.js", import.meta.url)),

@@ -6,9 +6,11 @@ import type { TraceRecord } from "../machine/trace-log.ts";
 import { ObjectNames, objectText } from "../measure/object-names.ts";
 import { interruptName, interruptOf } from "../trace/interrupt-names.ts";
 
+/** What can happen on a step. */
 export type StepEventKind =
   "mark" | "sent" | "arrived" | "taken" | "lost" | "exception" | "wait" | "wake" | "started" | "stolen" | "line";
 
+/** Something that happened on a step. */
 export interface StepEvent {
   readonly cycle: number;
   readonly cpu: number;

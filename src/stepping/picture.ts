@@ -27,6 +27,7 @@ export interface TouchedLine extends LineHolders {
   readonly by: "next" | "store" | "blocked" | "before";
 }
 
+/** All that is to be seen of a CPU at a moment. */
 export interface CpuPicture {
   readonly cpu: number;
   readonly view: CpuView;

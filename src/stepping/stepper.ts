@@ -41,6 +41,7 @@ export interface StepEnd {
   readonly stop?: MachineStop;
 }
 
+/** The run that is stepped through, and how. */
 export interface StepperOptions {
   /** CPUs whose events are stepped by; the first of them is the one that is stepped by instructions. All, if not given. */
   readonly cpus?: readonly number[];
@@ -48,6 +49,7 @@ export interface StepperOptions {
   readonly lines?: boolean;
 }
 
+/** How a run is stepped through. */
 export interface CourseOptions extends StepperOptions {
   /** What goes wrong on the way. */
   readonly injections?: readonly Injection[];
@@ -82,6 +84,7 @@ const MOST_SLICE = 2_000_000;
 const HELD_CYCLES = 2 ** 40;
 const MOST_STEPS = 1_000_000;
 
+/** Steps through a run, forwards and back, by instruction, event, place and time. Stepping changes nothing of the run. */
 export class Stepper {
   readonly cpus: readonly number[];
   readonly #lines: boolean;

@@ -15,6 +15,7 @@ const entries = [
   "asm/index",
   "entries/guest",
   "entries/machine",
+  "entries/code",
   "entries/litmus",
   "entries/cpumask",
 ];
