@@ -51,6 +51,7 @@ export {
   callDistributionNames,
   type CallDistributionName,
   type CallDistributions,
+  type PercentilePoint,
   type Percentiles,
 } from "./measure/distributions.ts";
 export { spreadOf, type Spread } from "./measure/statistics.ts";
@@ -105,8 +106,30 @@ export { writeParquet } from "./sweep/parquet.ts";
 export { causesText, formatNs, plain, reportLines, type Palette } from "./report/text.ts";
 export { sweepLines } from "./report/sweep-text.ts";
 export { comparisonLines } from "./report/comparison-text.ts";
-export { sweepPicture, type SweepPictureOptions } from "./report/picture/sweep-picture.ts";
-export { lineChart, type ChartPoint, type ChartSeries, type LineChart } from "./report/picture/line-chart.ts";
+export {
+  cpuStates,
+  type CpuState,
+  type Rendezvous,
+  type RendezvousCpu,
+  type StateStretch,
+} from "./report/rendezvous.ts";
+export { rendezvousOf } from "./report/make-rendezvous.ts";
+export { renderHeatMap, type HeatMapOptions } from "./report/picture/heat-map.ts";
+export { renderTopology, type TopologyMapOptions, type TopologyMoment } from "./report/picture/topology-map.ts";
+export { renderWaterfall, type WaterfallOptions } from "./report/picture/waterfall.ts";
+export {
+  curveOf,
+  percentilesOf,
+  renderPercentiles,
+  type PercentileCurve,
+  type PercentilePlot,
+} from "./report/picture/percentiles.ts";
+export { pictureKinds, renderPicture, type PictureKind } from "./report/picture/kinds.ts";
+export { renderSweepChart, type SweepChartOptions } from "./report/picture/sweep-chart.ts";
+export { renderLineChart, type ChartPoint, type ChartSeries, type LineChart } from "./report/picture/line-chart.ts";
+export { renderHtmlReport, type HtmlReportInput } from "./report/html/run-report.ts";
+export { renderHtmlComparison, type HtmlComparisonInput } from "./report/html/comparison.ts";
+export { lookClosely, type Contender, type ContenderOptions } from "./report/contenders.ts";
 export {
   traceFormats,
   traceScenario,

@@ -1,16 +1,18 @@
 // allstop compare: stop paths or variants side by side, as a table and as a picture.
 
+import { lookClosely } from "../report/contenders.ts";
+import { renderHtmlComparison } from "../report/html/comparison.ts";
 import { comparisonLines } from "../report/comparison-text.ts";
-import { sweepPicture } from "../report/picture/sweep-picture.ts";
+import { renderSweepChart } from "../report/picture/sweep-chart.ts";
 import { isFlawless } from "../report/sweep-text.ts";
 import { findCase } from "../scenario/catalogue.ts";
 import { isCaseId } from "../scenario/input.ts";
-import { comparisonOf, planComparison, type CompareInput } from "../sweep/compare.ts";
+import { comparisonOf, planComparison, type CompareInput, type Comparison } from "../sweep/compare.ts";
 import { parseSeeds, parseVary } from "../sweep/fields.ts";
-import { sweepLimits } from "../sweep/plan.ts";
+import { sweepLimits, type SweepPlan } from "../sweep/plan.ts";
 import type { SweepMetric } from "../sweep/summary.ts";
+import { checkOutput, typedCommand, writeText } from "./output.ts";
 import { baseOf, scenarioOf, type RunArguments } from "./run.ts";
-import { checkPicture, writeText } from "./sweep.ts";
 import { asOptions, EXIT_INTERRUPTED, runPlan, topologiesOf } from "./sweeping.ts";
 import { palette, print } from "./terminal.ts";
 
@@ -48,7 +50,7 @@ const DEFAULT_CPUS = [64, 256, 1024];
 /** @returns the exit code: 0 when every run completed and broke no rule, 130 when interrupted, else 1 */
 export async function compareCommand(file: string | undefined, options: CompareArguments): Promise<number> {
   const { out, metric = "rendezvousNs", workers, json } = options;
-  if (out !== undefined) await checkPicture(out, "--out");
+  if (out !== undefined) await checkOutput(out, "--out", [".svg", ".html"]);
   const { plan, outcome } = await asOptions(places, async () => {
     const chosen = await planComparison(await inputOf(file, options));
     return {
@@ -59,10 +61,22 @@ export async function compareCommand(file: string | undefined, options: CompareA
   const comparison = comparisonOf(plan, outcome.summary);
   if (json) print(JSON.stringify(comparison, null, 2));
   else for (const line of comparisonLines(comparison, palette())) print(line);
-  if (out !== undefined) await writeText(out, sweepPicture(outcome.summary, { metric, field: comparison.axis }));
+  if (out !== undefined) await writeText(out, await pageOrPicture(out, comparison, plan, metric));
   if (!outcome.interrupted) return isFlawless(outcome.summary) ? 0 : 1;
   process.stderr.write(`allstop: interrupted after ${outcome.summary.runs} of ${outcome.summary.wanted} runs\n`);
   return EXIT_INTERRUPTED;
+}
+
+async function pageOrPicture(
+  out: string,
+  comparison: Comparison,
+  plan: SweepPlan,
+  metric: SweepMetric,
+): Promise<string> {
+  const { summary, axis } = comparison;
+  if (out.endsWith(".svg")) return renderSweepChart(summary, { metric, field: axis });
+  const contenders = summary.runs < summary.wanted ? [] : await lookClosely(comparison, plan);
+  return renderHtmlComparison({ comparison, contenders, command: typedCommand() });
 }
 
 async function inputOf(file: string | undefined, options: CompareArguments): Promise<CompareInput> {

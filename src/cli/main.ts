@@ -101,10 +101,19 @@ program
     "--hgrm <file>",
     "write the distribution of the times to the stop, over CPUs and rounds, for HdrHistogram's plotters",
   )
+  .option("--out <file>", "the report as FILE.html, with all pictures and the scenario; or one picture as FILE.svg")
+  .addOption(
+    new Option("--picture <which>", "which one FILE.svg is (default waterfall)").choices([
+      "heat-map",
+      "topology",
+      "waterfall",
+      "percentiles",
+    ]),
+  )
   .option("--json", "print the report as JSON (allstop.report/1)")
   .addHelpText(
     "after",
-    "\nExamples:\n  allstop run --topology icelake-8375c --load busy --active all\n  allstop run --policy cpu_offline --target 5\n  allstop run --policy ipi-benchmark --topology epyc-9654 --load poll\n  allstop run --topology epyc-9654 --rounds 20 --lines --hgrm stop.hgrm\n  allstop run --cpus 4096 --arch arm64 --json\n  allstop run S5",
+    "\nExamples:\n  allstop run --topology icelake-8375c --load busy --active all\n  allstop run --policy cpu_offline --target 5\n  allstop run --policy ipi-benchmark --topology epyc-9654 --load poll\n  allstop run --topology epyc-9654 --rounds 20 --lines --hgrm stop.hgrm\n  allstop run --topology epyc-9654 --load mixed --out report.html\n  allstop run --cpus 4096 --arch arm64 --json\n  allstop run S5",
   )
   .action(async (scenario: string | undefined, options: RunArguments) => {
     exitCode = await (await import("./run.ts")).run(scenario, options);
@@ -311,7 +320,10 @@ program
   .option("--seeds <seeds>", "repetitions, one per seed, such as 1-20 (default 1)")
   .option("--workers <n>", "threads (default: one per CPU of this computer; 0: none but the main one)", whole)
   .addOption(metric())
-  .option("--out <file.svg>", "the picture: a line per path over CPUs, or over machines")
+  .option(
+    "--out <file>",
+    "FILE.svg: a line per path over CPUs, or over machines; FILE.html: tables, pictures, each path's call on the largest machine",
+  )
   .option("--json", "print the comparison as JSON (allstop.comparison/1)")
   .addHelpText(
     "after",

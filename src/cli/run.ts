@@ -5,13 +5,18 @@ import { AllstopError, renamed } from "../errors.ts";
 import { loadParameters, type LoadChoice, type LoadKind } from "../faults/load.ts";
 import { reportLines } from "../report/text.ts";
 import { callDistributionNames, type CallDistributions } from "../measure/distributions.ts";
+import { renderHtmlReport } from "../report/html/run-report.ts";
+import { rendezvousOf } from "../report/make-rendezvous.ts";
+import { renderPicture, type PictureKind } from "../report/picture/kinds.ts";
+import { percentilesOf } from "../report/picture/percentiles.ts";
 import { builtInScenario, isCaseId } from "../scenario/input.ts";
-import { simulate } from "../simulate.ts";
+import { simulate, type Simulation } from "../simulate.ts";
 import { SCENARIO_FORMAT, parseScenarioText, type ScenarioInput } from "../scenario/document.ts";
 import type { Architecture, Topology } from "../topology/index.ts";
 import type { Accelerations } from "../machine/accelerations.ts";
 import { topologyFromFile } from "./machine-options.ts";
 import { asTyped, optionPlaces } from "./option-places.ts";
+import { checkOutput, typedCommand, writeText } from "./output.ts";
 import { ProgressBar, palette, print } from "./terminal.ts";
 
 export interface RunArguments {
@@ -35,11 +40,22 @@ export interface RunArguments {
   readonly without?: readonly (keyof Accelerations)[];
   readonly lines?: true;
   readonly hgrm?: string;
+  readonly out?: string;
+  readonly picture?: PictureKind;
   readonly json?: true;
 }
 
 /** @returns the exit code: 0 when the call completed and broke no rule, else 1 */
 export async function run(file: string | undefined, options: RunArguments): Promise<number> {
+  const { out, picture } = options;
+  if (out === undefined && picture !== undefined) {
+    throw new AllstopError("OPTION_INVALID", "a picture needs a file", {
+      at: "--picture",
+      value: picture,
+      allowed: "with --out FILE.svg",
+    });
+  }
+  if (out !== undefined) await checkOutput(out, "--out", picture === undefined ? [".html", ".svg"] : [".svg"]);
   const { document, topology, explain } = await scenarioFromArguments(file, options);
   const bar = new ProgressBar("running");
   const simulation = await simulate(document, {
@@ -58,8 +74,21 @@ export async function run(file: string | undefined, options: RunArguments): Prom
   if (options.json) print(JSON.stringify(report, null, 2));
   else for (const line of reportLines(report, palette())) print(line);
   if (options.hgrm !== undefined) await writeHistograms(options.hgrm, simulation.distributions);
+  if (out !== undefined) await writeText(out, pageOrPicture(out, picture, simulation));
   return passed ? 0 : 1;
 }
+
+function pageOrPicture(out: string, picture: PictureKind | undefined, { run, report }: Simulation): string {
+  if (out.endsWith(".svg")) return renderPicture(picture ?? DEFAULT_PICTURE, run);
+  return renderHtmlReport({
+    report,
+    rendezvous: rendezvousOf(run),
+    percentiles: percentilesOf(run),
+    command: typedCommand(),
+  });
+}
+
+const DEFAULT_PICTURE: PictureKind = "waterfall";
 
 /** One file per distribution: FILE as it is for the time to the stop, FILE.frozen.hgrm and so on for the others. */
 async function writeHistograms(file: string, measured: CallDistributions): Promise<void> {

@@ -1,15 +1,14 @@
 // allstop sweep: fields of a scenario over ranges and lists, with seeds; rows to a file, a summary to the terminal.
 
-import { stat, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
 import { AllstopError } from "../errors.ts";
-import { sweepPicture } from "../report/picture/sweep-picture.ts";
+import { renderSweepChart } from "../report/picture/sweep-chart.ts";
 import { isFlawless, sweepLines } from "../report/sweep-text.ts";
 import { SCENARIO_FORMAT } from "../scenario/document.ts";
 import { parseSeeds, parseVary } from "../sweep/fields.ts";
 import { writeParquet } from "../sweep/parquet.ts";
 import { planSweep, sweepLimits, type SweepPlan } from "../sweep/plan.ts";
 import type { SweepMetric } from "../sweep/summary.ts";
+import { checkOutput, writeText } from "./output.ts";
 import { baseOf } from "./run.ts";
 import { asOptions, EXIT_INTERRUPTED, runPlan, topologiesOf } from "./sweeping.ts";
 import { palette, print } from "./terminal.ts";
@@ -31,7 +30,7 @@ export async function sweepCommand(file: string | undefined, options: SweepArgum
   const parquet = out?.endsWith(".parquet") === true ? out : undefined;
   const journal = out === undefined ? undefined : journalOf(out);
   const plan = await planOf(file, options);
-  if (chart !== undefined) await checkPicture(chart, "--chart");
+  if (chart !== undefined) await checkOutput(chart, "--chart", [".svg"]);
   const names = { workers: "--workers" };
   const { summary, interrupted } = await asOptions(names, () =>
     runPlan("sweeping", plan, {
@@ -43,7 +42,7 @@ export async function sweepCommand(file: string | undefined, options: SweepArgum
   if (json) print(JSON.stringify(summary, null, 2));
   else for (const line of sweepLines(summary, palette())) print(line);
   if (parquet !== undefined && journal !== undefined && !interrupted) await writeParquet(plan, journal, parquet);
-  if (chart !== undefined) await writeText(chart, sweepPicture(summary, metric === undefined ? {} : { metric }));
+  if (chart !== undefined) await writeText(chart, renderSweepChart(summary, metric === undefined ? {} : { metric }));
   if (!interrupted) return isFlawless(summary) ? 0 : 1;
   const advice = journal === undefined ? "with --out it could be resumed" : "the same command goes on from there";
   process.stderr.write(`allstop: interrupted after ${summary.runs} of ${summary.wanted} runs; ${advice}\n`);
@@ -72,26 +71,5 @@ function journalOf(out: string): string {
     at: "--out",
     value: out,
     allowed: "a name that ends in .jsonl or .parquet",
-  });
-}
-
-/** Before anything runs: whether a picture can be what it is to be, and where. */
-export async function checkPicture(file: string, at: string): Promise<void> {
-  if (!file.endsWith(".svg")) {
-    const allowed = "a name that ends in .svg";
-    throw new AllstopError("OPTION_INVALID", "not a kind of picture", { at, value: file, allowed });
-  }
-  const folder = dirname(file);
-  const isFolder = await stat(folder).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
-  if (!isFolder) throw new AllstopError("OPTION_INVALID", "a file in a folder that is not there", { at, value: file });
-}
-
-export async function writeText(file: string, text: string): Promise<void> {
-  await writeFile(file, `${text}\n`).catch((cause: unknown) => {
-    const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
-    throw new AllstopError("OPTION_INVALID", `a file that can't be written (${reason})`, { value: file, cause });
   });
 }

@@ -23,6 +23,14 @@ export interface Percentiles {
   readonly max: number;
 }
 
+/** A value of a distribution, and how many do not exceed it. */
+export interface PercentilePoint {
+  /** Of all, 0 to 1. */
+  readonly share: number;
+  /** The value, nanoseconds. */
+  readonly ns: number;
+}
+
 /** Made by Node, or by a bundler that unwraps what CommonJS exports as its default. */
 const Float64Histogram = "default" in float64 ? float64.default : float64;
 type Histogram = InstanceType<typeof Float64Histogram>;
@@ -100,6 +108,22 @@ export class Distribution {
     };
   }
 
+  /**
+   * Every value that was recorded, ascending, in nanoseconds and to SIGNIFICANT_DIGITS but for the greatest, with the share of all that
+   * don't exceed it: the last one's is 1.
+   */
+  get curve(): PercentilePoint[] {
+    const { recordedValuesIterator: values, totalCount, maxValue } = this.#histogram;
+    const points: PercentilePoint[] = [];
+    values.reset();
+    while (totalCount > 0 && values.hasNext()) {
+      const { valueIteratedTo, totalCountToThisValue } = values.next();
+      const cycles = Math.min(valueIteratedTo, maxValue);
+      points.push({ share: totalCountToThisValue / totalCount, ns: nsOf(this.#timing, cycles) });
+    }
+    return points;
+  }
+
   /** As text that HdrHistogram's plotters read (.hgrm), in nanoseconds. */
   hgrm(): string {
     const cyclesPerNs = 1 / nsOf(this.#timing, 1);
@@ -142,6 +166,13 @@ export function measureDistributions(
     }
   }
   return { stop, frozen, releaseSkew };
+}
+
+/** From the call until each CPU had entered the rendezvous, likewise. */
+export function measureArrivals(timelines: readonly Timeline[], timing: TimingModel): Distribution {
+  const arrival = new Distribution(timing);
+  for (const { call, enter } of timelines) for (const cycle of enter) record(arrival, cycle, call);
+  return arrival;
 }
 
 function record(distribution: Distribution, until: number | undefined, from: number | undefined): void {

@@ -199,7 +199,7 @@ function stragglerLines({ stragglers, scenario }: Report, palette: Palette): str
 }
 
 /** What a CPU's time went to, in the order in which that mostly comes. */
-const causeTexts: Readonly<Record<Cause, string>> = {
+export const causeTexts: Readonly<Record<Cause, string>> = {
   sender: "waiting for its turn with the sender",
   message: "message under way",
   lost: "message lost",

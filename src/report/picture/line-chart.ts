@@ -1,8 +1,19 @@
 // Lines over sizes or machines: one per series, its name at its end, whiskers for the spread.
 
 import { givenScale, valueScale, type Scale } from "./scale.ts";
-import { element, textElement, textWidth } from "./svg.ts";
-import { seriesStyle, styleElement } from "./theme.ts";
+import {
+  endLabels,
+  LINE_HEIGHT,
+  MARKER_ROOM,
+  markerElement,
+  shortName,
+  VALUE_AXIS_WIDTH,
+  valueAxis,
+  type LineEnd,
+} from "./lines.ts";
+import { FONT_SIZE, MARGIN, picture, TITLE_SIZE, type Frame } from "./parts.ts";
+import { element, fitted, textElement, textWidth } from "./svg.ts";
+import { seriesStyle } from "./theme.ts";
 
 /** A point of a line; its ends, where the values spread. */
 export interface ChartPoint {
@@ -35,53 +46,32 @@ export interface LineChart {
 
 const WIDTH = 860;
 const PLOT_HEIGHT = 340;
-const TITLE_SIZE = 16;
-const FONT_SIZE = 12;
-const LINE_HEIGHT = 16;
-const MARKER_ROOM = 18;
 /** Distance of the first and last size from the frame. */
 const INSET = 24;
-const MOST_NAME = 40;
-
-interface Frame {
-  readonly left: number;
-  readonly right: number;
-  readonly top: number;
-  readonly bottom: number;
-}
 
 /** Lines that lie on one another are drawn side by side: pixels between neighbours, and between the first and the last at the most. */
 const SHIFT = 5;
 const MOST_SHIFT = 20;
 
-/** A complete SVG document. */
-export function lineChart(chart: LineChart): string {
+/**
+ * Lines over sizes, or over names, as an SVG document; a logarithmic axis says so. Of values that are 0 or less the axis is linear.
+ */
+export function renderLineChart(chart: LineChart): string {
   const series = chart.series.filter(({ points }) => points.length > 0);
   const frame = frameOf(chart, series);
   const values = series.flatMap(({ points }) => points.flatMap(({ y, spread }) => [y, ...(spread ?? [])]));
   const y = valueScale(values, { range: [frame.bottom, frame.top], format: chart.y.format });
   const x = xScale(chart, series, frame);
   const height = frame.bottom + bottomRoom(chart, frame);
-  return element(
-    "svg",
-    {
-      xmlns: "http://www.w3.org/2000/svg",
-      viewBox: `0 0 ${WIDTH} ${Math.ceil(height)}`,
-      width: WIDTH,
-      height: Math.ceil(height),
-      role: "img",
-      "aria-label": chart.title,
-    },
-    styleElement(),
-    element("rect", { class: "paper", width: WIDTH, height: Math.ceil(height) }),
+  return picture(chart.title, { width: WIDTH, height }, [
     ...titles(chart),
-    ...yAxis(chart, y, frame),
+    ...valueAxis(y, frame, chart.y.title),
     ...xAxis(chart, x, frame, height),
     ...series.flatMap((one, index) =>
       seriesElements(one, index, shifted(x, index, series.length), y, chart.x.names !== undefined),
     ),
-    ...labels(series, x, y, frame),
-  );
+    ...endLabels(endsOf(series, x, y), frame),
+  ]);
 }
 
 function shifted(x: Scale, index: number, count: number): Scale {
@@ -93,7 +83,7 @@ function frameOf({ subtitle, series: all }: LineChart, series: readonly ChartSer
   const widest = Math.max(0, ...series.map(({ name }) => textWidth(shortName(name), FONT_SIZE)));
   const top = subtitle === undefined ? 56 : 76;
   const height = Math.max(PLOT_HEIGHT, all.length * LINE_HEIGHT);
-  return { left: 84, right: WIDTH - 24 - MARKER_ROOM - widest, top, bottom: top + height };
+  return { left: VALUE_AXIS_WIDTH, right: WIDTH - MARGIN - MARKER_ROOM - widest, top, bottom: top + height };
 }
 
 function xScale({ x }: LineChart, series: readonly ChartSeries[], { left, right }: Frame): Scale {
@@ -127,40 +117,21 @@ function bottomRoom(chart: LineChart, frame: Frame): number {
 }
 
 function titles({ title, subtitle }: LineChart): string[] {
-  const head = textElement(fitted(title, TITLE_SIZE), {
+  const head = textElement(fitted(title, WIDTH - 2 * MARGIN, TITLE_SIZE), {
     class: "ink",
-    x: 24,
+    x: MARGIN,
     y: 32,
     "font-size": TITLE_SIZE,
     "font-weight": 600,
   });
   if (subtitle === undefined) return [head];
-  return [head, textElement(fitted(subtitle, FONT_SIZE), { class: "faint", x: 24, y: 52, "font-size": FONT_SIZE })];
-}
-
-/** As much of a text as the picture is wide. */
-function fitted(text: string, fontSize: number): string {
-  const most = Math.floor((WIDTH - 48) / textWidth("x", fontSize));
-  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
-}
-
-function yAxis(
-  { y: { title } }: LineChart,
-  { ticks, logarithmic }: Scale,
-  { left, right, top, bottom }: Frame,
-): string[] {
-  const middle = (top + bottom) / 2;
-  const name = logarithmic ? `${title} (logarithmic)` : title;
   return [
-    ...ticks.flatMap(({ at, label }) => [
-      element("line", { class: "grid", x1: left, x2: right, y1: at, y2: at }),
-      textElement(label, { class: "faint", x: left - 8, y: at + 4, "font-size": FONT_SIZE, "text-anchor": "end" }),
-    ]),
-    textElement(name, {
-      class: "ink",
+    head,
+    textElement(fitted(subtitle, WIDTH - 2 * MARGIN, FONT_SIZE), {
+      class: "faint",
+      x: MARGIN,
+      y: 52,
       "font-size": FONT_SIZE,
-      "text-anchor": "middle",
-      transform: `translate(20 ${Math.round(middle)}) rotate(-90)`,
     }),
   ];
 }
@@ -229,49 +200,9 @@ function whisker(name: string, at: number, from: number, to: number): string {
   });
 }
 
-function markerElement(name: string, marker: string, at: number, y: number): string {
-  return element("path", { class: name, d: marker, transform: `translate(${at.toFixed(1)} ${y.toFixed(1)})` });
-}
-
-/** Names beside the ends of their lines, moved apart, with a thread to where they belong. */
-function labels(series: readonly ChartSeries[], x: Scale, y: Scale, { right, top, bottom }: Frame): string[] {
-  const ends = series.map(({ name, points }, index) => {
+function endsOf(series: readonly ChartSeries[], x: Scale, y: Scale): LineEnd[] {
+  return series.map(({ name, points }, index) => {
     const last = points.reduce((one, other) => (other.x >= one.x ? other : one));
-    return { name, index, px: shifted(x, index, series.length).place(last.x), py: y.place(last.y) };
+    return { name, index, x: shifted(x, index, series.length).place(last.x), y: y.place(last.y) };
   });
-  ends.sort((a, b) => a.py - b.py || a.index - b.index);
-  const rows = apart(
-    ends.map(({ py }) => py),
-    [top, bottom],
-  );
-  return ends.flatMap(({ name, index, px, py }, order) => {
-    const at = rows[order] as number;
-    const style = seriesStyle(index);
-    return [
-      element("path", {
-        class: "axis line",
-        d: `M${(px + 7).toFixed(1)} ${py.toFixed(1)}L${right.toFixed(1)} ${at.toFixed(1)}`,
-        "stroke-width": 0.6,
-        "stroke-dasharray": "1 2",
-      }),
-      markerElement(style.name, style.marker, right + 8, at),
-      textElement(shortName(name), { class: "ink label", x: right + MARKER_ROOM, y: at + 4, "font-size": FONT_SIZE }),
-    ];
-  });
-}
-
-/** Places in order, at least a line's height from one another, as near as may be to where they are wanted. */
-function apart(wanted: readonly number[], [least, most]: readonly [number, number]): number[] {
-  const places: number[] = [];
-  for (const at of wanted) places.push(Math.max(at, (places.at(-1) ?? least - LINE_HEIGHT) + LINE_HEIGHT));
-  let limit = most;
-  for (let index = places.length - 1; index >= 0; index--) {
-    places[index] = Math.min(places[index] as number, limit);
-    limit = (places[index] as number) - LINE_HEIGHT;
-  }
-  return places;
-}
-
-function shortName(name: string): string {
-  return name.length <= MOST_NAME ? name : `${name.slice(0, MOST_NAME - 1)}…`;
 }

@@ -32,11 +32,29 @@ export function valueScale(values: readonly number[], options: ScaleOptions): Sc
   return linear([0, Math.ceil(most / step) * step], step, options);
 }
 
+/** A linear scale from 0 to exactly `end`, with round ticks as far as there is room for their labels. */
+export function timeScale(end: number, { range, format, room }: ScaleOptions & LabelRoom): Scale {
+  const place = placing([0, end], range, (value) => value);
+  const width = Math.abs(range[1] - range[0]);
+  for (let step = roundStep(end / 12); ; step = roundStep(step * 1.5)) {
+    const values = Array.from({ length: Math.floor(end / step + 1e-9) + 1 }, (_, index) => roundedTo(index * step));
+    const widest = Math.max(...values.map((value) => room(format(value))));
+    if (values.length > 2 && (step / end) * width < widest) continue;
+    return { place, ticks: values.map((value) => ({ at: place(value), label: format(value) })), logarithmic: false };
+  }
+}
+
+function roundedTo(value: number): number {
+  return Number(value.toPrecision(12));
+}
+
+export interface LabelRoom {
+  /** Pixels along the axis that a label needs. */
+  readonly room: (label: string) => number;
+}
+
 /** A scale whose ticks are the values themselves, as far as there is room: of sizes that were chosen. */
-export function givenScale(
-  values: readonly number[],
-  options: ScaleOptions & { readonly room: (label: string) => number },
-): Scale {
+export function givenScale(values: readonly number[], options: ScaleOptions & LabelRoom): Scale {
   const sorted = [...new Set(values)].sort((a, b) => a - b);
   const [least = 1, most = 1] = [sorted[0], sorted.at(-1)];
   const isLog = least > 0 && most / least >= 4;
@@ -58,7 +76,7 @@ function linear([from, to]: readonly [number, number], step: number, { range, fo
   const place = placing([from, to], range, (value) => value);
   const count = Math.round((to - from) / step);
   const ticks = Array.from({ length: count + 1 }, (_, index) => {
-    const value = Number((from + index * step).toPrecision(12));
+    const value = roundedTo(from + index * step);
     return { at: place(value), label: format(value) };
   });
   return { place, ticks, logarithmic: false };

@@ -3,11 +3,12 @@
 import { valueText, without, type SweepPoint } from "../../sweep/plan.ts";
 import { sweepMetrics, type PointSummary, type SweepMetric, type SweepSummary } from "../../sweep/summary.ts";
 import type { FieldValue } from "../../scenario/fields.ts";
-import { formatCount, formatNs, plural } from "../text.ts";
-import { lineChart, type ChartPoint } from "./line-chart.ts";
+import { formatCount, plural } from "../text.ts";
+import { renderLineChart, type ChartPoint } from "./line-chart.ts";
+import { tickText } from "./parts.ts";
 
 /** Which figure is drawn against which field. */
-export interface SweepPictureOptions {
+export interface SweepChartOptions {
   /** Field of the horizontal axis; by default machine.cpus if varied, else the first varied one with numbers, else the first. */
   readonly field?: string;
   readonly metric?: SweepMetric;
@@ -32,7 +33,7 @@ const fieldTitles: Readonly<Record<string, string>> = {
 };
 
 /** Medians as a line per combination of the other fields; whiskers from the least to the most. An SVG document. */
-export function sweepPicture(summary: SweepSummary, options: SweepPictureOptions = {}): string {
+export function renderSweepChart(summary: SweepSummary, options: SweepChartOptions = {}): string {
   const { points } = summary;
   const fields = variedFields(points);
   const metric = options.metric ?? "rendezvousNs";
@@ -55,7 +56,7 @@ export function sweepPicture(summary: SweepSummary, options: SweepPictureOptions
   });
   const absent = series.filter(({ points: some }) => some.length === 0).map(({ name }) => name);
   const runs = Math.max(0, ...points.map((point) => point.runs));
-  return lineChart({
+  return renderLineChart({
     title: options.title ?? `${capital(sweepMetrics[metric])} by ${[field, ...others].map(titleOf).join(" and ")}`,
     subtitle: [
       "simulated time",
@@ -63,7 +64,7 @@ export function sweepPicture(summary: SweepSummary, options: SweepPictureOptions
       ...(absent.length === 0 ? [] : [`no figure of ${absent.join(", ")}`]),
     ].join("; "),
     x: { title: titleOf(field), format: formatCount, ...(isNumeric ? {} : { names }) },
-    y: { title: sweepMetrics[metric], format: formatTick },
+    y: { title: sweepMetrics[metric], format: tickText },
     series,
   });
 }
@@ -116,12 +117,4 @@ function titleOf(field: string): string {
 
 function capital(text: string): string {
   return text.slice(0, 1).toUpperCase() + text.slice(1);
-}
-
-/** Ticks are round: without the zeros that a table has. */
-function formatTick(ns: number): string {
-  if (ns === 0) return "0";
-  return formatNs(ns)
-    .replace(/\.0+ /, " ")
-    .replace(/(\.\d*[1-9])0+ /, "$1 ");
 }
