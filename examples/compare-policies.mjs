@@ -4,7 +4,7 @@
 
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { compare, comparisonLines, sweepPicture } from "allstop";
+import { compare, comparisonLines, renderSweepChart } from "allstop";
 
 const comparison = await compare({
   policies: ["stop_machine", "stop_machine_nmi_d"],
@@ -17,6 +17,6 @@ for (const line of comparisonLines(comparison)) console.log(line);
 const [, , folder] = process.argv;
 if (folder !== undefined) {
   const file = join(folder, "policies.svg");
-  await writeFile(file, sweepPicture(comparison.summary, { metric: "rendezvousNs", field: comparison.axis }));
+  await writeFile(file, renderSweepChart(comparison.summary, { metric: "rendezvousNs", field: comparison.axis }));
   console.log(`\n${file}`);
 }

@@ -2,7 +2,7 @@
 //
 //   npx vite examples/browser            # or: npx vite build examples/browser
 
-import { compare, loadKinds, reportLines, simulate, sweepPicture } from "allstop";
+import { compare, loadKinds, reportLines, simulate, renderSweepChart } from "allstop";
 import { presets } from "allstop/topology";
 
 const form = document.querySelector("form");
@@ -30,5 +30,8 @@ form.addEventListener("submit", (event) => {
 await stop();
 
 const { summary } = await compare({ policies: ["stop_machine", "cpu_offline"], cpus: [16, 32, 64], seeds: [1, 2] });
-document.querySelector("#picture").innerHTML = sweepPicture(summary, { metric: "rendezvousNs", field: "machine.cpus" });
+document.querySelector("#picture").innerHTML = renderSweepChart(summary, {
+  metric: "rendezvousNs",
+  field: "machine.cpus",
+});
 document.body.dataset.done = "yes";

@@ -99,7 +99,7 @@ describe("in a context like a page's", () => {
       const plan = await allstop.planSweep({ vary: [{ field: "machine.cpus", values: [4, 8] }], seeds: [1, 2] });
       const summarizer = new allstop.SweepSummarizer(plan);
       for await (const row of allstop.sweep(plan)) summarizer.add(row);
-      return allstop.sweepPicture(summarizer.summary(), { metric: "rendezvousNs" });
+      return allstop.renderSweepChart(summarizer.summary(), { metric: "rendezvousNs" });
     })()`);
     expect(picture).toMatch(/^<svg [\s\S]*<\/svg>\s*$/);
   });

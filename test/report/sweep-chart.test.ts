@@ -1,7 +1,7 @@
 // What a sweep's picture shows of its summary: lines, axes, names, and what it leaves out.
 
 import { describe, expect, it } from "vitest";
-import { sweepPicture } from "../../src/report/picture/sweep-picture.ts";
+import { renderSweepChart } from "../../src/report/picture/sweep-chart.ts";
 import type { FieldValue } from "../../src/scenario/fields.ts";
 import type { PointSummary, SweepSummary } from "../../src/sweep/summary.ts";
 
@@ -28,7 +28,7 @@ describe("a picture of a sweep", () => {
   );
 
   it("has CPUs across, a line per stop path, and says of which there is nothing", () => {
-    const shown = texts(sweepPicture(summaryOf(points)));
+    const shown = texts(renderSweepChart(summaryOf(points)));
     expect(shown).toEqual(expect.arrayContaining(["4", "16", "64", "CPUs (logarithmic)", "stop_machine"]));
     expect(shown).not.toContain("stop_core");
     expect(shown.find((text) => text.includes("median of 3 runs each"))).toContain("no figure of stop_core");
@@ -37,18 +37,18 @@ describe("a picture of a sweep", () => {
   it("names the exponent of what is a power law, and of nothing else", () => {
     const where = { "policy.name": "stop_machine", "load.common": "idle" };
     const law = { field: "machine.cpus", metric: "rendezvousNs", where, exponent: 1, factor: 1, points: 3 } as const;
-    expect(texts(sweepPicture(summaryOf(points, [{ ...law, r2: 0.99 }])))).toContain("stop_machine (CPUs^1.00)");
-    expect(texts(sweepPicture(summaryOf(points, [{ ...law, r2: 0.6 }])))).toContain("stop_machine");
-    expect(texts(sweepPicture(summaryOf(points, [{ ...law, r2: 1, points: 2 }])))).toContain("stop_machine");
+    expect(texts(renderSweepChart(summaryOf(points, [{ ...law, r2: 0.99 }])))).toContain("stop_machine (CPUs^1.00)");
+    expect(texts(renderSweepChart(summaryOf(points, [{ ...law, r2: 0.6 }])))).toContain("stop_machine");
+    expect(texts(renderSweepChart(summaryOf(points, [{ ...law, r2: 1, points: 2 }])))).toContain("stop_machine");
   });
 
   it("takes names for an axis where the field has no numbers", () => {
     const machines = ["epyc-7742", "2x4x2"].map((name, index) => point({ "machine.topology": name }, index + 5));
-    const shown = texts(sweepPicture(summaryOf(machines)));
+    const shown = texts(renderSweepChart(summaryOf(machines)));
     expect(shown).toEqual(expect.arrayContaining(["epyc-7742", "2x4x2", "machine"]));
   });
 
   it("draws of a figure that no run has an empty frame", () => {
-    expect(sweepPicture(summaryOf(points), { metric: "totalNs" })).toContain("</svg>");
+    expect(renderSweepChart(summaryOf(points), { metric: "totalNs" })).toContain("</svg>");
   });
 });
