@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The command line: parses options and hands over; everything behind it is the library.
 
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { AllstopError } from "../errors.ts";
 import { accelerationNames } from "../machine/accelerations.ts";
 import type { CalibrateArguments } from "./calibrate.ts";
@@ -11,6 +11,7 @@ import type { ExecArguments } from "./exec.ts";
 import type { ListArguments, Listable } from "./list.ts";
 import type { LitmusArguments } from "./litmus.ts";
 import type { RunArguments } from "./run.ts";
+import { architecture, collect, number, takesScenario, whole } from "./scenario-options.ts";
 import { ignoreClosedPipes, print } from "./terminal.ts";
 import type { ScenariosArguments } from "./scenarios.ts";
 import type { SchemaName } from "./schema.ts";
@@ -23,23 +24,6 @@ const EXIT_USAGE = 2;
 const EXIT_FAILED = 1;
 
 let exitCode = 0;
-
-function whole(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("A whole number is wanted.");
-  return Number(text);
-}
-
-function number(text: string): number {
-  if (!/^\d{1,12}(\.\d{1,9})?$/.test(text)) throw new InvalidArgumentError("A number is wanted.");
-  return Number(text);
-}
-
-function collect(text: string, before: readonly string[] = []): string[] {
-  return [...before, text];
-}
-
-const architecture = () =>
-  new Option("--arch <arch>", "instruction set; by default the machine's own").choices(["x86-64", "arm64"]);
 
 const metric = () =>
   new Option("--metric <figure>", "what the picture shows (default rendezvousNs)").choices([
@@ -66,31 +50,14 @@ const program = new Command("allstop")
     exitCode = await (await import("./tour.ts")).tour();
   });
 
-program
-  .command("run")
-  .description("run one scenario and report")
-  .argument("[scenario]", "scenario document (JSON), or a built-in one such as S24; options override what it says")
-  .addOption(architecture())
-  .option("--variant <name>", "of a built-in scenario: see allstop scenarios --list (default its first)")
-  .option("--policy <name>", "stop path: see allstop list policies (default stop_machine)")
-  .option("--cpus <n>", "number of CPUs of a plausible machine (default 64)", whole)
-  .option("--topology <machine>", "preset, spec such as 2x32x2, or hwloc file (.xml)")
-  .option("--timing <name>", "timing model: see allstop list timings (default: the machine's)")
-  .option("--feat-nmi", "the arm64 machine has FEAT_NMI: non-maskable interrupts of GICv3.3")
-  .option("--firmware <name>", "arm64 firmware: see allstop list firmware (default compliant)")
-  .option(
-    "--load <kind[=us][:cpus]>",
-    "what CPUs are doing: see allstop list loads; may be repeated (default idle)",
-    collect,
-  )
-  .option("--wedge <cpus>", "CPUs that never answer, such as 3,8-11")
-  .option("--active <cpus>", "who runs the function: first, all, or a list (default first)")
-  .option("--target <cpus>", "CPUs that the call is about, such as the one to take offline (default the last ones)")
-  .option("--function-us <us>", "how long the function takes, microseconds (default 0)", number)
-  .option("--rounds <n>", "calls in a row (default 1); of ipi-benchmark, rounds of each case (default 32)", whole)
-  .option("--requester <cpu>", "CPU whose task calls (default the first online one)", whole)
-  .option("--limit-ms <ms>", "simulated time after which the run is given up, milliseconds (default 1000)", number)
-  .option("--seed <n>", "seed of everything drawn (default 1)", whole)
+takesScenario(
+  program
+    .command("run")
+    .description("run one scenario and report")
+    .argument("[scenario]", "scenario document (JSON), or a built-in one such as S24; options override what it says"),
+  "--cpus <n>",
+  "number of CPUs of a plausible machine (default 64)",
+)
   .addOption(
     new Option("--without <acceleration...>", "turn accelerations off; nothing but the host's time changes").choices(
       accelerationNames,
@@ -339,37 +306,20 @@ Examples:
     exitCode = await (await import("./compare.ts")).compareCommand(scenario, options);
   });
 
-program
-  .command("trace")
-  .description("run one scenario and write what every CPU did, for Perfetto or as ftrace's text")
-  .argument("[scenario]", "scenario document (JSON), or a built-in one such as S24; options override what it says")
-  .requiredOption("--out <file>", "NAME.pftrace: Perfetto's protobuf; NAME.txt: ftrace's text")
-  .addOption(new Option("--format <format>", "whatever the file's name is").choices(["perfetto", "ftrace"]))
-  .option("--cpus <cpus>", "only these CPUs, such as 0,8-15")
-  .option("--stragglers <n>", "only the CPUs that stopped last, so many, and the one that called", whole)
-  .option("--from-us <us>", "only from this simulated time on, microseconds from the machine's start", number)
-  .option("--to-us <us>", "only before this time; the run ends there", number)
-  .option("--variant <name>", "of a built-in scenario: see allstop scenarios --list (default its first)")
-  .addOption(architecture())
-  .option("--machine-cpus <n>", "number of CPUs of the machine (default: the scenario's)", whole)
-  .option("--topology <machine>", "preset, spec such as 2x32x2, or hwloc file (.xml)")
-  .option("--timing <name>", "timing model: see allstop list timings (default: the machine's)")
-  .option("--feat-nmi", "the arm64 machine has FEAT_NMI: non-maskable interrupts of GICv3.3")
-  .option("--firmware <name>", "arm64 firmware: see allstop list firmware (default compliant)")
-  .option("--policy <name>", "stop path: see allstop list policies (default stop_machine)")
-  .option(
-    "--load <kind[=us][:cpus]>",
-    "what CPUs are doing: see allstop list loads; may be repeated (default idle)",
-    collect,
-  )
-  .option("--wedge <cpus>", "CPUs that never answer, such as 3,8-11")
-  .option("--active <cpus>", "who runs the function: first, all, or a list (default first)")
-  .option("--target <cpus>", "CPUs that the call is about, such as the one to take offline (default the last ones)")
-  .option("--requester <cpu>", "CPU whose task calls (default the first online one)", whole)
-  .option("--function-us <us>", "how long the function takes, microseconds (default 0)", number)
-  .option("--rounds <n>", "calls in a row (default 1)", whole)
-  .option("--limit-ms <ms>", "simulated time after which the run is given up, milliseconds (default 1000)", number)
-  .option("--seed <n>", "seed of everything drawn (default 1)", whole)
+takesScenario(
+  program
+    .command("trace")
+    .description("run one scenario and write what every CPU did, for Perfetto or as ftrace's text")
+    .argument("[scenario]", "scenario document (JSON), or a built-in one such as S24; options override what it says")
+    .requiredOption("--out <file>", "NAME.pftrace: Perfetto's protobuf; NAME.txt: ftrace's text")
+    .addOption(new Option("--format <format>", "whatever the file's name is").choices(["perfetto", "ftrace"]))
+    .option("--cpus <cpus>", "only these CPUs, such as 0,8-15")
+    .option("--stragglers <n>", "only the CPUs that stopped last, so many, and the one that called", whole)
+    .option("--from-us <us>", "only from this simulated time on, microseconds from the machine's start", number)
+    .option("--to-us <us>", "only before this time; the run ends there", number),
+  "--machine-cpus <n>",
+  "number of CPUs of the machine (default: the scenario's)",
+)
   .addHelpText(
     "after",
     `
@@ -415,35 +365,18 @@ Examples:
     exitCode = await (await import("./disasm.ts")).disasm(names, options);
   });
 
-program
-  .command("step")
-  .description("step through a run: instructions, events, registers, interrupts, cache lines; forwards and back")
-  .argument("[what]", "scenario document (JSON), a built-in one such as S24, or a bare-metal arm64 image (.elf)")
-  .option("--cpus <cpus>", "CPUs to step, such as 0,3; begins with the lowest (default all)")
-  .option("--from-us <us>", "begin at this simulated time, microseconds from the machine's start", number)
-  .option("--at <place>", "begin where one of the CPUs comes by a mark, symbol or address")
-  .option("--lines", "requests for cache lines, grants and losses are events, too")
-  .option("--variant <name>", "of a built-in scenario: see allstop scenarios --list (default its first)")
-  .addOption(architecture())
-  .option("--machine-cpus <n>", "number of CPUs of the machine (default: the scenario's)", whole)
-  .option("--topology <machine>", "preset, spec such as 2x32x2, or hwloc file (.xml)")
-  .option("--timing <name>", "timing model: see allstop list timings (default: the machine's)")
-  .option("--feat-nmi", "the arm64 machine has FEAT_NMI: non-maskable interrupts of GICv3.3")
-  .option("--firmware <name>", "arm64 firmware: see allstop list firmware (default compliant)")
-  .option("--policy <name>", "stop path: see allstop list policies (default stop_machine)")
-  .option(
-    "--load <kind[=us][:cpus]>",
-    "what CPUs are doing: see allstop list loads; may be repeated (default idle)",
-    collect,
-  )
-  .option("--wedge <cpus>", "CPUs that never answer, such as 3,8-11")
-  .option("--active <cpus>", "who runs the function: first, all, or a list (default first)")
-  .option("--target <cpus>", "CPUs that the call is about, such as the one to take offline (default the last ones)")
-  .option("--requester <cpu>", "CPU whose task calls (default the first online one)", whole)
-  .option("--function-us <us>", "how long the function takes, microseconds (default 0)", number)
-  .option("--rounds <n>", "calls in a row (default 1)", whole)
-  .option("--limit-ms <ms>", "simulated time after which the run is given up, milliseconds (default 1000)", number)
-  .option("--seed <n>", "seed of everything drawn (default 1)", whole)
+takesScenario(
+  program
+    .command("step")
+    .description("step through a run: instructions, events, registers, interrupts, cache lines; forwards and back")
+    .argument("[what]", "scenario document (JSON), a built-in one such as S24, or a bare-metal arm64 image (.elf)")
+    .option("--cpus <cpus>", "CPUs to step, such as 0,3; begins with the lowest (default all)")
+    .option("--from-us <us>", "begin at this simulated time, microseconds from the machine's start", number)
+    .option("--at <place>", "begin where one of the CPUs comes by a mark, symbol or address")
+    .option("--lines", "requests for cache lines, grants and losses are events, too"),
+  "--machine-cpus <n>",
+  "number of CPUs of the machine (default: the scenario's)",
+)
   .addHelpText(
     "after",
     `

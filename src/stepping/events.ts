@@ -5,6 +5,7 @@ import type { Machine } from "../machine/machine.ts";
 import type { TraceRecord } from "../machine/trace-log.ts";
 import { ObjectNames, objectText } from "../measure/object-names.ts";
 import { interruptName, interruptOf } from "../trace/interrupt-names.ts";
+import { coreEventKinds } from "../trace/probes.ts";
 
 /** What can happen on a step. */
 export type StepEventKind =
@@ -20,22 +21,6 @@ export interface StepEvent {
   /** Of marks: the place as it was named. */
   readonly place?: string;
 }
-
-const KINDS = [
-  TraceKind.INTERRUPT_SENT,
-  TraceKind.INTERRUPT_ARRIVED,
-  TraceKind.INTERRUPT_TAKEN,
-  TraceKind.INTERRUPT_LOST,
-  TraceKind.EXCEPTION,
-  TraceKind.WAIT,
-  TraceKind.WAKE,
-  TraceKind.CPU_STARTED,
-  TraceKind.SMM_ENTERED,
-  TraceKind.SMM_LEFT,
-  TraceKind.INIT_TAKEN,
-  TraceKind.SHUTDOWN,
-  TraceKind.SUSPENDED,
-];
 
 /** Watches a machine: all marks of its image, other places by name, and what the core itself tells of. */
 export class EventReader {
@@ -55,7 +40,7 @@ export class EventReader {
     this.#machine = machine;
     this.#names = new ObjectNames(machine.image);
     machine.trace.clear();
-    machine.traceKinds(options.lines ? [...KINDS, TraceKind.LINE] : KINDS);
+    machine.traceKinds(options.lines ? [...coreEventKinds, TraceKind.LINE] : coreEventKinds);
     const places = new Set([...machine.image.marks.map(({ name }) => name), ...(options.places ?? [])]);
     for (const place of places) {
       const { number } = machine.probe(place, { join: true });

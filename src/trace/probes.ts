@@ -28,7 +28,8 @@ const KERNEL_POINT = /:(sched_switch|sched_waking|preempt|irq_entry|irq_exit)$/;
 /** The number of the interrupt is in one of these: x86-64, arm64. */
 const ID_LOCALS = ["vector", "id"];
 
-const KINDS = [
+/** What the core tells of by itself, cache lines apart. */
+export const coreEventKinds = [
   TraceKind.INTERRUPT_SENT,
   TraceKind.INTERRUPT_ARRIVED,
   TraceKind.INTERRUPT_TAKEN,
@@ -52,7 +53,7 @@ interface Source {
 
 /** Sets all probes; @returns what a probe's record says */
 export function probeAll(machine: Machine, policy: Policy): (record: TraceRecord) => Passed[] {
-  machine.traceKinds(KINDS);
+  machine.traceKinds(coreEventKinds);
   const sources = new Map<number, Source[]>();
   const set = (mark: string, locals: readonly string[], meaning: Meaning): void => {
     const { number, values } = machine.probe(mark, { values: locals, join: true });
