@@ -8,6 +8,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts", "examples/**/*.test.mjs"],
     testTimeout: 60_000,
     pool: "threads",
+    // Modules are loaded once for all files of a thread, and kernels built once: no file changes what another one sees.
+    isolate: false,
     // By default a processor is left to whoever watches.
     maxWorkers: "100%",
   },
