@@ -10,6 +10,8 @@ export default defineConfig({
     pool: "threads",
     // Modules are loaded once for all files of a thread, and kernels built once: no file changes what another one sees.
     isolate: false,
+    // The order in which guest modules load is the order of routines in an image: here, too, it is that of programs.
+    setupFiles: ["src/policies/index.ts"],
     // By default a processor is left to whoever watches.
     maxWorkers: "100%",
   },
