@@ -108,7 +108,7 @@ export { sweepLines } from "./report/sweep-text.ts";
 export { comparisonLines } from "./report/comparison-text.ts";
 export {
   cpuStates,
-  type CpuState,
+  type StretchState,
   type Rendezvous,
   type RendezvousCpu,
   type StateStretch,

@@ -8,7 +8,7 @@ import { latenessOf, reportedCall } from "../scenario/lateness.ts";
 import { callerOf } from "../scenario/requests.ts";
 import type { RunResult } from "../scenario/run.ts";
 import { nsOf } from "../timing/index.ts";
-import type { CpuState, Rendezvous, RendezvousCpu } from "./rendezvous.ts";
+import type { StretchState, Rendezvous, RendezvousCpu } from "./rendezvous.ts";
 import { causeParts } from "./where-time-went.ts";
 
 /**
@@ -110,7 +110,7 @@ function releasedAt({ expanded }: RunResult, { acknowledge }: Timeline, cpu: num
 }
 
 interface CpuStretch extends Omit<Stretch, "cause"> {
-  readonly state: CpuState;
+  readonly state: StretchState;
 }
 
 /** From the stop to the end. */
@@ -122,7 +122,7 @@ function behindStop(
   if (!late.isStopped) return [];
   const stretches: CpuStretch[] = [];
   let from = late.until;
-  const goOn = (state: CpuState, cycle: number): void => {
+  const goOn = (state: StretchState, cycle: number): void => {
     const until = Math.min(Number.isNaN(cycle) ? end : cycle, end);
     if (!(until > from)) return;
     stretches.push({ state, from, until });

@@ -15,11 +15,11 @@ export const cpuStates = {
 } as const;
 
 /** A name of one of `cpuStates`. */
-export type CpuState = keyof typeof cpuStates;
+export type StretchState = keyof typeof cpuStates;
 
 /** A state from one moment to another, nanoseconds from the call. */
 export interface StateStretch {
-  readonly state: CpuState;
+  readonly state: StretchState;
   readonly fromNs: number;
   readonly untilNs: number;
 }

@@ -3,13 +3,13 @@
 import { describe, expect, it } from "vitest";
 import { renderHeatMap } from "../../src/report/picture/heat-map.ts";
 import { layRows } from "../../src/report/picture/rows.ts";
-import { cpuStates, type CpuState, type Rendezvous, type StateStretch } from "../../src/report/rendezvous.ts";
+import { cpuStates, type StretchState, type Rendezvous, type StateStretch } from "../../src/report/rendezvous.ts";
 import { SeededRandom } from "../../src/random.ts";
 import { parseTopologySpec, topologyForCpus, buildTopology, type Topology } from "../../src/topology/index.ts";
 import { execute, mixed } from "./runs.ts";
 import { areasOf, boxOf, readSvg, textsOf, timeOfPixels, type Area, type SvgElement } from "./svg.ts";
 
-const stateNames = Object.keys(cpuStates) as CpuState[];
+const stateNames = Object.keys(cpuStates) as StretchState[];
 
 /** CPUs' rows by what the names on the left say. */
 function rowsByName(elements: readonly SvgElement[]): Map<number, { top: number; bottom: number }> {
@@ -95,7 +95,7 @@ describe("on 384 CPUs", () => {
 
 /** States of several CPUs at a moment as they are to be shown: by counting them. */
 function shownAt(rendezvous: Rendezvous, cpus: readonly number[], fromNs: number, untilNs: number): Set<string> {
-  const sums = new Map<CpuState, number>();
+  const sums = new Map<StretchState, number>();
   const held = new Set<string>();
   for (const { state, ...stretch } of rendezvous.cpus
     .filter(({ cpu }) => cpus.includes(cpu))
@@ -183,7 +183,7 @@ describe("made-up states", () => {
     const random = new SeededRandom(3, "states");
     const stretches = (): StateStretch[] =>
       Array.from({ length: 250 }, (_, index) => ({
-        state: stateNames[Math.floor(random.fraction() * stateNames.length)] as CpuState,
+        state: stateNames[Math.floor(random.fraction() * stateNames.length)] as StretchState,
         fromNs: index * 4,
         untilNs: index * 4 + 4,
       }));

@@ -2,14 +2,14 @@
 
 import type { Topology } from "../../topology/index.ts";
 import { causesText, causeTexts, formatCount, formatNs, plural } from "../text.ts";
-import { cpuStates, type CpuState, type Rendezvous, type RendezvousCpu } from "../rendezvous.ts";
+import { cpuStates, type StretchState, type Rendezvous, type RendezvousCpu } from "../rendezvous.ts";
 import { swatch, SMALL_SIZE, type Block, type Frame, type LegendEntry } from "./parts.ts";
 import type { Scale } from "./scale.ts";
 import { element, textElement, textWidth } from "./svg.ts";
 import { areaClass } from "./theme.ts";
 
 /** States in a legend. */
-export const stateTexts: Readonly<Record<CpuState, string>> = {
+export const stateTexts: Readonly<Record<StretchState, string>> = {
   ...causeTexts,
   stopped: "stopped",
   function: "runs the function",
@@ -18,8 +18,8 @@ export const stateTexts: Readonly<Record<CpuState, string>> = {
 };
 
 /** Entries for the states that occur, in their order. */
-export function stateLegend(shown: ReadonlySet<CpuState>): LegendEntry[] {
-  return (Object.keys(cpuStates) as CpuState[])
+export function stateLegend(shown: ReadonlySet<StretchState>): LegendEntry[] {
+  return (Object.keys(cpuStates) as StretchState[])
     .filter((state) => shown.has(state))
     .map((state) => ({ text: stateTexts[state], sign: swatch(areaClass.state(state)) }));
 }

@@ -1,6 +1,6 @@
 // CPUs by time, coloured by what each is in: thousands of CPUs in a picture of one screen, grouped as the machine is.
 
-import type { CpuState, Rendezvous, RendezvousCpu } from "../rendezvous.ts";
+import type { StretchState, Rendezvous, RendezvousCpu } from "../rendezvous.ts";
 import { formatCount, formatNs, plural } from "../text.ts";
 import { callStory, callTitle, lastArrivals, momentMarks, shownNs, stateLegend } from "./call.ts";
 import {
@@ -117,7 +117,7 @@ function runsOf(
 
 /** A path per state: a rectangle for each run. */
 function areas(rows: readonly Row[], runs: readonly (readonly Run[])[], top: number): string[] {
-  const paths = new Map<CpuState, string[]>();
+  const paths = new Map<StretchState, string[]>();
   rows.forEach((row, index) => {
     for (const { state, from, until } of runs[index] ?? []) {
       // Of rounded places, so that neighbours meet.

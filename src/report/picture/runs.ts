@@ -1,18 +1,18 @@
 // What a row of a heat map shows over time: the states of one CPU as they are, or, of several CPUs, one state per column of pixels.
 
-import { cpuStates, type CpuState, type StateStretch } from "../rendezvous.ts";
+import { cpuStates, type StretchState, type StateStretch } from "../rendezvous.ts";
 
 /** A state from one place to another, pixels. */
 export interface Run {
-  readonly state: CpuState;
+  readonly state: StretchState;
   readonly from: number;
   readonly until: number;
 }
 
-const states = Object.keys(cpuStates) as CpuState[];
+const states = Object.keys(cpuStates) as StretchState[];
 
 /** What is shown of several CPUs even if only one of them is in it: what keeps the others waiting. */
-const prominent: ReadonlySet<CpuState> = new Set<CpuState>([
+const prominent: ReadonlySet<StretchState> = new Set<StretchState>([
   "lost",
   "irqs-off",
   "nmi-blocked",
@@ -93,11 +93,11 @@ export class ColumnRuns {
     return runs;
   }
 
-  #stateOf(column: number): CpuState | undefined {
+  #stateOf(column: number): StretchState | undefined {
     const held = this.#held[column] ?? 0;
     if (held > 0) return states[held - 1];
     let most = 0;
-    let found: CpuState | undefined;
+    let found: StretchState | undefined;
     for (const [number, state] of states.entries()) {
       const sum = this.#sums[column * states.length + number] ?? 0;
       if (sum <= most) continue;

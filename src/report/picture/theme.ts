@@ -1,6 +1,6 @@
 // Colours of pictures, for light and for dark surroundings, told apart also without colour: every series has its marker and dashes.
 
-import type { CpuState } from "../rendezvous.ts";
+import type { StretchState } from "../rendezvous.ts";
 import { element } from "./svg.ts";
 
 interface Theme {
@@ -9,7 +9,7 @@ interface Theme {
   readonly faint: string;
   readonly grid: string;
   readonly series: readonly string[];
-  readonly states: Readonly<Record<CpuState, string>>;
+  readonly states: Readonly<Record<StretchState, string>>;
   /** From little to much: the more, the farther from the paper. */
   readonly steps: readonly string[];
   /** What is beyond all steps. */
@@ -120,14 +120,14 @@ export function seriesStyle(index: number): SeriesStyle {
 
 /** CSS classes of areas: a state, a step of a scale, and text on the latter. */
 export const areaClass = {
-  state: (state: CpuState): string => `state-${state}`,
+  state: (state: StretchState): string => `state-${state}`,
   step: (step: number): string => `step${step}`,
   onStep: (step: number): string => `on${step}`,
 } as const;
 
 function rules({ paper, ink, faint, grid, series, states, steps, beyond }: Theme): string {
   const fills: readonly (readonly [className: string, colour: string])[] = [
-    ...Object.entries(states).map(([state, colour]) => [areaClass.state(state as CpuState), colour] as const),
+    ...Object.entries(states).map(([state, colour]) => [areaClass.state(state as StretchState), colour] as const),
     ...steps.map((colour, step) => [areaClass.step(step), colour] as const),
     ...steps.map((colour, step) => [areaClass.onStep(step), textOn(colour)] as const),
     ["paper", paper],

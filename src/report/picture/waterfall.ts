@@ -1,6 +1,6 @@
 // One call, CPU by CPU in the order of their arrivals: bars of what each CPU's time went to, and the boundaries that it passed.
 
-import type { CpuState, Rendezvous, RendezvousCpu, StateStretch } from "../rendezvous.ts";
+import type { StretchState, Rendezvous, RendezvousCpu, StateStretch } from "../rendezvous.ts";
 import type { CausePart } from "../report.ts";
 import type { Cause } from "../../measure/partition.ts";
 import { formatCount, formatNs } from "../text.ts";
@@ -111,7 +111,7 @@ function chosen(rendezvous: Rendezvous, most: number): { readonly rows: Rendezvo
   return { rows: [...sample, ...late, ...told], note };
 }
 
-function statesOf(rows: readonly RendezvousCpu[], endNs: number): Set<CpuState> {
+function statesOf(rows: readonly RendezvousCpu[], endNs: number): Set<StretchState> {
   return new Set(
     rows.flatMap(({ stretches }) => stretches.filter(({ fromNs }) => fromNs < endNs).map(({ state }) => state)),
   );
@@ -173,7 +173,7 @@ function rowElements(
 
 /** A path for each state: of a run that measured lines, a CPU has thousands of stretches. */
 function bars(stretches: readonly StateStretch[], place: (ns: number) => number, right: number, top: number): string[] {
-  const paths = new Map<CpuState, string[]>();
+  const paths = new Map<StretchState, string[]>();
   for (const { state, from, until } of exactRuns(stretches, place, right)) {
     const width = rounded(rounded(until) - rounded(from));
     if (width <= 0) continue;
