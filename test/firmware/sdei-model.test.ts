@@ -7,7 +7,7 @@ import { Random } from "../support/random.ts";
 import { callers, ids, type Function } from "./calls.ts";
 import { SdeiModel } from "./sdei-model.ts";
 
-const SEEDS = Number(process.env["ALLSTOP_SEEDS"] ?? 30);
+const SEEDS = Number(process.env["ALLSTOP_SEEDS"] ?? 15);
 const CALLS = 160;
 
 // The stream: X0 to X5 of each call, how long to wait afterwards, and a word of padding. Handlers take calls off the same

@@ -24,9 +24,9 @@ import { resultTable } from "./table.ts";
 import { ACCEPTED, BrokenProperty, type Target } from "./target.ts";
 import { targetNamed, targets } from "./targets.ts";
 
-const INPUTS = 1200;
+const INPUTS = 400;
 /** Each is a program of hundreds of operations. */
-const PROGRAMS = 120;
+const PROGRAMS = 40;
 const programs = new Set([x86RegisterTarget.name, arm64RegisterTarget.name, firmwareTarget.name]);
 
 afterEach(() => void vi.restoreAllMocks());

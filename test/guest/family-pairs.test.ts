@@ -19,7 +19,7 @@ import { readCalls, type MadeCall } from "./family-oracle.ts";
 
 const CPUS = 8;
 const ENOENT = -2;
-const seeds = Number(process.env["ALLSTOP_SEEDS"] ?? 3);
+const seeds = Number(process.env["ALLSTOP_SEEDS"] ?? 1);
 const firstSeed = Number(process.env["ALLSTOP_FIRST_SEED"] ?? 1);
 
 const names = familyPolicies.map(({ name }) => name);

@@ -9,7 +9,7 @@ import { observe, sortedTrace, type Act } from "../support/observe.ts";
 import { Random } from "../support/random.ts";
 import { architectures, build, latencyFamilies, randomMachine, type RandomMachine } from "../support/random-machine.ts";
 
-const seeds = Number(process.env["ALLSTOP_SEEDS"] ?? 10);
+const seeds = Number(process.env["ALLSTOP_SEEDS"] ?? 5);
 const slow = Object.fromEntries(accelerationNames.map((name) => [name, false]));
 
 /** What a host does now and then to the ways to random CPUs. */

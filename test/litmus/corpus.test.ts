@@ -6,7 +6,7 @@ import { parseLitmus, runLitmus } from "../../src/litmus/index.ts";
 import { judge, runCorpusTest } from "./campaign/run.ts";
 import { architectures, factsOf, MUST_OBSERVE, namesOf, textOf } from "./corpus.ts";
 
-const runs = Number(process.env["ALLSTOP_LITMUS_RUNS"] ?? 1000);
+const runs = Number(process.env["ALLSTOP_LITMUS_RUNS"] ?? 300);
 /** Relaxed outcomes may be rare. */
 const RUNS_TO_OBSERVE = 10_000;
 

@@ -19,7 +19,7 @@ import { Random } from "../support/random.ts";
 import { Watched, partsOfRandom, watchedKinds } from "./support.ts";
 
 /** ALLSTOP_SEEDS asks for more. */
-const seeds = Number(process.env["ALLSTOP_SEEDS"] ?? 15);
+const seeds = Number(process.env["ALLSTOP_SEEDS"] ?? 5);
 
 const names = ["runAhead", "spinElision", "decodeCache", "invalidationBatching"] as const;
 

@@ -35,7 +35,7 @@ const allKinds = Object.values(TraceKind).filter(
 );
 
 /** As many as fit a test run; ALLSTOP_SEEDS asks for more, ALLSTOP_FIRST_SEED for others. */
-const seeds = Number(process.env["ALLSTOP_SEEDS"] ?? 40);
+const seeds = Number(process.env["ALLSTOP_SEEDS"] ?? 12);
 const firstSeed = Number(process.env["ALLSTOP_FIRST_SEED"] ?? 1);
 /** Laws that cost several runs per seed take a share of the seeds. */
 const fewer = Math.ceil(seeds / 8);

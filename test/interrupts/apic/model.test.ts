@@ -15,7 +15,7 @@ import { OperationWriter, type Operation, type Step } from "./random-operations.
 
 const UNTIL = 40_000;
 const OPERATIONS = 50;
-const SEEDS = Number(process.env["ALLSTOP_SEEDS"] ?? 40);
+const SEEDS = Number(process.env["ALLSTOP_SEEDS"] ?? 20);
 const NMI = 2;
 const PROTECTION = 13;
 
