@@ -1,3 +1,5 @@
+// Lists: who is named as left had not reported when somebody looked.
+
 import { ofEvent, type Oracle } from "./run.ts";
 
 interface Look {
