@@ -1,5 +1,5 @@
 // Idle that the kernel enters through CPU power management (kernel/cpu_pm.c; drivers/cpuidle): SDEI is masked meanwhile, and an event that
-// is signalled is at the firmware's mercy (reference, S30). The state is one of PSCI's.
+// is signalled is at the firmware's mercy (case S30). The state is one of PSCI's.
 
 import { nothing, routine, u64 } from "../../asm/index.ts";
 import { psciCpuSuspend } from "../psci/calls.ts";

@@ -1,5 +1,5 @@
 // A lock that shutdown code needs after it has stopped the other CPUs: that of pstore's buffer or of a console. A CPU that was stopped
-// while it held it never gives it back (reference, S13).
+// while it held it never gives it back (case S13).
 
 import { addressOf, global, imageOption, nothing, routine, u32 } from "../../asm/index.ts";
 import { relaxFor } from "../load/work.ts";

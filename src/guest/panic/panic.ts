@@ -74,7 +74,7 @@ function recordNmiPanic(k: Builder, regs: Value<"u64">): void {
   });
 }
 
-/** It claims the panic before panic() looks whether to send it elsewhere, so that it never is (reference, S20). */
+/** It claims the panic before panic() looks whether to send it elsewhere, so that it never is (case S20). */
 export const nmiPanicClaiming = routine("nmi_panic_claiming", { regs: u64 }, nothing, (k, { regs }) => {
   recordNmiPanic(k, regs);
 });

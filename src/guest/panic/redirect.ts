@@ -46,7 +46,7 @@ function tryForceCpu(name: string, loses: Loser) {
       k.mark(observed("say", { which: "force_cpu_offline" }));
       k.return(0);
     });
-    // A panic that is under way is not redirected (reference, S20).
+    // A panic that is under way is not redirected (case S20).
     const panicking = k.let("panicking", k.readOnce(panicCpu));
     k.if(panicking.ne(NO_CPU), () => k.return(loses(k, panicking)));
     const other = k.let("other", NO_CPU, u32);

@@ -35,7 +35,7 @@ export const sdeiNmiStopping = global("sdei_nmi_stopping", u32, { align: 64 });
 /** What the unmerged form has in place of the flag: whom to stop. Each CPU takes its own bit. */
 export const sdeiStopRequests = global("sdei_stop_requests", CpuMask, { section: "arena", align: 64 });
 
-/** How flag and signal are ordered: an SMC is no store, so that a barrier between stores doesn't do it (reference, S25). */
+/** How flag and signal are ordered: an SMC is no store, so that a barrier between stores doesn't do it (case S25). */
 export type SignalBarrier = "none" | "dmb ishst" | "dsb ishst";
 
 function barrier(k: Builder, kind: SignalBarrier): void {

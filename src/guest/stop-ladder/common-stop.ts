@@ -38,7 +38,7 @@ export const cpuTryDie = routine("__cpu_try_die", [], nothing, (k) => {
 
 /**
  * How the stop of a crash ends behind the acknowledgement: `die_on_crash` of the merged form is Park or Off; the others are what was
- * tried in an SDEI handler (reference, S24).
+ * tried in an SDEI handler (case S24).
  */
 export const CrashEnd = { Park: 0, Off: 1, AbortOff: 2, AbortPark: 3 } as const;
 
@@ -85,12 +85,12 @@ function commonStop(name: string, hasRegs: (regs: Pointer<typeof Arm64Regs>) => 
 /** Without registers there is nothing to save: a CPU that stops itself has no crash note. */
 export const localCpuStop = commonStop("local_cpu_stop", (regs) => asInteger(regs).ne(0));
 
-/** The third version of the SDEI series: it saves in any case (reference, S23). */
+/** The third version of the SDEI series: it saves in any case (case S23). */
 export const localCpuStopV3 = commonStop("local_cpu_stop_v3", () => undefined);
 
 // --- 6.12 to 7.1 and before: two functions ------------------------------------------------------------------------------------------
 
-/** Reports before it masks (reference, S22). */
+/** Reports before it masks (case S22). */
 export const localCpuStopBefore = routine(
   "local_cpu_stop_before",
   [],
@@ -126,7 +126,7 @@ function ipiCpuCrashStop(name: string, mask: (k: Builder) => void) {
 
 export const ipiCpuCrashStop612 = ipiCpuCrashStop("ipi_cpu_crash_stop", (k) => k.daifMask());
 
-/** The same with IRQs masked only, against which the comment in 6.12 warns (reference, S21). */
+/** The same with IRQs masked only, against which the comment in 6.12 warns (case S21). */
 export const ipiCpuCrashStopIrqsOff = ipiCpuCrashStop("ipi_cpu_crash_stop_irqs_off", (k) => k.irqDisable());
 
 /** ipi_cpu_crash_stop() before 6.12: a count of its own is the acknowledgement, and the online mask stays as it is. */

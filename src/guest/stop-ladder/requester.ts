@@ -86,7 +86,7 @@ export interface Rungs {
   readonly nmi: boolean;
   /** sdei_nmi_stop_cpus() of a version that has it. */
   readonly sdei?: StopCpus;
-  /** Whether the counter is read before the mask is, each time anew (reference, S27). */
+  /** Whether the counter is read before the mask is, each time anew (case S27). */
   readonly readBarrier?: boolean;
 }
 
